@@ -1,0 +1,187 @@
+"""A dataset's or notebooks' home on CephFS: made, adopted, or brought by its owner."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pulumi
+from pulumi_openstack import sharedfilesystem
+
+
+class CephExport(NamedTuple):
+    """A CephFS export location, taken apart.
+
+    monitors: host:port or host of each monitor. root_path: absolute path inside the file system.
+    """
+
+    monitors: list[str]
+    root_path: str
+
+
+def parse_export_path(path: str) -> CephExport:
+    """Monitors and root path of an export location such as `mon1:6789,mon2:6789:/volumes/_nogroup/aa/bb`.
+
+    The last colon before the first slash ends the monitors (manila: share/drivers/cephfs/driver.py). Raises ValueError for
+    brackets (IPv6, or the v1:/v2: notation of Ceph), which CephCSI's configuration is not given here, and for anything else.
+    """
+    if "[" in path or "]" in path:
+        raise ValueError(f"export path {path}: bracketed monitor addresses are not supported; accepted: mon1:6789,mon2:6789:/path, IPv4 or names")
+    found = re.fullmatch(r"(?P<monitors>[^/\s]+):(?P<root>/\S*)", path)
+    monitors = found["monitors"].split(",") if found else []
+    if not found or not all(re.fullmatch(r"[A-Za-z0-9.-]+(:\d{1,5})?", monitor) for monitor in monitors):
+        raise ValueError(f"export path {path}: not understood; accepted: mon1:6789,mon2:6789:/path")
+    return CephExport(monitors, found["root"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateShareArgs:
+    """A share that we make.
+
+    title: its name on the cloud. size: quota, in GiB; it may grow. share_type: the operator's name for its CephFS type; sites
+    differ, there is no default. availability_zone: Manila's zone, or None for its choice. keep: whether `pulumi destroy`
+    leaves it on the cloud.
+    """
+
+    title: str
+    size: int
+    share_type: str
+    availability_zone: str | None = None
+    keep: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdoptShareArgs:
+    """A share that exists: title is its name, unique in its project."""
+
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BringShareArgs:
+    """A path with a key that its owner gave us.
+
+    export_path: as Manila prints it. ceph_id: without `client.`. key: the Ceph key (secret). fs_name: name of the Ceph file
+    system, or None for the only one.
+    """
+
+    export_path: pulumi.Input[str]
+    ceph_id: str
+    key: pulumi.Input[str]
+    fs_name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CephFSShareArgs:
+    """What a CephFS share needs.
+
+    source: create, adopt or bring.
+    readers, writers: Ceph ids that get a cephx rule `ro` or `rw` of ours; none for a brought share, which has its key.
+    protect: whether the engine refuses to delete a share that we made.
+    """
+
+    source: CreateShareArgs | AdoptShareArgs | BringShareArgs
+    readers: tuple[str, ...] = field(default=())
+    writers: tuple[str, ...] = field(default=())
+    protect: bool = True
+
+
+class CephFSShare(pulumi.ComponentResource):
+    """A share on native CephFS with one cephx rule per reader and writer.
+
+    Creates: Share (protected as told, kept on delete as told; never for `adopt` and `bring`) and one ShareAccess per Ceph id.
+    Refuses: a Ceph id with a dot (Manila rejects it late), a Ceph id that is reader and writer, rules for a brought share.
+    """
+
+    monitors: pulumi.Output[list[str]]
+    """Monitors, host:port each."""
+
+    root_path: pulumi.Output[str]
+    """Absolute path inside the Ceph file system."""
+
+    fs_name: pulumi.Output[str | None]
+    """Name of the Ceph file system, or None where there is only one (Manila's share metadata `__mount_options`)."""
+
+    keys: Mapping[str, pulumi.Output[str]]
+    """Ceph key (secret) by Ceph id."""
+
+    size: pulumi.Output[int]
+    """Quota, in GiB; 0 where it is not known (`bring`)."""
+
+    def __init__(self, name: str, args: CephFSShareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gaia-dmp:openstack:CephFSShare", name, {}, opts)
+        levels = [(ceph_id, "ro") for ceph_id in args.readers] + [(ceph_id, "rw") for ceph_id in args.writers]
+        for ceph_id, _ in levels:
+            if not re.fullmatch(r"[A-Za-z0-9_-]+", ceph_id):
+                raise ValueError(f"{name}: Ceph id {ceph_id}: accepted: letters, digits, `-` and `_`; Manila refuses a dot")
+        if len({ceph_id for ceph_id, _ in levels}) != len(levels):
+            raise ValueError(f"{name}: a Ceph id stands twice among readers and writers; accepted: each once")
+        match args.source:
+            case BringShareArgs() as brought:
+                if levels:
+                    raise ValueError(f"{name}: a brought share has a key already; accepted: no readers and writers")
+                export_path = pulumi.Output.from_input(brought.export_path)
+                self.fs_name = pulumi.Output.from_input(brought.fs_name)
+                self.keys = {brought.ceph_id: pulumi.Output.secret(brought.key)}
+                self.size = pulumi.Output.from_input(0)
+            case CreateShareArgs() as created:
+                share = self._create(name, created, protect=args.protect)
+                export_path = share.export_locations.apply(_only_path)
+                self.fs_name = share.all_metadata.apply(_fs_name)
+                self.keys = self._rules(name, share.id, levels)
+                self.size = share.size
+            case AdoptShareArgs() as adopted:
+                found = sharedfilesystem.get_share_output(name=adopted.title, opts=pulumi.InvokeOptions(parent=self))
+                export_path = found.export_locations.apply(_only_path)
+                self.fs_name = found.metadata.apply(_fs_name)
+                self.keys = self._rules(name, found.id, levels)
+                self.size = found.size
+        export = export_path.apply(parse_export_path)
+        self.monitors = export.apply(lambda parts: list(parts[0]))
+        self.root_path = export.apply(lambda parts: parts[1])
+        self.register_outputs(
+            {"monitors": self.monitors, "root_path": self.root_path, "fs_name": self.fs_name, "keys": dict(self.keys), "size": self.size}
+        )
+
+    def _create(self, name: str, args: CreateShareArgs, *, protect: bool) -> sharedfilesystem.Share:
+        return sharedfilesystem.Share(
+            f"{name}-share",
+            name=args.title,
+            share_proto="CEPHFS",
+            size=args.size,
+            share_type=args.share_type,
+            availability_zone=args.availability_zone,
+            is_public=False,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=args.keep),
+        )
+
+    def _rules(self, name: str, share_id: pulumi.Input[str], levels: list[tuple[str, str]]) -> dict[str, pulumi.Output[str]]:
+        """One cephx rule per Ceph id; Manila applies the rules of a share one at a time, so each waits for the one before."""
+        keys: dict[str, pulumi.Output[str]] = {}
+        before: list[pulumi.Resource] = []
+        for ceph_id, level in levels:
+            rule = sharedfilesystem.ShareAccess(
+                f"{name}-access-{ceph_id}",
+                share_id=share_id,
+                access_type="cephx",
+                access_to=ceph_id,
+                access_level=level,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=before, delete_before_replace=True),
+            )
+            before = [rule]
+            keys[ceph_id] = rule.access_key
+        return keys
+
+
+def _only_path(locations: list) -> str:
+    """The path of the export location; Manila's CephFS driver reports one."""
+    if not locations:
+        raise ValueError("the share has no export location yet; accepted: a share in status available")
+    location = locations[0]
+    return location["path"] if isinstance(location, dict) else location.path
+
+
+def _fs_name(metadata: Mapping[str, str] | None) -> str | None:
+    """The file system that Manila names in a share's metadata as `fs=<name>`, or None."""
+    found = re.search(r"(?:^|[,\s])fs=([^,\s]+)", (metadata or {}).get("__mount_options", ""))
+    return found[1] if found else None

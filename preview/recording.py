@@ -1,0 +1,84 @@
+"""The recording: what a program asked the engine for, as plain data with a version."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+VERSION = 1
+"""Version of the recording's form; it changes when a reader of the old form would misread the new one."""
+
+SECRET = "[secret]"
+"""Stands for every secret value."""
+
+UNKNOWN = "[unknown]"
+"""Stands for every value that only the cloud can tell."""
+
+Mode = Literal["preview", "update"]
+
+
+@dataclass
+class RecordedResource:
+    """One registered resource.
+
+    urn: with the full chain of parent types. type, name: as registered. parent: urn, or "" for the stack itself.
+    provider: urn of the provider, or "" for a component. custom: false for a component.
+    inputs, outputs: properties; secrets masked, unknown values marked. secret_paths: paths of the masked inputs, `a.b[0].c`.
+    options: only those that differ from the engine's default; names as in the Pulumi engine's protocol.
+    """
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    provider: str
+    custom: bool
+    inputs: dict[str, Any]
+    secret_paths: list[str]
+    outputs: dict[str, Any]
+    options: dict[str, Any]
+
+
+@dataclass
+class RecordedInvoke:
+    """One query: token of the function, arguments, urn of the provider."""
+
+    token: str
+    args: dict[str, Any]
+    provider: str
+
+
+@dataclass
+class Recording:
+    """Everything a run registered, in an order that does not depend on timing: a parent before its children, then by urn.
+
+    mode: `preview` (what the cloud decides is unknown) or `update` (it is answered). outputs: of the stack, secrets masked.
+    """
+
+    project: str
+    stack: str
+    mode: Mode
+    resources: list[RecordedResource] = field(default_factory=list)
+    invokes: list[RecordedInvoke] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    version: int = VERSION
+
+    def of_type(self, type_: str) -> list[RecordedResource]:
+        """The resources of one type, such as `openstack:networking/subnet:Subnet`."""
+        return [resource for resource in self.resources if resource.type == type_]
+
+    def children(self, urn: str) -> Iterator[RecordedResource]:
+        """The resources whose parent is `urn`."""
+        return (resource for resource in self.resources if resource.parent == urn)
+
+    def to_json(self) -> str:
+        """The recording as JSON, in the form of schema/recording.schema.json."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    def write(self, folder: Path) -> Path:
+        """Write `recording.json` into `folder`, which is made where it is missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "recording.json"
+        path.write_text(self.to_json(), encoding="utf-8")
+        return path

@@ -1,0 +1,138 @@
+"""Run a Pulumi program as the language host does, but under the recorder: no engine, no network, no credential."""
+
+import asyncio
+import json
+import logging
+import os
+import runpy
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime.mocks import MockEngine, MockSettings
+from pulumi.runtime.settings import configure, reset_options
+from pulumi.runtime.stack import run_in_stack
+
+from preview.recorder import Recorder
+from preview.recording import Mode, Recording
+from settings import StackSettings, load, read
+
+PROJECT = "gaia-dmp"
+PLACEHOLDER = "offline-placeholder"
+"""Stands for a secret that no committed file holds. It is a secret like any other: the recording masks it."""
+
+
+class _Inline(ThreadPoolExecutor):
+    """Runs a call at once in the thread that asks: the SDK hands each registration to a thread, and nothing here needs one."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - a future carries any error to whoever awaits it
+            future.set_exception(error)
+        return future
+
+
+def stack_config(root: Path, stack: str) -> tuple[dict[str, str], set[str]]:
+    """The configuration of a stack file as the engine would hand it over, with a placeholder for every secret; and its secret keys.
+
+    Raises settings.StackFileError where the stack file is wrong.
+    """
+    file = root / f"Pulumi.{stack}.yaml"
+    config, secret_keys = read(file)
+    settings: StackSettings = load(config, secret_keys, file.name, need_secrets=False)
+    secret_keys |= {f"{PROJECT}:{name}" for name in settings.secret_keys()}
+    return config | dict.fromkeys(secret_keys, PLACEHOLDER), secret_keys
+
+
+def record(root: Path, stack: str, *, mode: Mode = "preview", config: Mapping[str, str], secret_keys: Collection[str] = ()) -> Recording:
+    """Run `__main__.py` of `root` for one stack and return what it registered.
+
+    config, secret_keys: what the engine would hand over (PULUMI_CONFIG, PULUMI_CONFIG_SECRET_KEYS).
+
+    Raises pulumi.RunError where the program refuses, preview.recorder.ProgramError where the engine would.
+    """
+    recorder = Recorder(PROJECT, stack, mode)
+    with _environment(config, secret_keys), _runtime(recorder, stack, mode) as loop:
+        try:
+            loop.run_until_complete(run_in_stack(lambda: _program(root)))
+        except Exception:
+            # What the recorder refused comes back wrapped by the SDK: its own words are the better ones.
+            recorder.finished()
+            raise
+    return recorder.finished()
+
+
+def _program(root: Path) -> None:
+    runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+
+@contextmanager
+def _environment(config: Mapping[str, str], secret_keys: Collection[str]) -> Iterator[None]:
+    """The engine's variables, for as long as the program runs. An Output in a text is an error, not a warning."""
+    ours = {
+        "PULUMI_CONFIG": json.dumps(dict(config)),
+        "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(secret_keys)),
+        "PULUMI_ERROR_OUTPUT_STRING": "1",
+    }
+    before = {key: os.environ.get(key) for key in ours}
+    os.environ.update(ours)
+    pulumi.runtime.set_all_config(dict(config), sorted(secret_keys))
+    try:
+        yield
+    finally:
+        pulumi.runtime.set_all_config({}, [])
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+@contextmanager
+def _runtime(recorder: Recorder, stack: str, mode: Mode) -> Iterator[asyncio.AbstractEventLoop]:
+    """The SDK's process-wide runtime, pointed at the recorder, and an event loop of its own; both put back afterwards."""
+    reset_options()
+    configure(
+        MockSettings(
+            monitor=recorder,
+            monitor_features=set(),
+            engine=MockEngine(_logger()),
+            project=PROJECT,
+            stack=stack,
+            dry_run=mode == "preview",
+            organization="organization",
+            callbacks=None,
+        )
+    )
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(_Inline(max_workers=1))
+    asyncio.set_event_loop(loop)
+    try:
+        yield loop
+    finally:
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        if pending:
+            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        loop.close()
+        asyncio.set_event_loop(None)
+        reset_options()
+
+
+def _logger() -> logging.Logger:
+    """Where `pulumi.info` and `pulumi.warn` of the program go: to the terminal, as the engine would show them."""
+    logger = logging.getLogger("gaia-dmp.program")
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler(sys.stderr))
+        logger.propagate = False
+        logger.setLevel(logging.INFO)
+    # The SDK leaves futures behind where a program fails; asyncio would report each of them.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    return logger

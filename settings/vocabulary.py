@@ -1,0 +1,139 @@
+"""The words a stack file is written in: value types that know their own limits, and the base of every model.
+
+A type here refuses a wrong value with a sentence that says what is accepted; the sentence reaches the engineer
+through `settings.stack_file`, which adds the file and the key.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong between several keys of a stack file.
+
+    path: the key at fault, relative to the model that found it.
+    message: what is wrong, in words that name the other keys.
+    accepted: what would be right.
+    involves: further keys that the verdict rests on; where one of them is itself at fault, the verdict is not given.
+    """
+
+    path: KeyPath
+    message: str
+    accepted: str
+    involves: tuple[KeyPath, ...] = ()
+
+
+class Settings(BaseModel):
+    """Base of every model of a stack file: frozen, strict about types, no key that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong between the keys of this model. Single keys are checked by their types."""
+        yield from ()
+
+
+def _checked(rule: str, message: str) -> Any:
+    """A validator that wants a whole match of `rule` and otherwise says `message`."""
+    pattern = re.compile(rule)
+
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+Name = Annotated[
+    str,
+    Field(max_length=40),
+    _checked(r"[a-z]([-a-z0-9]*[a-z0-9])?", "wants lower-case letters, digits and dashes, beginning with a letter"),
+]
+"""A DNS-1123 label, short enough to be a prefix of other names (Kubernetes allows 63 characters)."""
+
+ObjectName = Annotated[str, Field(min_length=1, max_length=255), _checked(r"\S(.*\S)?", "must not begin or end with a space")]
+"""The name or id of something that exists on the cloud: whatever its owner chose."""
+
+ConfigKey = Annotated[
+    str,
+    Field(max_length=60),
+    _checked(r"[A-Za-z][A-Za-z0-9_-]*", "names a top-level config key: letters, digits, dashes, without `gaia-dmp:`"),
+]
+"""The name of a secret: a top-level key set by `pulumi config set --secret gaia-dmp:<key>`."""
+
+CephId = Annotated[
+    str,
+    Field(max_length=60),
+    _checked(r"[A-Za-z0-9_-]+", "a Ceph id has letters, digits, `-` and `_`; a dot is refused by Manila, and `client.` is not part of it"),
+]
+"""The name of a cephx identity, without `client.` (manila: share/drivers/cephfs/driver.py refuses a dot)."""
+
+_SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "var")
+
+
+def _mount_path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+", value):
+        raise ValueError("wants an absolute path without `..`, spaces or a slash at its end")
+    if value.split("/")[1] in _SYSTEM_FOLDERS:
+        raise ValueError(f"would hide /{value.split('/')[1]} of the image")
+    return value
+
+
+MountPath = Annotated[str, Field(max_length=200), AfterValidator(_mount_path)]
+"""Where a dataset stands inside every Pod: absolute, outside the image's own folders."""
+
+
+def _image(value: str) -> str:
+    name, _, digest = value.partition("@")
+    repository, _, tag = name.rpartition(":")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*", repository or name) or " " in value:
+        raise ValueError("wants an image such as quay.io/cephcsi/cephcsi:v3.16.3@sha256:<64 hex digits>")
+    if digest and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        raise ValueError("wants a digest of the form @sha256:<64 hex digits>")
+    if "/" in tag or not repository:
+        tag = ""
+    if tag == "latest":
+        raise ValueError("`latest` moves by itself: wants a fixed tag or a digest")
+    if not tag and not digest:
+        raise ValueError("wants a fixed tag or a digest")
+    return value
+
+
+Image = Annotated[str, Field(max_length=300), AfterValidator(_image)]
+"""A container image by fixed tag or digest."""
+
+Hostname = Annotated[
+    str,
+    Field(max_length=253),
+    _checked(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?", "wants a full DNS name such as zeppelin.gaia.example.org"),
+]
+"""A full DNS name, lower case."""
+
+ExportPath = Annotated[
+    str,
+    _checked(
+        r"[A-Za-z0-9.-]+(:\d{1,5})?(,[A-Za-z0-9.-]+(:\d{1,5})?)*:/[^\s,]+",
+        "wants monitors and root path, mon1:6789,mon2:6789:/volumes/...; bracketed (IPv6 or v1:/v2:) addresses are not understood by CephCSI's static volumes here",
+    ),
+]
+"""A CephFS export location as Manila writes it."""
+
+KubernetesVersion = Annotated[
+    str, _checked(r"1\.\d{1,2}(\.\d{1,2})?", 'wants a version in quotes, "1.33" or "1.33.4" (unquoted, YAML reads 1.30 as the number 1.3)')
+]
+"""Minor or full version of Kubernetes."""
+
+Url = Annotated[str, Field(max_length=500), _checked(r"https?://[^\s/]+(/\S*)?", "wants an address that begins with http:// or https://")]
+"""An http or https address."""
+
+Cores = Annotated[int, Field(ge=1, le=1024)]
+GiB = Annotated[int, Field(ge=1, le=1_048_576)]
+"""A size in GiB (2^30 bytes)."""
