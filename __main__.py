@@ -2,19 +2,29 @@
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+import pulumi_random as random
+import pulumi_tls as tls
 
+from components.ceph_csi import CephCSI, CephCSIArgs
 from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
+from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
+from components.entry import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, LoadBalancerArgs, SecretTlsArgs, SelfSignedTlsArgs
+from components.interpreter_files import InterpreterArgs, MountArgs, PodSizeArgs
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs, NamedTemplateArgs, OwnTemplateArgs, PoolArgs
 from components.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
 from components.openstack_project import OpenStackProjectArgs, openstack_project
+from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
+from components.spark_rbac import SparkRBAC, SparkRBACArgs
+from components.zeppelin import ACCOUNT, HTTP_PORT, SERVICE, NotebookClaimArgs, Zeppelin, ZeppelinArgs
 from settings import StackFileError, load
 from settings.cloud import KubernetesCloud, OpenStackCloud
 from settings.cluster import ClusterSettings, NamedTemplate, Pool
-from settings.dataset import AdoptedShare, BroughtShare, CreatedShare, Dataset
-from settings.entry import LoadBalancerEntry
+from settings.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport
+from settings.entry import CertManagerTls, IngressEntry, LoadBalancerEntry, SecretTls, SelfSignedTls
 from settings.network import NetworkSettings
 from settings.sites import Site
-from settings.zeppelin import NotebookShare
+from settings.spark import PodSize
+from settings.zeppelin import NotebookShare, NotebookVolume
 
 STACK = pulumi.get_stack()
 TITLE = f"{pulumi.get_project()}-{STACK}"
@@ -23,6 +33,7 @@ try:
 except StackFileError as error:
     raise pulumi.RunError(str(error)) from None
 config = pulumi.Config()
+CSI_NAMESPACE, ZEPPELIN_NAMESPACE, SPARK_NAMESPACE = "gaia-csi", "gaia-zeppelin", "gaia-spark"
 
 
 def network_args(network: NetworkSettings, site: Site) -> NetworkArgs:
@@ -118,6 +129,72 @@ def create_args(title: str, share: CreatedShare | NotebookShare, site: Site | No
     )
 
 
+def image(name: str) -> str:
+    """An image, from the mirror where the stack names one."""
+    prefix = settings.images.registry_prefix
+    return f"{prefix}/{name}" if prefix else name
+
+
+def outside_environment() -> dict[str, str]:
+    """What a process needs to reach the world: proxy, mirrors, certificates."""
+    outside = settings.outside
+    result = {}
+    if outside.http_proxy:
+        inside = ["localhost", "127.0.0.1", ".svc", ".cluster.local", "kubernetes.default.svc"]
+        result |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), outside.http_proxy)
+        result |= dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join([*inside, *outside.no_proxy]))
+    if outside.pip_index:
+        result["PIP_INDEX_URL"] = outside.pip_index
+    if outside.ca_bundle:
+        result |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"), "/opt/platform/ca-bundle.pem")
+    return result
+
+
+def pod_size(size: PodSize) -> PodSizeArgs:
+    """The size of a driver or an executor."""
+    return PodSizeArgs(cores=size.cores, memory_gib=size.memory_gib, overhead_gib=size.overhead_gib, scratch_gib=size.scratch_gib)
+
+
+def ceph_volume(name: str, share: CephFSShare, csi: CephCSI) -> CephFSVolumeArgs:
+    """A share, as a volume of CephCSI. The share has one Ceph id of ours."""
+    ((reader, key),) = share.keys.items()
+    return CephFSVolumeArgs(
+        driver=csi.driver,
+        secret_namespace=csi.namespace,
+        cluster_id=settings.ceph_csi.cluster_id or name,
+        root_path=share.root_path,
+        ceph_id=reader,
+        key=key,
+        fs_name=share.fs_name,
+    )
+
+
+def volume_args(dataset: Dataset, source: CephFSVolumeArgs | NFSVolumeArgs | CSIVolumeArgs, size_gib: pulumi.Input[int]) -> DataVolumeArgs:
+    """The volume of a dataset in the namespace of notebooks."""
+    return DataVolumeArgs(
+        volume_name=f"{SPARK_NAMESPACE}-{dataset.name}",
+        claim_name=f"data-{dataset.name}",
+        namespace=spark.namespace,
+        size_gib=dataset.size_gib or size_gib,
+        source=source,
+        access_mode=dataset.access_mode,
+    )
+
+
+def tls_args(choice: SecretTls | CertManagerTls | SelfSignedTls) -> SecretTlsArgs | CertManagerTlsArgs | SelfSignedTlsArgs:
+    """Where the certificate comes from."""
+    match choice:
+        case SecretTls(certificate_secret=certificate, key_secret=key):
+            return SecretTlsArgs(certificate=config.require_secret(certificate), key=config.require_secret(key))
+        case CertManagerTls(issuer=issuer, issuer_kind=issuer_kind):
+            return CertManagerTlsArgs(issuer=issuer, issuer_kind=issuer_kind)
+        case SelfSignedTls(valid_days=days):
+            return SelfSignedTlsArgs(valid_days=days)
+
+
+# 1. The cloud: a provider for Kubernetes, the shares, the labels of the Spark nodes.
+shares: dict[str, CephFSShare] = {}
+public_address: pulumi.Input[str | None] = None
 match settings.cloud:
     case OpenStackCloud() as cloud:
         projects = {"compute": cloud} | ({"data": cloud.data_project} if cloud.data_project else {})
@@ -136,11 +213,159 @@ match settings.cloud:
         compute = pulumi.ResourceOptions(providers=[openstack["compute"]])
         network = Network("network", network_args(cloud.network, cloud.site), compute)
         cluster = KubernetesCluster("cluster", cluster_args(cloud.cluster, cloud.site, network), compute)
+        provider, public_address = cluster.provider, network.public_address
+        kubeconfig: pulumi.Output[str] = cluster.kubeconfig
+        node_selector = {cluster.node_selector_label: settings.spark.pool}
+        site = cloud.site
         for dataset in settings.datasets:
             owner = openstack[getattr(dataset.source, "project", "compute")]
-            CephFSShare(f"data-{dataset.name}", share_args(dataset, cloud.site), pulumi.ResourceOptions(providers=[owner]))
+            shares[dataset.name] = CephFSShare(f"data-{dataset.name}", share_args(dataset, site), pulumi.ResourceOptions(providers=[owner]))
+        if isinstance(settings.zeppelin.notebooks, NotebookShare):
+            notebooks_args = CephFSShareArgs(
+                source=create_args(f"{TITLE}-notebooks", settings.zeppelin.notebooks, site),
+                writers=(ceph_id("notebooks"),),
+                protect=settings.protected,
+            )
+            shares["notebooks"] = CephFSShare("notebooks", notebooks_args, compute)
     case KubernetesCloud() as cloud:
-        provider = kubernetes.Provider(
-            "kubernetes", kubeconfig=config.require_secret(cloud.kubeconfig_secret), context=cloud.context, cluster_identifier=cloud.cluster_name
+        kubeconfig = config.require_secret(cloud.kubeconfig_secret)
+        provider = kubernetes.Provider("kubernetes", kubeconfig=kubeconfig, context=cloud.context, cluster_identifier=cloud.cluster_name)
+        node_selector = next(dict(pool.node_selector) for pool in cloud.pools if pool.name == settings.spark.pool)
+        for dataset in settings.datasets:
+            if isinstance(dataset.source, BroughtShare):
+                shares[dataset.name] = CephFSShare(f"data-{dataset.name}", share_args(dataset, None))
+
+# 2. Inside the cluster: namespaces, rights, data.
+inside = pulumi.ResourceOptions(providers=[provider])
+pull_secret = config.require_secret(settings.images.pull_secret) if settings.images.pull_secret else None
+spark = SparkNamespace(
+    "spark",
+    SparkNamespaceArgs(
+        namespace=SPARK_NAMESPACE,
+        cores=settings.spark.quota.cores,
+        memory_gib=settings.spark.quota.memory_gib,
+        scratch_gib=settings.spark.quota.scratch_gib,
+        pods=settings.spark.quota.pods,
+        pull_secret=pull_secret,
+    ),
+    inside,
+)
+rbac = SparkRBAC(
+    "spark-rbac", SparkRBACArgs(namespace=spark.namespace, server_namespace=ZEPPELIN_NAMESPACE, server_account=ACCOUNT), inside
+)
+volumes: dict[str, CephFSVolumeArgs] = {}
+if shares:
+    csi = CephCSI(
+        "ceph-csi",
+        CephCSIArgs(
+            namespace=CSI_NAMESPACE,
+            image=image(settings.images.ceph_csi),
+            registrar_image=image(settings.images.csi_registrar),
+            monitors={name: share.monitors for name, share in shares.items()},
+            install=settings.ceph_csi.install,
+            pull_secret=pull_secret,
+        ),
+        inside,
+    )
+    volumes = {name: ceph_volume(name, share, csi) for name, share in shares.items()}
+mounts = []
+for dataset in settings.datasets:
+    match dataset.source:
+        case NfsExport(server=server, path=path):
+            data = volume_args(dataset, NFSVolumeArgs(server=server, path=path), 1)
+        case CsiVolume() as volume:
+            source = CSIVolumeArgs(driver=volume.driver, volume_handle=volume.volume_handle, attributes=volume.attributes)
+            data = volume_args(dataset, source, 1)
+        case CreatedShare() | AdoptedShare() | BroughtShare():
+            data = volume_args(dataset, volumes[dataset.name], shares[dataset.name].size)
+    DataVolume(f"volume-{dataset.name}", data, inside)
+    mounts.append(MountArgs(claim=data.claim_name, path=dataset.mount_path))
+
+# 3. Zeppelin and the way in.
+match settings.entry:
+    case LoadBalancerEntry() | IngressEntry():
+        origin = f"https://{settings.entry.hostname}"
+    case _:
+        # `kubectl port-forward` brings the browser to its own machine.
+        origin = f"http://localhost:{HTTP_PORT}"
+interpreters = InterpreterArgs(
+    namespace=SPARK_NAMESPACE,
+    server_service=f"{SERVICE}.{ZEPPELIN_NAMESPACE}.svc",
+    driver_account=rbac.driver_account,
+    executor_account=rbac.executor_account,
+    interpreter_account=rbac.interpreter_account,
+    driver_priority=spark.driver_priority,
+    executor_priority=spark.executor_priority,
+    zeppelin_image=image(settings.images.zeppelin),
+    spark_image=image(settings.images.spark),
+    files="",
+    datasets=mounts,
+    node_selector=node_selector,
+    pull_secret=spark.pull_secret,
+    driver=pod_size(settings.spark.driver),
+    executor=pod_size(settings.spark.executor),
+    max_executors=settings.spark.max_executors,
+    executor_idle_seconds=settings.spark.executor_idle_seconds,
+    cached_idle_seconds=settings.spark.cached_idle_seconds,
+    environment=outside_environment(),
+    maven_mirror=settings.outside.maven_mirror,
+)
+match settings.zeppelin.notebooks:
+    case NotebookVolume() as claim:
+        notebooks = NotebookClaimArgs(storage_class=claim.name, size_gib=claim.size_gib)
+    case NotebookShare():
+        notebooks = volumes["notebooks"]
+zeppelin = Zeppelin(
+    "zeppelin",
+    ZeppelinArgs(
+        namespace=ZEPPELIN_NAMESPACE,
+        interpreters=interpreters,
+        spark_namespace=spark.namespace,
+        priority=spark.server_priority,
+        notebooks=notebooks,
+        notebooks_size_gib=settings.zeppelin.notebooks.size_gib,
+        administrator=settings.zeppelin.administrator,
+        cores=settings.zeppelin.cores,
+        memory_gib=settings.zeppelin.memory_gib,
+        start_timeout_seconds=settings.zeppelin.start_timeout_seconds,
+        idle_minutes=settings.spark.interpreter_idle_minutes,
+        origin=origin,
+        secure_cookie=origin.startswith("https"),
+        pull_secret=pull_secret,
+        ca_bundle=settings.outside.ca_bundle,
+        environment=outside_environment(),
+    ),
+    # Rights and accounts stand before the server that uses them.
+    pulumi.ResourceOptions(providers=[provider, random.Provider("random")], depends_on=[rbac]),
+)
+url: pulumi.Input[str] = origin
+match settings.entry:
+    case LoadBalancerEntry() | IngressEntry() as way_in:
+        signers = [tls.Provider("tls")] if isinstance(way_in.tls, SelfSignedTls) else []
+        entry = Entry(
+            "entry",
+            EntryArgs(
+                namespace=zeppelin.namespace,
+                hostname=way_in.hostname,
+                image=image(settings.images.gateway),
+                exposure=(
+                    LoadBalancerArgs(address=public_address, allowed_cidrs=[str(cidr) for cidr in way_in.allowed_cidrs])
+                    if isinstance(way_in, LoadBalancerEntry)
+                    else IngressArgs(class_name=way_in.class_name)
+                ),
+                tls=tls_args(way_in.tls),
+                pull_secret="registry" if pull_secret else None,
+                priority=spark.server_priority,
+            ),
+            pulumi.ResourceOptions(providers=[provider, *signers], depends_on=[zeppelin.service]),
         )
+        url = entry.url
+
+pulumi.export("zeppelin_url", url)
+pulumi.export("administrator", settings.zeppelin.administrator)
+pulumi.export("administrator_password", zeppelin.administrator_password)
+pulumi.export("kubeconfig", kubeconfig)
+pulumi.export("public_address", public_address)
+pulumi.export("namespaces", {"zeppelin": ZEPPELIN_NAMESPACE, "spark": SPARK_NAMESPACE} | ({"csi": CSI_NAMESPACE} if shares else {}))
+pulumi.export("datasets", {dataset.name: dataset.mount_path for dataset in settings.datasets})
 pulumi.export("capacity", settings.capacity())

@@ -70,6 +70,8 @@ class Recorder(MockMonitor):
         if request.type == STACK_TYPE:
             return resource_pb2.RegisterResourceResponse(urn=f"urn:pulumi:{self.recording.stack}::{self.recording.project}::{STACK_TYPE}::{request.name}")
         urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type.startswith("kubernetes:") and request.custom:
+            _name_object(request, urn)
         inputs, secret_paths = _plain(request.object)
         provider = request.provider.rsplit("::", 1)[0]
         resource = RecordedResource(
@@ -134,6 +136,13 @@ class Recorder(MockMonitor):
         error = ProgramError(message)
         self.failures.append(error)
         raise error
+
+
+def _name_object(request: Any, urn: str) -> None:
+    """Give a Kubernetes object without a name the one its provider would: the resource's name and 8 further letters."""
+    metadata = request.object.fields["metadata"].struct_value
+    if "name" not in metadata.fields:
+        metadata.fields["name"].string_value = f"{request.name}-{identifier(urn)[:8]}"
 
 
 def _depth(resource: RecordedResource, by_urn: Mapping[str, RecordedResource]) -> int:

@@ -21,7 +21,7 @@ class PodSize(Settings):
     """Memory beside the heap, in GiB: Python workers, Arrow, native buffers. PySpark wants about 40 % of the heap."""
 
     scratch_gib: Annotated[GiB, Field(examples=[20])]
-    """Local disk for shuffles and spills, in GiB; a Pod that writes more is evicted."""
+    """Local disk of the Pod, in GiB: shuffles, spills, temporary files, and in a driver 2 GiB of Zeppelin; who writes more is evicted."""
 
     @property
     def total_memory_gib(self) -> int:

@@ -10,7 +10,7 @@ from settings.dataset import AdoptedShare, CreatedShare, Dataset, dataset_proble
 from settings.entry import Entry, LoadBalancerEntry, entry_problems
 from settings.images import ImageSettings, OutsideSettings
 from settings.spark import PodSize, SparkSettings
-from settings.vocabulary import Problem, Settings
+from settings.vocabulary import ObjectName, Problem, Settings
 from settings.zeppelin import NotebookShare, ZeppelinSettings
 
 
@@ -19,6 +19,15 @@ class CephCsiSettings(Settings):
 
     install: bool = True
     """false where the site's clusters come with CephCSI for CephFS: true or false."""
+
+    cluster_id: ObjectName | None = None
+    """The site's clusterID of the monitors; wanted where CephCSI is the site's, without use where it is ours."""
+
+    def problems(self) -> Iterator[Problem]:
+        if self.install and self.cluster_id:
+            yield Problem(("cluster_id",), "has no use: our CephCSI names its clusters itself", "no value, or install: false", (("install",),))
+        if not self.install and not self.cluster_id:
+            yield Problem(("cluster_id",), "is missing: the site's CephCSI knows its monitors by a clusterID", "that clusterID", (("install",),))
 
 
 class Size(Settings):

@@ -1,0 +1,130 @@
+"""The namespace in which notebooks compute, with the bounds of what they may use."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+from pulumi_kubernetes.scheduling import v1 as scheduling
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkNamespaceArgs:
+    """What the namespace needs.
+
+    namespace: its name. cores, memory_gib, scratch_gib, pods: what all its Pods may request together.
+    pull_secret: docker config.json (secret) for the registry, or None.
+    """
+
+    namespace: str
+    cores: int
+    memory_gib: int
+    scratch_gib: int
+    pods: int
+    pull_secret: pulumi.Input[str] | None = None
+
+
+class SparkNamespace(pulumi.ComponentResource):
+    """The namespace of interpreters and executors.
+
+    Creates: Namespace (Pod Security `restricted`), ResourceQuota, LimitRange, three PriorityClasses, and a pull secret where the
+    registry wants one. No other secret ever stands here: whoever may create Pods may mount every Secret of the namespace.
+    """
+
+    namespace: core.Namespace
+    """The namespace, for whatever must live and die in it."""
+
+    namespace_name: pulumi.Output[str]
+    """Its name."""
+
+    server_priority: str
+    """PriorityClass of the Zeppelin server."""
+
+    driver_priority: str
+    """PriorityClass of drivers and other interpreters."""
+
+    executor_priority: str
+    """PriorityClass of executors: they wait rather than push anything out."""
+
+    pull_secret: str | None
+    """Name of the pull secret, or None."""
+
+    def __init__(self, name: str, args: SparkNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gaia-dmp:kubernetes:SparkNamespace", name, {}, opts)
+        self.namespace = core.Namespace(
+            f"{name}-namespace",
+            metadata=meta.ObjectMetaArgs(
+                name=args.namespace,
+                labels={f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")},
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.namespace_name = self.namespace.metadata["name"]
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
+        amounts = {"cpu": str(args.cores), "memory": f"{args.memory_gib}Gi", "ephemeral-storage": f"{args.scratch_gib}Gi"}
+        core.ResourceQuota(
+            f"{name}-quota",
+            metadata=meta.ObjectMetaArgs(name="notebooks", namespace=self.namespace_name),
+            spec=core.ResourceQuotaSpecArgs(
+                hard={f"{kind}.{key}": amount for kind in ("requests", "limits") for key, amount in amounts.items()}
+                | {"pods": str(args.pods), "persistentvolumeclaims": "1000", "services.loadbalancers": "0", "services.nodeports": "0"}
+            ),
+            opts=inside,
+        )
+        core.LimitRange(
+            f"{name}-limits",
+            metadata=meta.ObjectMetaArgs(name="notebooks", namespace=self.namespace_name),
+            # A container that states nothing gets this, because under a quota it would be refused.
+            spec=core.LimitRangeSpecArgs(
+                limits=[
+                    core.LimitRangeItemArgs(
+                        type="Container",
+                        default={"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "1Gi"},
+                        default_request={"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "256Mi"},
+                    )
+                ]
+            ),
+            opts=inside,
+        )
+        self.server_priority, self.driver_priority, self.executor_priority = (
+            self._priority(name, args.namespace, role, value, policy)
+            for role, value, policy in (
+                ("server", 100_000, "PreemptLowerPriority"),
+                ("driver", 10_000, "PreemptLowerPriority"),
+                ("executor", 1_000, "Never"),
+            )
+        )
+        self.pull_secret = None
+        if args.pull_secret is not None:
+            self.pull_secret = "registry"  # noqa: S105 - the name of a Secret
+            core.Secret(
+                f"{name}-pull-secret",
+                metadata=meta.ObjectMetaArgs(name=self.pull_secret, namespace=self.namespace_name),
+                type="kubernetes.io/dockerconfigjson",
+                string_data={".dockerconfigjson": args.pull_secret},
+                opts=inside,
+            )
+        self.register_outputs(
+            {
+                "namespace": self.namespace,
+                "namespace_name": self.namespace_name,
+                "server_priority": self.server_priority,
+                "driver_priority": self.driver_priority,
+                "executor_priority": self.executor_priority,
+                "pull_secret": self.pull_secret,
+            }
+        )
+
+    def _priority(self, name: str, namespace: str, role: str, value: int, policy: str) -> str:
+        """Make one PriorityClass, which belongs to the whole cluster, and return its name."""
+        title = f"{namespace}-{role}"
+        scheduling.PriorityClass(
+            f"{name}-priority-{role}",
+            metadata=meta.ObjectMetaArgs(name=title),
+            value=value,
+            preemption_policy=policy,
+            global_default=False,
+            description=f"{role} Pods of {namespace}",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return title

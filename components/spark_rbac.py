@@ -1,0 +1,95 @@
+"""Who may do what in the namespace of notebooks. Everything exists before Zeppelin starts; nothing grants rights at run time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+from pulumi_kubernetes.rbac import v1 as rbac
+
+DRIVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("pods", ("create", "get", "list", "watch", "delete", "deletecollection")),
+    ("configmaps", ("create", "deletecollection")),
+)
+"""What a client-mode driver calls with the settings of `interpreter_files.spark_properties` (local-cloud.md: seen with a real driver:
+allocate, hold, scale, stop, without a 403)."""
+
+SERVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("pods", ("create", "get", "list", "watch", "delete")),
+    ("services", ("create", "get", "list", "delete")),
+)
+"""What Zeppelin's launcher calls to make and remove interpreters (local-cloud.md: seen with a real server 0.12.1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkRBACArgs:
+    """What the rights need.
+
+    namespace: where notebooks compute, a Namespace resource. server_namespace, server_account: the account of the Zeppelin server.
+    """
+
+    namespace: core.Namespace
+    server_namespace: pulumi.Input[str]
+    server_account: str
+
+
+class SparkRBAC(pulumi.ComponentResource):
+    """ServiceAccounts for drivers, executors and other interpreters; Roles for drivers and for the Zeppelin server.
+
+    Creates: three ServiceAccounts (no token by itself: only a driver's Pod asks for one), two Roles, two RoleBindings. Executors
+    and other interpreters have no rights. Nothing here is cluster-wide, nothing may touch roles.
+    """
+
+    driver_account: str
+    """Account of Spark drivers."""
+
+    executor_account: str
+    """Account of executors."""
+
+    interpreter_account: str
+    """Account of all other interpreters."""
+
+    def __init__(self, name: str, args: SparkRBACArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gaia-dmp:kubernetes:SparkRBAC", name, {}, opts)
+        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
+        self._namespace = args.namespace.metadata["name"]
+        self.driver_account, self.executor_account, self.interpreter_account = (
+            self._account(name, title) for title in ("spark-driver", "spark-executor", "interpreter")
+        )
+        self._grant(name, "spark-driver", DRIVER_RULES, self.driver_account, self._namespace)
+        self._grant(name, "zeppelin-server", SERVER_RULES, args.server_account, args.server_namespace)
+        self.register_outputs(
+            {
+                "driver_account": self.driver_account,
+                "executor_account": self.executor_account,
+                "interpreter_account": self.interpreter_account,
+            }
+        )
+
+    def _account(self, name: str, title: str) -> str:
+        core.ServiceAccount(
+            f"{name}-{title}",
+            metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
+            automount_service_account_token=False,
+            opts=self._inside,
+        )
+        return title
+
+    def _grant(
+        self, name: str, title: str, rules: Sequence[tuple[str, tuple[str, ...]]], account: str, account_namespace: pulumi.Input[str]
+    ) -> None:
+        """A Role of these rules, bound to one account."""
+        role = rbac.Role(
+            f"{name}-{title}-role",
+            metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
+            rules=[rbac.PolicyRuleArgs(api_groups=[""], resources=[resource], verbs=list(verbs)) for resource, verbs in rules],
+            opts=self._inside,
+        )
+        rbac.RoleBinding(
+            f"{name}-{title}-binding",
+            metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
+            role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata["name"]),
+            subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=account, namespace=account_namespace)],
+            opts=self._inside,
+        )

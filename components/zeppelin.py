@@ -1,0 +1,449 @@
+"""The Zeppelin server, its notebooks, and what it starts interpreters with."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pulumi
+import pulumi_random as random
+from pulumi_kubernetes.apps import v1 as apps
+from pulumi_kubernetes.batch import v1 as batch
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
+from components import interpreter_files
+from components.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
+from components.interpreter_files import InterpreterArgs
+
+SERVICE = "zeppelin-server"
+ACCOUNT = "zeppelin-server"
+HTTP_PORT = 8080
+_UID = 1000
+_LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "server"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotebookClaimArgs:
+    """A volume that a storage class makes. storage_class: its name, or None for the default. size_gib: in GiB."""
+
+    storage_class: str | None
+    size_gib: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeppelinArgs:
+    """What the server needs.
+
+    namespace: name of the namespace to make. interpreters: what every interpreter has; its `files` is set here.
+    spark_namespace: where interpreters run, a Namespace resource. priority: PriorityClass of the server.
+    notebooks: a CephFS path of their own, or a claim. notebooks_size_gib: shown on the volume of a CephFS path, in GiB.
+    administrator: login name. cores: whole number. memory_gib: of the Pod; three quarters are heap. start_timeout_seconds: how
+    long a notebook waits for its interpreter. idle_minutes: after which an interpreter ends. origin: address that browsers come
+    by. secure_cookie: whether that is https. pull_secret: docker config.json (secret), or None. node_selector: labels.
+    ca_bundle: PEM certificates to trust, or None. environment: further variables of the server.
+    """
+
+    namespace: str
+    interpreters: InterpreterArgs
+    spark_namespace: core.Namespace
+    priority: str
+    notebooks: CephFSVolumeArgs | NotebookClaimArgs
+    notebooks_size_gib: pulumi.Input[int] = 1
+    administrator: str
+    cores: int
+    memory_gib: int
+    start_timeout_seconds: int
+    idle_minutes: int
+    origin: str
+    secure_cookie: bool
+    pull_secret: pulumi.Input[str] | None = None
+    ca_bundle: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def server_environment(args: ZeppelinArgs) -> dict[str, str]:
+    """Zeppelin's settings, as the environment of the server (zeppelin-spark-k8s.md 1.4). Nothing secret is among them."""
+    return {
+        "ZEPPELIN_ADDR": "0.0.0.0",  # noqa: S104 - inside the Pod; the Service and the gateway decide who comes
+        "ZEPPELIN_PORT": str(HTTP_PORT),
+        "ZEPPELIN_RUN_MODE": "k8s",
+        # Where interpreters go when the server runs outside a cluster; inside, each interpreter setting says it.
+        "ZEPPELIN_K8S_NAMESPACE": args.interpreters.namespace,
+        "ZEPPELIN_K8S_SERVICE_NAME": SERVICE,
+        "ZEPPELIN_K8S_TEMPLATE_DIR": "/opt/platform/k8s",
+        "ZEPPELIN_K8S_CONTAINER_IMAGE": args.interpreters.zeppelin_image,
+        "ZEPPELIN_K8S_SPARK_CONTAINER_IMAGE": args.interpreters.spark_image,
+        # A first pull of an image, or a new node, takes minutes: the clock starts when the Pod runs.
+        "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "false",
+        "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(args.start_timeout_seconds * 1000),
+        "ZEPPELIN_SERVER_RPC_PORTRANGE": interpreter_files.RPC_PORT,
+        "ZEPPELIN_INTERPRETER_INCLUDES": "spark,python,md",
+        "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_CLASS": "org.apache.zeppelin.interpreter.lifecycle.TimeoutLifecycleManager",
+        "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_CHECK_INTERVAL": "60000",
+        "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_THRESHOLD": str(args.idle_minutes * 60_000),
+        "ZEPPELIN_NOTEBOOK_DIR": "/notebooks/notebook",
+        "ZEPPELIN_NOTEBOOK_STORAGE": "org.apache.zeppelin.notebook.repo.GitNotebookRepo",
+        "ZEPPELIN_NOTEBOOK_PUBLIC": "false",
+        "ZEPPELIN_CONFIG_FS_DIR": "/notebooks/conf",
+        "ZEPPELIN_ALLOWED_ORIGINS": args.origin,
+        "ZEPPELIN_METRIC_ENABLE_PROMETHEUS": "true",
+        "ZEPPELIN_WAR_TEMPDIR": "/work/webapps",
+        "ZEPPELIN_SEARCH_INDEX_PATH": "/work/index",
+        "ZEPPELIN_INTERPRETER_LOCALREPO": "/work/local-repo",
+        "ZEPPELIN_DEP_LOCALREPO": "/work/local-repo",
+        "ZEPPELIN_HELIUM_REGISTRY": "helium",
+        "ZEPPELIN_LOG_DIR": "/work/logs",
+        "ZEPPELIN_PID_DIR": "/work/run",
+        "ZEPPELIN_MEM": f"-Xmx{args.memory_gib * 768}m",
+        "USE_HADOOP": "false",
+        "HOME": "/work",
+        **args.environment,
+    }
+
+
+class Zeppelin(pulumi.ComponentResource):
+    """The Zeppelin server and all that it reads.
+
+    Creates: Namespace (Pod Security `restricted`), ServiceAccount, ConfigMaps for the server and, in the namespace of notebooks, for
+    interpreters, Secret (login, key of stored credentials), the notebooks' volume and claim, Deployment, Service; on a CephFS share a
+    Job that once makes the share's root writable for the server; RandomPassword and RandomBytes.
+
+    The claim of a storage class is not `deleted_with` the namespace, because its volume must go while the cluster lives.
+    """
+
+    namespace: core.Namespace
+    """The namespace, for whatever must live and die in it."""
+
+    namespace_name: pulumi.Output[str]
+    """Its name."""
+
+    account: str
+    """ServiceAccount of the server."""
+
+    service: core.Service
+    """The Service: `http` for browsers, `rpc` for interpreters."""
+
+    administrator_password: pulumi.Output[str]
+    """Password of the administrator (secret)."""
+
+    def __init__(self, name: str, args: ZeppelinArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gaia-dmp:kubernetes:Zeppelin", name, {}, opts)
+        self.namespace = core.Namespace(
+            f"{name}-namespace",
+            metadata=meta.ObjectMetaArgs(
+                name=args.namespace,
+                labels={f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")},
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.namespace_name = self.namespace.metadata["name"]
+        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
+        self.account = ACCOUNT
+        account = core.ServiceAccount(
+            f"{name}-account",
+            metadata=meta.ObjectMetaArgs(name=ACCOUNT, namespace=self.namespace_name),
+            automount_service_account_token=False,
+            opts=self._inside,
+        )
+        files = core.ConfigMap(
+            f"{name}-interpreter-files",
+            metadata=meta.ObjectMetaArgs(namespace=args.spark_namespace.metadata["name"]),
+            data={
+                "executor.yaml": interpreter_files.executor_template(args.interpreters),
+                "copy-zeppelin.sh": interpreter_files.text("copy-zeppelin.sh"),
+            }
+            | ({"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.spark_namespace),
+        )
+        config = core.ConfigMap(
+            f"{name}-config",
+            metadata=meta.ObjectMetaArgs(namespace=self.namespace_name),
+            data=server_environment(args),
+            opts=self._inside,
+        )
+        platform = core.ConfigMap(
+            f"{name}-files",
+            metadata=meta.ObjectMetaArgs(namespace=self.namespace_name),
+            data={
+                "100-interpreter.yaml": files.metadata["name"].apply(
+                    lambda title: interpreter_files.interpreter_template(replace(args.interpreters, files=title))
+                ),
+                "interpreter.json": interpreter_files.interpreter_settings(args.interpreters),
+                "seed_interpreters.py": interpreter_files.text("seed_interpreters.py"),
+            }
+            | ({"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}),
+            opts=self._inside,
+        )
+        login = self._login(name, args)
+        claim = self._notebooks(name, args)
+        pull_secret = self._pull_secret(name, args)
+        deployment = apps.Deployment(
+            f"{name}-server",
+            metadata=meta.ObjectMetaArgs(name=SERVICE, namespace=self.namespace_name, labels=_LABELS),
+            spec=apps.DeploymentSpecArgs(
+                replicas=1,
+                # Two servers on one notebook folder would write over each other.
+                strategy=apps.DeploymentStrategyArgs(type="Recreate"),
+                selector=meta.LabelSelectorArgs(match_labels=_LABELS),
+                template=core.PodTemplateSpecArgs(
+                    metadata=meta.ObjectMetaArgs(labels=_LABELS),
+                    spec=_pod(args, account.metadata["name"], config, platform, login, claim, pull_secret),
+                ),
+            ),
+            opts=self._inside,
+        )
+        self.service = core.Service(
+            f"{name}-service",
+            metadata=meta.ObjectMetaArgs(name=SERVICE, namespace=self.namespace_name, labels=_LABELS),
+            spec=core.ServiceSpecArgs(
+                selector=_LABELS,
+                ports=[
+                    core.ServicePortArgs(name="http", port=HTTP_PORT, target_port="http"),
+                    core.ServicePortArgs(name="rpc", port=12320, target_port="rpc"),
+                ],
+            ),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace, depends_on=[deployment]),
+        )
+        self.register_outputs(
+            {
+                "namespace": self.namespace,
+                "namespace_name": self.namespace_name,
+                "account": self.account,
+                "service": self.service,
+                "administrator_password": self.administrator_password,
+            }
+        )
+
+    def _login(self, name: str, args: ZeppelinArgs) -> core.Secret:
+        """shiro.ini and the key of stored credentials, as a Secret; sets the administrator's password."""
+        child = pulumi.ResourceOptions(parent=self)
+        password = random.RandomPassword(f"{name}-administrator", length=24, special=False, opts=child)
+        salt = random.RandomBytes(f"{name}-salt", length=16, opts=child)
+        # Zeppelin encrypts stored credentials by AES, with a key of 16 characters.
+        key = random.RandomPassword(f"{name}-credentials-key", length=16, special=False, opts=child)
+        self.administrator_password = password.result
+        ini = pulumi.Output.all(password.result, salt.base64).apply(
+            lambda given: interpreter_files.shiro_ini(
+                args.administrator, interpreter_files.shiro_hash(given[0], base64.b64decode(given[1])), secure_cookie=args.secure_cookie
+            )
+        )
+        return core.Secret(
+            f"{name}-login",
+            metadata=meta.ObjectMetaArgs(namespace=self.namespace_name),
+            string_data={"shiro.ini": pulumi.Output.secret(ini), "credentials-key": key.result},
+            opts=self._inside,
+        )
+
+    def _notebooks(self, name: str, args: ZeppelinArgs) -> pulumi.Output[str]:
+        """Name of the claim for notebooks and configuration."""
+        match args.notebooks:
+            case NotebookClaimArgs(storage_class=storage_class, size_gib=size_gib):
+                claim = core.PersistentVolumeClaim(
+                    f"{name}-notebooks",
+                    metadata=meta.ObjectMetaArgs(name="notebooks", namespace=self.namespace_name),
+                    spec=core.PersistentVolumeClaimSpecArgs(
+                        access_modes=["ReadWriteOnce"],
+                        storage_class_name=storage_class,
+                        resources=core.VolumeResourceRequirementsArgs(requests={"storage": f"{size_gib}Gi"}),
+                    ),
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+                return claim.metadata["name"]
+            case CephFSVolumeArgs() as share:
+                volume = DataVolume(
+                    f"{name}-notebooks",
+                    DataVolumeArgs(
+                        volume_name=f"{args.namespace}-notebooks",
+                        claim_name="notebooks",
+                        namespace=self.namespace,
+                        size_gib=args.notebooks_size_gib,
+                        source=share,
+                        access_mode="ReadWriteMany",
+                        read_only=False,
+                    ),
+                    pulumi.ResourceOptions(parent=self),
+                )
+                self._prepare(name, args, share)
+                return volume.claim_name
+        raise TypeError(f"{name}: notebooks are neither on CephFS nor on a claim")
+
+    def _prepare(self, name: str, args: ZeppelinArgs, share: CephFSVolumeArgs) -> None:
+        """Make the root of the notebooks' share writable for the server, once.
+
+        Manila hands out a share whose root belongs to root alone (`cephfs_volume_mode` 755), CephCSI changes no owner, and a
+        Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, by a volume of its own.
+        """
+        volume = DataVolume(
+            f"{name}-prepare",
+            DataVolumeArgs(
+                volume_name=f"{args.namespace}-prepare",
+                claim_name="prepare-notebooks",
+                namespace=share.secret_namespace,
+                size_gib=args.notebooks_size_gib,
+                source=share,
+                access_mode="ReadWriteMany",
+                read_only=False,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        batch.Job(
+            f"{name}-prepare-job",
+            metadata=meta.ObjectMetaArgs(
+                name="prepare-notebooks",
+                namespace=share.secret_namespace.metadata["name"],
+                # The server waits for the folder by itself, so nobody else needs to wait for the Job.
+                annotations={"pulumi.com/skipAwait": "true"},
+            ),
+            spec=batch.JobSpecArgs(
+                backoff_limit=20,
+                template=core.PodTemplateSpecArgs(
+                    spec=core.PodSpecArgs(
+                        restart_policy="OnFailure",
+                        automount_service_account_token=False,
+                        enable_service_links=False,
+                        containers=[
+                            core.ContainerArgs(
+                                name="prepare",
+                                image=args.interpreters.zeppelin_image,
+                                command=["sh", "-ec", f"chown {_UID}:0 /notebooks && chmod 0770 /notebooks"],
+                                security_context=core.SecurityContextArgs(
+                                    run_as_user=0,
+                                    allow_privilege_escalation=False,
+                                    read_only_root_filesystem=True,
+                                    capabilities=core.CapabilitiesArgs(drop=["ALL"], add=["CHOWN", "FOWNER"]),
+                                    seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
+                                ),
+                                resources=core.ResourceRequirementsArgs(
+                                    requests={"cpu": "10m", "memory": "32Mi"}, limits={"cpu": "100m", "memory": "128Mi"}
+                                ),
+                                volume_mounts=[core.VolumeMountArgs(name="notebooks", mount_path="/notebooks")],
+                            )
+                        ],
+                        volumes=[
+                            core.VolumeArgs(
+                                name="notebooks",
+                                persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=volume.claim_name),
+                            )
+                        ],
+                    )
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=share.secret_namespace, delete_before_replace=True),
+        )
+
+    def _pull_secret(self, name: str, args: ZeppelinArgs) -> list[core.LocalObjectReferenceArgs]:
+        if args.pull_secret is None:
+            return []
+        secret = core.Secret(
+            f"{name}-pull-secret",
+            metadata=meta.ObjectMetaArgs(name="registry", namespace=self.namespace_name),
+            type="kubernetes.io/dockerconfigjson",
+            string_data={".dockerconfigjson": args.pull_secret},
+            opts=self._inside,
+        )
+        return [core.LocalObjectReferenceArgs(name=secret.metadata["name"])]
+
+
+def _pod(
+    args: ZeppelinArgs,
+    account: pulumi.Input[str],
+    config: core.ConfigMap,
+    platform: core.ConfigMap,
+    login: core.Secret,
+    claim: pulumi.Input[str],
+    pull_secrets: list[core.LocalObjectReferenceArgs],
+) -> core.PodSpecArgs:
+    """The server's Pod: restricted, its root file system read-only, everything it writes on the notebooks' volume or a scratch folder."""
+    restricted = core.SecurityContextArgs(
+        allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=core.CapabilitiesArgs(drop=["ALL"])
+    )
+    image = args.interpreters.zeppelin_image
+    notebooks = core.VolumeMountArgs(name="notebooks", mount_path="/notebooks")
+    template = core.VolumeMountArgs(name="platform", mount_path="/opt/platform/k8s/interpreter/100-interpreter.yaml", sub_path="100-interpreter.yaml")
+    return core.PodSpecArgs(
+        service_account_name=account,
+        # The launcher calls the Kubernetes API to make interpreters; this is the one token of the namespace.
+        automount_service_account_token=True,
+        enable_service_links=False,
+        priority_class_name=args.priority,
+        termination_grace_period_seconds=60,
+        image_pull_secrets=pull_secrets,
+        security_context=core.PodSecurityContextArgs(
+            run_as_non_root=True,
+            run_as_user=_UID,
+            # The image's own folders belong to group 0 (zeppelin-spark-k8s.md, image facts).
+            run_as_group=0,
+            # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
+            fs_group=_UID,
+            fs_group_change_policy="OnRootMismatch",
+            seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
+        ),
+        init_containers=[
+            core.ContainerArgs(
+                name="seed-interpreters",
+                image=image,
+                command=["sh", "-ec"],
+                args=[
+                    "mkdir -p /notebooks/notebook /notebooks/conf\n"
+                    "python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json\n"
+                ],
+                security_context=restricted,
+                resources=core.ResourceRequirementsArgs(requests={"cpu": "100m", "memory": "128Mi"}, limits={"cpu": "500m", "memory": "256Mi"}),
+                volume_mounts=[notebooks, core.VolumeMountArgs(name="platform", mount_path="/seed", read_only=True)],
+            )
+        ],
+        containers=[
+            core.ContainerArgs(
+                name="zeppelin",
+                image=image,
+                command=["/opt/zeppelin/bin/zeppelin.sh"],
+                env_from=[core.EnvFromSourceArgs(config_map_ref=core.ConfigMapEnvSourceArgs(name=config.metadata["name"]))],
+                env=[
+                    core.EnvVarArgs(
+                        name="ZEPPELIN_CREDENTIALS_ENCRYPT_KEY",
+                        value_from=core.EnvVarSourceArgs(
+                            secret_key_ref=core.SecretKeySelectorArgs(name=login.metadata["name"], key="credentials-key")
+                        ),
+                    )
+                ],
+                ports=[
+                    core.ContainerPortArgs(name="http", container_port=HTTP_PORT),
+                    core.ContainerPortArgs(name="rpc", container_port=12320),
+                ],
+                # A first start indexes all notebooks before it answers.
+                startup_probe=_probe("/api/version", period=10, failures=60),
+                readiness_probe=_probe("/api/version", period=10, failures=3),
+                liveness_probe=_probe("/ping", period=20, failures=6),
+                security_context=restricted,
+                resources=core.ResourceRequirementsArgs(
+                    requests={"cpu": str(args.cores), "memory": f"{args.memory_gib}Gi", "ephemeral-storage": "2Gi"},
+                    limits={"cpu": str(args.cores), "memory": f"{args.memory_gib}Gi", "ephemeral-storage": "4Gi"},
+                ),
+                volume_mounts=[
+                    notebooks,
+                    core.VolumeMountArgs(name="work", mount_path="/work"),
+                    core.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108 - path inside the container
+                    template,
+                    core.VolumeMountArgs(name="login", mount_path="/opt/zeppelin/conf/shiro.ini", sub_path="shiro.ini", read_only=True),
+                    *(
+                        [core.VolumeMountArgs(name="platform", mount_path="/opt/platform/ca-bundle.pem", sub_path="ca-bundle.pem", read_only=True)]
+                        if args.ca_bundle
+                        else []
+                    ),
+                ],
+            )
+        ],
+        volumes=[
+            core.VolumeArgs(name="notebooks", persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim)),
+            core.VolumeArgs(name="platform", config_map=core.ConfigMapVolumeSourceArgs(name=platform.metadata["name"])),
+            core.VolumeArgs(name="login", secret=core.SecretVolumeSourceArgs(secret_name=login.metadata["name"])),
+            core.VolumeArgs(name="work", empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="2Gi")),
+            core.VolumeArgs(name="tmp", empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="1Gi")),
+        ],
+    )
+
+
+def _probe(path: str, *, period: int, failures: int) -> core.ProbeArgs:
+    return core.ProbeArgs(
+        http_get=core.HTTPGetActionArgs(path=path, port="http"), period_seconds=period, timeout_seconds=5, failure_threshold=failures
+    )
