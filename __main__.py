@@ -172,7 +172,7 @@ def ceph_volume(name: str, share: CephFSShare, csi: CephCSI) -> CephFSVolumeArgs
 def volume_args(dataset: Dataset, source: CephFSVolumeArgs | NFSVolumeArgs | CSIVolumeArgs, size_gib: pulumi.Input[int]) -> DataVolumeArgs:
     """The volume of a dataset in the namespace of notebooks."""
     return DataVolumeArgs(
-        volume_name=f"{SPARK_NAMESPACE}-{dataset.name}",
+        handle=f"{SPARK_NAMESPACE}-{dataset.name}",
         claim_name=f"data-{dataset.name}",
         namespace=spark.namespace,
         size_gib=dataset.size_gib or size_gib,
@@ -238,6 +238,23 @@ match settings.cloud:
 # 2. Inside the cluster: namespaces, rights, data.
 inside = pulumi.ResourceOptions(providers=[provider])
 pull_secret = config.require_secret(settings.images.pull_secret) if settings.images.pull_secret else None
+volumes: dict[str, CephFSVolumeArgs] = {}
+if shares:
+    csi = CephCSI(
+        "ceph-csi",
+        CephCSIArgs(
+            namespace=CSI_NAMESPACE,
+            image=image(settings.images.ceph_csi),
+            registrar_image=image(settings.images.csi_registrar),
+            monitors={name: share.monitors for name, share in shares.items()},
+            install=settings.ceph_csi.install,
+            pull_secret=pull_secret,
+        ),
+        inside,
+    )
+    # What mounts must outlive what is mounted: namespaces with Pods are deleted while the plug-in can still unmount for them.
+    inside = pulumi.ResourceOptions(providers=[provider], depends_on=[csi])
+    volumes = {name: ceph_volume(name, share, csi) for name, share in shares.items()}
 spark = SparkNamespace(
     "spark",
     SparkNamespaceArgs(
@@ -253,21 +270,6 @@ spark = SparkNamespace(
 rbac = SparkRBAC(
     "spark-rbac", SparkRBACArgs(namespace=spark.namespace, server_namespace=ZEPPELIN_NAMESPACE, server_account=ACCOUNT), inside
 )
-volumes: dict[str, CephFSVolumeArgs] = {}
-if shares:
-    csi = CephCSI(
-        "ceph-csi",
-        CephCSIArgs(
-            namespace=CSI_NAMESPACE,
-            image=image(settings.images.ceph_csi),
-            registrar_image=image(settings.images.csi_registrar),
-            monitors={name: share.monitors for name, share in shares.items()},
-            install=settings.ceph_csi.install,
-            pull_secret=pull_secret,
-        ),
-        inside,
-    )
-    volumes = {name: ceph_volume(name, share, csi) for name, share in shares.items()}
 mounts = []
 for dataset in settings.datasets:
     match dataset.source:
@@ -336,7 +338,7 @@ zeppelin = Zeppelin(
         environment=outside_environment(),
     ),
     # Rights and accounts stand before the server that uses them.
-    pulumi.ResourceOptions(providers=[provider, random.Provider("random")], depends_on=[rbac]),
+    pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(providers=[random.Provider("random")], depends_on=[rbac])),
 )
 url: pulumi.Input[str] = origin
 match settings.entry:
@@ -368,4 +370,5 @@ pulumi.export("kubeconfig", kubeconfig)
 pulumi.export("public_address", public_address)
 pulumi.export("namespaces", {"zeppelin": ZEPPELIN_NAMESPACE, "spark": SPARK_NAMESPACE} | ({"csi": CSI_NAMESPACE} if shares else {}))
 pulumi.export("datasets", {dataset.name: dataset.mount_path for dataset in settings.datasets})
+pulumi.export("kubernetes_version", settings.cloud.kubernetes_version)
 pulumi.export("capacity", settings.capacity())

@@ -50,13 +50,13 @@ class CSIVolumeArgs:
 class DataVolumeArgs:
     """What a volume needs.
 
-    volume_name: name of the PersistentVolume, unique in the cluster. claim_name: name of the claim.
+    handle: the volume's name for the kubelet, unique in the cluster. claim_name: name of the claim.
     namespace: where the claim stands, a Namespace resource. size_gib: what the PersistentVolume shows; nothing is enforced by it.
     source: CephFS, NFS or CSI. access_mode: ReadOnlyMany, or ReadWriteMany. read_only: whether the volume may be written at all;
     with ReadWriteMany the Pods' mounts keep data read-only.
     """
 
-    volume_name: str
+    handle: str
     claim_name: str
     namespace: core.Namespace
     size_gib: pulumi.Input[int]
@@ -69,7 +69,8 @@ class DataVolume(pulumi.ComponentResource):
     """A PersistentVolume for something that exists, reserved for one claim.
 
     Creates: Secret (CephFS only, in the namespace of the Ceph keys), PersistentVolume (`Retain`: nothing here ever deletes data),
-    PersistentVolumeClaim. Volume and claim are replaced together, because a released volume never binds again.
+    PersistentVolumeClaim. Volume and claim are replaced together, because a released volume never binds again. The claim goes with
+    its namespace: deleted by itself it would wait for every Pod that still uses it, also for Pods that nobody here made.
     """
 
     claim_name: pulumi.Output[str]
@@ -81,7 +82,12 @@ class DataVolume(pulumi.ComponentResource):
         capacity = {"storage": pulumi.Output.from_input(args.size_gib).apply(lambda gib: f"{max(gib, 1)}Gi")}
         volume = core.PersistentVolume(
             f"{name}-volume",
-            metadata=meta.ObjectMetaArgs(name=args.volume_name),
+            # No name of ours: a replacement is made beside the old volume, and the claim moves over to it.
+            metadata=meta.ObjectMetaArgs(
+                # Kubernetes holds back the deletion of a volume until its claim is gone, and the claim goes with its namespace, after
+                # this. Waiting for it here would wait for ever.
+                annotations={"pulumi.com/skipAwait": "true"},
+            ),
             spec=core.PersistentVolumeSpecArgs(
                 capacity=capacity,
                 access_modes=[args.access_mode],
@@ -92,7 +98,7 @@ class DataVolume(pulumi.ComponentResource):
                 claim_ref=core.ObjectReferenceArgs(api_version="v1", kind="PersistentVolumeClaim", namespace=namespace, name=args.claim_name),
                 **self._source(name, args),
             ),
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True, replace_on_changes=["spec"]),
+            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["spec"]),
         )
         claim = core.PersistentVolumeClaim(
             f"{name}-claim",
@@ -136,14 +142,14 @@ class DataVolume(pulumi.ComponentResource):
         keys = ceph.secret_namespace.metadata["name"]
         secret = core.Secret(
             f"{name}-ceph-key",
-            metadata=meta.ObjectMetaArgs(name=f"ceph-key-{args.volume_name}", namespace=keys),
+            metadata=meta.ObjectMetaArgs(name=f"ceph-key-{args.handle}", namespace=keys),
             string_data={"userID": ceph.ceph_id, "userKey": pulumi.Output.secret(ceph.key)},
             opts=pulumi.ResourceOptions(parent=self, deleted_with=ceph.secret_namespace),
         )
         attributes = {"clusterID": ceph.cluster_id, "rootPath": ceph.root_path, "staticVolume": "true"}
         return core.CSIPersistentVolumeSourceArgs(
             driver=ceph.driver,
-            volume_handle=args.volume_name,
+            volume_handle=args.handle,
             node_stage_secret_ref=core.SecretReferenceArgs(name=secret.metadata["name"], namespace=keys),
             read_only=read_only,
             volume_attributes=pulumi.Output.all(**attributes, fsName=ceph.fs_name).apply(

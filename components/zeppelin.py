@@ -253,7 +253,7 @@ class Zeppelin(pulumi.ComponentResource):
                 volume = DataVolume(
                     f"{name}-notebooks",
                     DataVolumeArgs(
-                        volume_name=f"{args.namespace}-notebooks",
+                        handle=f"{args.namespace}-notebooks",
                         claim_name="notebooks",
                         namespace=self.namespace,
                         size_gib=args.notebooks_size_gib,
@@ -276,7 +276,7 @@ class Zeppelin(pulumi.ComponentResource):
         volume = DataVolume(
             f"{name}-prepare",
             DataVolumeArgs(
-                volume_name=f"{args.namespace}-prepare",
+                handle=f"{args.namespace}-prepare",
                 claim_name="prepare-notebooks",
                 namespace=share.secret_namespace,
                 size_gib=args.notebooks_size_gib,

@@ -68,6 +68,11 @@ class Recording:
         """The resources of one type, such as `openstack:networking/subnet:Subnet`."""
         return [resource for resource in self.resources if resource.type == type_]
 
+    @property
+    def kubernetes_version(self) -> str:
+        """Version of Kubernetes that the stack states, by its output `kubernetes_version`."""
+        return str(self.outputs.get("kubernetes_version", ""))
+
     def children(self, urn: str) -> Iterator[RecordedResource]:
         """The resources whose parent is `urn`."""
         return (resource for resource in self.resources if resource.parent == urn)
