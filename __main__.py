@@ -1,11 +1,14 @@
 """The platform of one stack: settings in, components, outputs."""
 
+from typing import cast
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 import pulumi_tls as tls
+from pulumi_kubernetes.core.v1 import Namespace
 
-from components.ceph_csi import CephCSI, CephCSIArgs
+from components.ceph_csi import DRIVER, CephCSI, CephCSIArgs
 from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
 from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
 from components.entry import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, LoadBalancerArgs, SecretTlsArgs, SelfSignedTlsArgs
@@ -15,7 +18,7 @@ from components.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Net
 from components.openstack_project import OpenStackProjectArgs, openstack_project
 from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark_rbac import SparkRBAC, SparkRBACArgs
-from components.zeppelin import ACCOUNT, HTTP_PORT, SERVICE, NotebookClaimArgs, Zeppelin, ZeppelinArgs
+from components.zeppelin import ACCOUNT, HTTP_PORT, SERVICE, NotebookClaimArgs, NotebookShareArgs, Zeppelin, ZeppelinArgs
 from settings import StackFileError, load
 from settings.cloud import KubernetesCloud, OpenStackCloud
 from settings.cluster import ClusterSettings, NamedTemplate, Pool
@@ -155,30 +158,54 @@ def pod_size(size: PodSize) -> PodSizeArgs:
     return PodSizeArgs(cores=size.cores, memory_gib=size.memory_gib, overhead_gib=size.overhead_gib, scratch_gib=size.scratch_gib)
 
 
-def ceph_volume(name: str, share: CephFSShare, csi: CephCSI) -> CephFSVolumeArgs:
+def ceph_volume(name: str) -> CephFSVolumeArgs:
     """A share, as a volume of CephCSI. The share has one Ceph id of ours."""
-    ((reader, key),) = share.keys.items()
+    share = shares[name]
+    ((user, key),) = share.keys.items()
     return CephFSVolumeArgs(
-        driver=csi.driver,
-        secret_namespace=csi.namespace,
+        driver=DRIVER,
+        secret_namespace=CSI_NAMESPACE,
         cluster_id=settings.ceph_csi.cluster_id or name,
         root_path=share.root_path,
-        ceph_id=reader,
+        ceph_id=user,
         key=key,
         fs_name=share.fs_name,
     )
 
 
-def volume_args(dataset: Dataset, source: CephFSVolumeArgs | NFSVolumeArgs | CSIVolumeArgs, size_gib: pulumi.Input[int]) -> DataVolumeArgs:
-    """The volume of a dataset in the namespace of notebooks."""
+def volume_args(dataset: Dataset) -> DataVolumeArgs:
+    """The volume of a dataset for the namespace of notebooks."""
+    size_gib: pulumi.Input[int] = dataset.size_gib or 1
+    match dataset.source:
+        case NfsExport(server=server, path=path):
+            source = NFSVolumeArgs(server=server, path=path)
+        case CsiVolume() as volume:
+            source = CSIVolumeArgs(driver=volume.driver, volume_handle=volume.volume_handle, attributes=volume.attributes)
+        case CreatedShare() | AdoptedShare() | BroughtShare():
+            source = ceph_volume(dataset.name)
+            size_gib = dataset.size_gib or shares[dataset.name].size
     return DataVolumeArgs(
         handle=f"{SPARK_NAMESPACE}-{dataset.name}",
         claim_name=f"data-{dataset.name}",
-        namespace=spark.namespace,
-        size_gib=dataset.size_gib or size_gib,
+        namespace=SPARK_NAMESPACE,
+        size_gib=size_gib,
         source=source,
         access_mode=dataset.access_mode,
     )
+
+
+def notebook_volume(role: str, claim_name: str, namespace: str) -> DataVolume:
+    """The notebooks' share, writable, for one claim."""
+    args = DataVolumeArgs(
+        handle=f"{ZEPPELIN_NAMESPACE}-{role}",
+        claim_name=claim_name,
+        namespace=namespace,
+        size_gib=settings.zeppelin.notebooks.size_gib,
+        source=ceph_volume("notebooks"),
+        access_mode="ReadWriteMany",
+        read_only=False,
+    )
+    return DataVolume(role, args, inside)
 
 
 def tls_args(choice: SecretTls | CertManagerTls | SelfSignedTls) -> SecretTlsArgs | CertManagerTlsArgs | SelfSignedTlsArgs:
@@ -235,10 +262,15 @@ match settings.cloud:
             if isinstance(dataset.source, BroughtShare):
                 shares[dataset.name] = CephFSShare(f"data-{dataset.name}", share_args(dataset, None))
 
-# 2. Inside the cluster: namespaces, rights, data.
+# 2. Inside the cluster: volumes, then what mounts them, then the namespace of notebooks with its rights. A destroy goes the other way.
 inside = pulumi.ResourceOptions(providers=[provider])
 pull_secret = config.require_secret(settings.images.pull_secret) if settings.images.pull_secret else None
-volumes: dict[str, CephFSVolumeArgs] = {}
+volumes = {dataset.name: DataVolume(f"data-{dataset.name}", volume_args(dataset), inside) for dataset in settings.datasets}
+if "notebooks" in shares:
+    volumes["notebooks"] = notebook_volume("notebooks", "notebooks", ZEPPELIN_NAMESPACE)
+    volumes["notebooks-prepare"] = notebook_volume("notebooks-prepare", "prepare-notebooks", CSI_NAMESPACE)
+keys: Namespace | None = None
+inside = pulumi.ResourceOptions(providers=[provider], depends_on=[volume.volume for volume in volumes.values()])
 if shares:
     csi = CephCSI(
         "ceph-csi",
@@ -252,9 +284,9 @@ if shares:
         ),
         inside,
     )
-    # What mounts must outlive what is mounted: namespaces with Pods are deleted while the plug-in can still unmount for them.
+    keys = csi.namespace
+    # The plug-in outlives the Pods that it mounts for: without it no kubelet could unmount, and their namespaces would hang.
     inside = pulumi.ResourceOptions(providers=[provider], depends_on=[csi])
-    volumes = {name: ceph_volume(name, share, csi) for name, share in shares.items()}
 spark = SparkNamespace(
     "spark",
     SparkNamespaceArgs(
@@ -270,18 +302,9 @@ spark = SparkNamespace(
 rbac = SparkRBAC(
     "spark-rbac", SparkRBACArgs(namespace=spark.namespace, server_namespace=ZEPPELIN_NAMESPACE, server_account=ACCOUNT), inside
 )
-mounts = []
 for dataset in settings.datasets:
-    match dataset.source:
-        case NfsExport(server=server, path=path):
-            data = volume_args(dataset, NFSVolumeArgs(server=server, path=path), 1)
-        case CsiVolume() as volume:
-            source = CSIVolumeArgs(driver=volume.driver, volume_handle=volume.volume_handle, attributes=volume.attributes)
-            data = volume_args(dataset, source, 1)
-        case CreatedShare() | AdoptedShare() | BroughtShare():
-            data = volume_args(dataset, volumes[dataset.name], shares[dataset.name].size)
-    DataVolume(f"volume-{dataset.name}", data, inside)
-    mounts.append(MountArgs(claim=data.claim_name, path=dataset.mount_path))
+    volumes[dataset.name].bind(spark.namespace, keys)
+mounts = [MountArgs(claim=volumes[dataset.name].claim_name, path=dataset.mount_path) for dataset in settings.datasets]
 
 # 3. Zeppelin and the way in.
 match settings.entry:
@@ -316,7 +339,8 @@ match settings.zeppelin.notebooks:
     case NotebookVolume() as claim:
         notebooks = NotebookClaimArgs(storage_class=claim.name, size_gib=claim.size_gib)
     case NotebookShare():
-        notebooks = volumes["notebooks"]
+        # A share of notebooks is one of `shares`, so CephCSI and its namespace are there.
+        notebooks = NotebookShareArgs(volume=volumes["notebooks"], prepare=volumes["notebooks-prepare"], keys=cast("Namespace", keys))
 zeppelin = Zeppelin(
     "zeppelin",
     ZeppelinArgs(
@@ -325,7 +349,6 @@ zeppelin = Zeppelin(
         spark_namespace=spark.namespace,
         priority=spark.server_priority,
         notebooks=notebooks,
-        notebooks_size_gib=settings.zeppelin.notebooks.size_gib,
         administrator=settings.zeppelin.administrator,
         cores=settings.zeppelin.cores,
         memory_gib=settings.zeppelin.memory_gib,

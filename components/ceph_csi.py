@@ -42,17 +42,15 @@ class CephCSI(pulumi.ComponentResource):
     """
 
     namespace: core.Namespace
-    """The namespace, for whatever must live and die in it."""
+    """The namespace, which holds the Ceph keys, for whatever must live and die in it."""
 
-    secret_namespace: pulumi.Output[str]
-    """Name of the namespace that holds the Ceph keys."""
-
-    driver: str
-    """Name of the CSI driver."""
+    namespace_name: pulumi.Output[str]
+    """Its name."""
 
     def __init__(self, name: str, args: CephCSIArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:CephCSI", name, {}, opts)
-        level = "privileged" if args.install else "restricted"
+        # Where the plug-in is the site's, only the Job that prepares the notebooks' share runs here, as root.
+        level = "privileged" if args.install else "baseline"
         self.namespace = core.Namespace(
             f"{name}-namespace",
             metadata=meta.ObjectMetaArgs(
@@ -61,15 +59,14 @@ class CephCSI(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.secret_namespace = self.namespace.metadata["name"]
-        self.driver = DRIVER
+        self.namespace_name = self.namespace.metadata["name"]
         if args.install:
             self._install(name, args)
-        self.register_outputs({"namespace": self.namespace, "secret_namespace": self.secret_namespace, "driver": self.driver})
+        self.register_outputs({"namespace": self.namespace, "namespace_name": self.namespace_name})
 
     def _install(self, name: str, args: CephCSIArgs) -> None:
         inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
-        namespace = self.secret_namespace
+        namespace = self.namespace_name
         account = core.ServiceAccount(
             f"{name}-account",
             metadata=meta.ObjectMetaArgs(name="cephfs-node-plugin", namespace=namespace),
@@ -104,7 +101,10 @@ class CephCSI(pulumi.ComponentResource):
             f"{name}-ceph-conf",
             metadata=meta.ObjectMetaArgs(name="ceph-config", namespace=namespace),
             # ceph-fuse and mount.ceph want both files to be there; the keyring stays empty, keys come with each mount.
-            data={"ceph.conf": "[global]\nauth_cluster_required = cephx\nauth_service_required = cephx\nauth_client_required = cephx\n", "keyring": ""},
+            data={
+                "ceph.conf": "[global]\nauth_cluster_required = cephx\nauth_service_required = cephx\nauth_client_required = cephx\n",
+                "keyring": "",
+            },
             opts=inside,
         )
         storage.CSIDriver(
@@ -233,7 +233,10 @@ def _volumes(config: pulumi.Input[str], ceph_conf: pulumi.Input[str]) -> list[co
         "host-mount": ("/run/mount", None),
     }
     return [
-        *(core.VolumeArgs(name=volume, host_path=core.HostPathVolumeSourceArgs(path=path, type=kind)) for volume, (path, kind) in host.items()),
+        *(
+            core.VolumeArgs(name=volume, host_path=core.HostPathVolumeSourceArgs(path=path, type=kind))
+            for volume, (path, kind) in host.items()
+        ),
         core.VolumeArgs(name="ceph-csi-config", config_map=core.ConfigMapVolumeSourceArgs(name=config)),
         core.VolumeArgs(name="ceph-config", config_map=core.ConfigMapVolumeSourceArgs(name=ceph_conf)),
         core.VolumeArgs(name="keys-tmp-dir", empty_dir=core.EmptyDirVolumeSourceArgs(medium="Memory")),

@@ -1,9 +1,9 @@
 """A dataset's or notebooks' home on CephFS: made, adopted, or brought by its owner."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pulumi
 from pulumi_openstack import sharedfilesystem
@@ -26,7 +26,9 @@ def parse_export_path(path: str) -> CephExport:
     brackets (IPv6, or the v1:/v2: notation of Ceph), which CephCSI's configuration is not given here, and for anything else.
     """
     if "[" in path or "]" in path:
-        raise ValueError(f"export path {path}: bracketed monitor addresses are not supported; accepted: mon1:6789,mon2:6789:/path, IPv4 or names")
+        raise ValueError(
+            f"export path {path}: bracketed monitor addresses are not supported; accepted: mon1:6789,mon2:6789:/path, IPv4 or names"
+        )
     found = re.fullmatch(r"(?P<monitors>[^/\s]+):(?P<root>/\S*)", path)
     monitors = found["monitors"].split(",") if found else []
     if not found or not all(re.fullmatch(r"[A-Za-z0-9.-]+(:\d{1,5})?", monitor) for monitor in monitors):
@@ -173,7 +175,7 @@ class CephFSShare(pulumi.ComponentResource):
         return keys
 
 
-def _only_path(locations: list) -> str:
+def _only_path(locations: Sequence[Any]) -> str:
     """The path of the export location; Manila's CephFS driver reports one."""
     if not locations:
         raise ValueError("the share has no export location yet; accepted: a share in status available")

@@ -15,13 +15,13 @@ AccessMode = Literal["ReadOnlyMany", "ReadWriteMany"]
 class CephFSVolumeArgs:
     """A CephFS path.
 
-    driver: name of the CSI driver. secret_namespace: namespace of the Ceph keys, a Namespace resource. cluster_id: key of the
-    monitors in CephCSI's configuration. root_path: absolute path. ceph_id: without `client.`. key: Ceph key (secret).
-    fs_name: name of the file system, or None for the only one.
+    driver: name of the CSI driver. secret_namespace: name of the namespace of the Ceph keys. cluster_id: key of the monitors in
+    CephCSI's configuration. root_path: absolute path. ceph_id: without `client.`. key: Ceph key (secret). fs_name: name of the file
+    system, or None for the only one.
     """
 
     driver: str
-    secret_namespace: core.Namespace
+    secret_namespace: str
     cluster_id: str
     root_path: pulumi.Input[str]
     ceph_id: str
@@ -50,15 +50,14 @@ class CSIVolumeArgs:
 class DataVolumeArgs:
     """What a volume needs.
 
-    handle: the volume's name for the kubelet, unique in the cluster. claim_name: name of the claim.
-    namespace: where the claim stands, a Namespace resource. size_gib: what the PersistentVolume shows; nothing is enforced by it.
-    source: CephFS, NFS or CSI. access_mode: ReadOnlyMany, or ReadWriteMany. read_only: whether the volume may be written at all;
-    with ReadWriteMany the Pods' mounts keep data read-only.
+    handle: the volume's name for the kubelet, unique in the cluster. claim_name, namespace: the claim it is reserved for, by name.
+    size_gib: what the PersistentVolume shows; nothing is enforced by it. source: CephFS, NFS or CSI. access_mode: ReadOnlyMany, or
+    ReadWriteMany. read_only: whether the volume may be written at all; with ReadWriteMany the Pods' mounts keep data read-only.
     """
 
     handle: str
     claim_name: str
-    namespace: core.Namespace
+    namespace: str
     size_gib: pulumi.Input[int]
     source: CephFSVolumeArgs | NFSVolumeArgs | CSIVolumeArgs
     access_mode: AccessMode = "ReadOnlyMany"
@@ -68,91 +67,117 @@ class DataVolumeArgs:
 class DataVolume(pulumi.ComponentResource):
     """A PersistentVolume for something that exists, reserved for one claim.
 
-    Creates: Secret (CephFS only, in the namespace of the Ceph keys), PersistentVolume (`Retain`: nothing here ever deletes data),
-    PersistentVolumeClaim. Volume and claim are replaced together, because a released volume never binds again. The claim goes with
-    its namespace: deleted by itself it would wait for every Pod that still uses it, also for Pods that nobody here made.
+    Creates: PersistentVolume (`Retain`: nothing here ever deletes data); with `bind`, once the namespaces are there, the
+    PersistentVolumeClaim and for CephFS the Secret, in the namespace of the Ceph keys.
+
+    The volume stands before the namespace of its claim, so that it goes after it. Kubernetes holds back the deletion of a volume
+    until its claim is gone, and of a claim until no Pod uses it, also no Pod that somebody else made; a namespace takes its Pods and
+    claims with it. In any other order a destroy waits for ever.
+
+    Volume and claim are replaced together, because a released volume never binds again.
     """
 
-    claim_name: pulumi.Output[str]
+    volume: core.PersistentVolume
+    """The volume, for namespaces to stand after."""
+
+    claim_name: str
     """Name of the claim."""
 
     def __init__(self, name: str, args: DataVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:DataVolume", name, {}, opts)
-        namespace = args.namespace.metadata["name"]
-        capacity = {"storage": pulumi.Output.from_input(args.size_gib).apply(lambda gib: f"{max(gib, 1)}Gi")}
-        volume = core.PersistentVolume(
+        self._name, self._args = name, args
+        self._capacity = {"storage": pulumi.Output.from_input(args.size_gib).apply(lambda gib: f"{max(gib, 1)}Gi")}
+        self.volume = core.PersistentVolume(
             f"{name}-volume",
             # No name of ours: a replacement is made beside the old volume, and the claim moves over to it.
-            metadata=meta.ObjectMetaArgs(
-                # Kubernetes holds back the deletion of a volume until its claim is gone, and the claim goes with its namespace, after
-                # this. Waiting for it here would wait for ever.
-                annotations={"pulumi.com/skipAwait": "true"},
-            ),
+            metadata=None,
             spec=core.PersistentVolumeSpecArgs(
-                capacity=capacity,
+                capacity=self._capacity,
                 access_modes=[args.access_mode],
                 persistent_volume_reclaim_policy="Retain",
                 # An empty class on both sides: a default class would otherwise make a new, empty volume for the claim.
                 storage_class_name="",
                 volume_mode="Filesystem",
-                claim_ref=core.ObjectReferenceArgs(api_version="v1", kind="PersistentVolumeClaim", namespace=namespace, name=args.claim_name),
-                **self._source(name, args),
+                claim_ref=core.ObjectReferenceArgs(
+                    api_version="v1", kind="PersistentVolumeClaim", namespace=args.namespace, name=args.claim_name
+                ),
+                **self._source(),
             ),
             opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["spec"]),
         )
+        self.claim_name = args.claim_name
+        self.register_outputs({"volume": self.volume, "claim_name": self.claim_name})
+
+    def bind(self, namespace: core.Namespace, keys: core.Namespace | None = None) -> pulumi.Output[str]:
+        """Make the claim in `namespace` and, for CephFS, the Secret in `keys`; return the name of the claim."""
+        after: list[pulumi.Resource] = []
+        if isinstance(self._args.source, CephFSVolumeArgs):
+            if keys is None:
+                raise ValueError(f"{self._name}: a CephFS volume is bound with the namespace of the Ceph keys")
+            after = [self._key(self._args.source, keys)]
         claim = core.PersistentVolumeClaim(
-            f"{name}-claim",
-            metadata=meta.ObjectMetaArgs(name=args.claim_name, namespace=namespace),
+            f"{self._name}-claim",
+            metadata=meta.ObjectMetaArgs(name=self._args.claim_name, namespace=namespace.metadata["name"]),
             spec=core.PersistentVolumeClaimSpecArgs(
-                access_modes=[args.access_mode],
+                access_modes=[self._args.access_mode],
                 storage_class_name="",
-                volume_name=volume.metadata["name"],
+                volume_name=self.volume.metadata["name"],
                 volume_mode="Filesystem",
-                resources=core.VolumeResourceRequirementsArgs(requests=capacity),
+                resources=core.VolumeResourceRequirementsArgs(requests=self._capacity),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                deleted_with=args.namespace,
+                depends_on=after,
+                deleted_with=namespace,
                 delete_before_replace=True,
                 replace_on_changes=["spec"],
-                replace_with=[volume],
+                replace_with=[self.volume],
             ),
         )
-        self.claim_name = claim.metadata["name"]
-        self.register_outputs({"claim_name": self.claim_name})
+        return claim.metadata["name"]
 
-    def _source(self, name: str, args: DataVolumeArgs) -> dict:
+    def _source(self) -> dict:
         """The member of PersistentVolumeSpec that says where the data is."""
+        args = self._args
         # A volume of mode ReadWriteMany is staged writable: that is what the mode is for. Its readers mount it read-only.
         read_only = args.read_only and args.access_mode == "ReadOnlyMany"
         match args.source:
             case CephFSVolumeArgs() as ceph:
-                return {"csi": self._cephfs(name, args, ceph, read_only=read_only)}
+                return {"csi": self._cephfs(ceph, read_only=read_only)}
             case NFSVolumeArgs(server=server, path=path):
                 return {"nfs": core.NFSVolumeSourceArgs(server=server, path=path, read_only=read_only)}
             case CSIVolumeArgs() as csi:
                 return {
                     "csi": core.CSIPersistentVolumeSourceArgs(
-                        driver=csi.driver, volume_handle=csi.volume_handle, volume_attributes=dict(csi.attributes) or None, read_only=read_only
+                        driver=csi.driver,
+                        volume_handle=csi.volume_handle,
+                        volume_attributes=dict(csi.attributes) or None,
+                        read_only=read_only,
                     )
                 }
-        raise TypeError(f"{name}: source is neither CephFS nor NFS nor CSI")
+        raise TypeError(f"{self._name}: source is neither CephFS nor NFS nor CSI")
 
-    def _cephfs(self, name: str, args: DataVolumeArgs, ceph: CephFSVolumeArgs, *, read_only: bool) -> core.CSIPersistentVolumeSourceArgs:
-        keys = ceph.secret_namespace.metadata["name"]
-        secret = core.Secret(
-            f"{name}-ceph-key",
-            metadata=meta.ObjectMetaArgs(name=f"ceph-key-{args.handle}", namespace=keys),
-            string_data={"userID": ceph.ceph_id, "userKey": pulumi.Output.secret(ceph.key)},
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=ceph.secret_namespace),
-        )
+    def _cephfs(self, ceph: CephFSVolumeArgs, *, read_only: bool) -> core.CSIPersistentVolumeSourceArgs:
         attributes = {"clusterID": ceph.cluster_id, "rootPath": ceph.root_path, "staticVolume": "true"}
         return core.CSIPersistentVolumeSourceArgs(
             driver=ceph.driver,
-            volume_handle=args.handle,
-            node_stage_secret_ref=core.SecretReferenceArgs(name=secret.metadata["name"], namespace=keys),
+            volume_handle=self._args.handle,
+            # By name alone: a changed key replaces the Secret, never the volume.
+            node_stage_secret_ref=core.SecretReferenceArgs(name=self._secret_name, namespace=ceph.secret_namespace),
             read_only=read_only,
             volume_attributes=pulumi.Output.all(**attributes, fsName=ceph.fs_name).apply(
                 lambda given: {key: value for key, value in given.items() if value}
             ),
+        )
+
+    @property
+    def _secret_name(self) -> str:
+        return f"ceph-key-{self._args.handle}"
+
+    def _key(self, ceph: CephFSVolumeArgs, keys: core.Namespace) -> core.Secret:
+        return core.Secret(
+            f"{self._name}-ceph-key",
+            metadata=meta.ObjectMetaArgs(name=self._secret_name, namespace=keys.metadata["name"]),
+            string_data={"userID": ceph.ceph_id, "userKey": pulumi.Output.secret(ceph.key)},
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=keys),
         )

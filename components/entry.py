@@ -194,9 +194,7 @@ class Entry(pulumi.ComponentResource):
             opts=self._inside,
         )
         backend = networking.IngressBackendArgs(
-            service=networking.IngressServiceBackendArgs(
-                name=service.metadata["name"], port=networking.ServiceBackendPortArgs(name="http")
-            )
+            service=networking.IngressServiceBackendArgs(name=service.metadata["name"], port=networking.ServiceBackendPortArgs(name="http"))
         )
         networking.Ingress(
             f"{name}-ingress",

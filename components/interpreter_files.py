@@ -23,7 +23,8 @@ def text(name: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class PodSizeArgs:
     """The size of a Spark Pod. cores: whole number. memory_gib: heap. overhead_gib: memory beside it.
-    scratch_gib: local disk, all of it."""
+    scratch_gib: local disk, all of it.
+    """
 
     cores: int
     memory_gib: int
@@ -148,7 +149,8 @@ def _pull_secrets(args: InterpreterArgs) -> list[dict[str, str]]:
 
 def spark_properties(args: InterpreterArgs) -> dict[str, str]:
     """The Spark settings of every notebook. Sources: zeppelin-spark-k8s.md 2.2; `spark.executor.instances` is blank because Zeppelin
-    presets 2, which would be the number that dynamic allocation starts with."""
+    presets 2, which would be the number that dynamic allocation starts with.
+    """
     executor, driver = args.executor, args.driver
     properties = {
         "spark.master": "k8s://https://kubernetes.default.svc",
@@ -177,7 +179,7 @@ def spark_properties(args: InterpreterArgs) -> dict[str, str]:
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.jars.ivy": "/tmp/.ivy2",
+        "spark.jars.ivy": "/work/.ivy2",
     }
     if args.maven_mirror:
         properties["spark.jars.repositories"] = args.maven_mirror
@@ -201,7 +203,14 @@ def interpreter_settings(args: InterpreterArgs) -> str:
                 for key, value in ({"zeppelin.k8s.interpreter.namespace": args.namespace} | properties).items()
             },
             "dependencies": [],
-            "option": {"remote": True, "port": -1, "perNote": "isolated", "perUser": "isolated", "isExistingProcess": False, "isUserImpersonate": False},
+            "option": {
+                "remote": True,
+                "port": -1,
+                "perNote": "isolated",
+                "perUser": "isolated",
+                "isExistingProcess": False,
+                "isUserImpersonate": False,
+            },
         }
         for name, properties in kinds.items()
     }

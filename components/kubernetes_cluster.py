@@ -105,7 +105,11 @@ def cluster_labels(args: KubernetesClusterArgs) -> dict[str, str]:
                 labels["api_master_lb_allowed_cidrs"] = allowed
         case "vexxhost":
             # Vexxhost's Manila CSI serves NFS alone; our shares are mounted by CephCSI.
-            labels |= {"manila_csi_enabled": "false", f"{network_driver}_ipv4pool": args.pod_cidr, "service_cluster_ip_range": args.service_cidr}
+            labels |= {
+                "manila_csi_enabled": "false",
+                f"{network_driver}_ipv4pool": args.pod_cidr,
+                "service_cluster_ip_range": args.service_cidr,
+            }
         case "heat":
             pods = "flannel_network_cidr" if network_driver == "flannel" else f"{network_driver}_ipv4pool"
             labels |= {pods: args.pod_cidr, "service_cluster_ip_range": args.service_cidr}
@@ -116,7 +120,8 @@ def cluster_labels(args: KubernetesClusterArgs) -> dict[str, str]:
 
 def template_labels(args: KubernetesClusterArgs) -> dict[str, str]:
     """The labels that belong on the template: an upgrade to a new template reads the version from there, and the autoscaler is
-    switched on there so that no later switch of it touches the cluster's own labels (openstack-magnum-manila.md 1.3)."""
+    switched on there so that no later switch of it touches the cluster's own labels (openstack-magnum-manila.md 1.3).
+    """
     labels = {"auto_scaling_enabled": str(any(pool.autoscale for pool in args.pools)).lower()}
     if args.driver != "capi-helm":
         labels["kube_tag"] = f"v{args.kubernetes_version}"

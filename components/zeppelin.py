@@ -12,7 +12,7 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components import interpreter_files
-from components.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
+from components.data_volume import DataVolume
 from components.interpreter_files import InterpreterArgs
 
 SERVICE = "zeppelin-server"
@@ -20,6 +20,10 @@ ACCOUNT = "zeppelin-server"
 HTTP_PORT = 8080
 _UID = 1000
 _LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "server"}
+_SEED = """
+mkdir -p /notebooks/notebook /notebooks/conf
+python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +35,23 @@ class NotebookClaimArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotebookShareArgs:
+    """A CephFS path of their own. volume: for the server. prepare: the same path, for the Job that makes its root writable.
+    keys: the namespace of the Ceph keys, where that Job runs, a Namespace resource.
+    """
+
+    volume: DataVolume
+    prepare: DataVolume
+    keys: core.Namespace
+
+
+@dataclass(frozen=True, kw_only=True)
 class ZeppelinArgs:
     """What the server needs.
 
     namespace: name of the namespace to make. interpreters: what every interpreter has; its `files` is set here.
     spark_namespace: where interpreters run, a Namespace resource. priority: PriorityClass of the server.
-    notebooks: a CephFS path of their own, or a claim. notebooks_size_gib: shown on the volume of a CephFS path, in GiB.
+    notebooks: a share of their own, or a claim.
     administrator: login name. cores: whole number. memory_gib: of the Pod; three quarters are heap. start_timeout_seconds: how
     long a notebook waits for its interpreter. idle_minutes: after which an interpreter ends. origin: address that browsers come
     by. secure_cookie: whether that is https. pull_secret: docker config.json (secret), or None. node_selector: labels.
@@ -47,8 +62,7 @@ class ZeppelinArgs:
     interpreters: InterpreterArgs
     spark_namespace: core.Namespace
     priority: str
-    notebooks: CephFSVolumeArgs | NotebookClaimArgs
-    notebooks_size_gib: pulumi.Input[int] = 1
+    notebooks: NotebookShareArgs | NotebookClaimArgs
     administrator: str
     cores: int
     memory_gib: int
@@ -187,7 +201,15 @@ class Zeppelin(pulumi.ComponentResource):
                 selector=meta.LabelSelectorArgs(match_labels=_LABELS),
                 template=core.PodTemplateSpecArgs(
                     metadata=meta.ObjectMetaArgs(labels=_LABELS),
-                    spec=_pod(args, account.metadata["name"], config, platform, login, claim, pull_secret),
+                    spec=_pod(
+                        args,
+                        account=account.metadata["name"],
+                        config=config,
+                        platform=platform,
+                        login=login,
+                        claim=claim,
+                        pull_secrets=pull_secret,
+                    ),
                 ),
             ),
             opts=self._inside,
@@ -249,48 +271,23 @@ class Zeppelin(pulumi.ComponentResource):
                     opts=pulumi.ResourceOptions(parent=self),
                 )
                 return claim.metadata["name"]
-            case CephFSVolumeArgs() as share:
-                volume = DataVolume(
-                    f"{name}-notebooks",
-                    DataVolumeArgs(
-                        handle=f"{args.namespace}-notebooks",
-                        claim_name="notebooks",
-                        namespace=self.namespace,
-                        size_gib=args.notebooks_size_gib,
-                        source=share,
-                        access_mode="ReadWriteMany",
-                        read_only=False,
-                    ),
-                    pulumi.ResourceOptions(parent=self),
-                )
+            case NotebookShareArgs() as share:
                 self._prepare(name, args, share)
-                return volume.claim_name
-        raise TypeError(f"{name}: notebooks are neither on CephFS nor on a claim")
+                return share.volume.bind(self.namespace, share.keys)
+        raise TypeError(f"{name}: notebooks are neither on a share nor on a claim")
 
-    def _prepare(self, name: str, args: ZeppelinArgs, share: CephFSVolumeArgs) -> None:
+    def _prepare(self, name: str, args: ZeppelinArgs, share: NotebookShareArgs) -> None:
         """Make the root of the notebooks' share writable for the server, once.
 
         Manila hands out a share whose root belongs to root alone (`cephfs_volume_mode` 755), CephCSI changes no owner, and a
         Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, by a volume of its own.
         """
-        volume = DataVolume(
-            f"{name}-prepare",
-            DataVolumeArgs(
-                handle=f"{args.namespace}-prepare",
-                claim_name="prepare-notebooks",
-                namespace=share.secret_namespace,
-                size_gib=args.notebooks_size_gib,
-                source=share,
-                access_mode="ReadWriteMany",
-                read_only=False,
-            ),
-            pulumi.ResourceOptions(parent=self),
-        )
+        claim = share.prepare.bind(share.keys, share.keys)
         batch.Job(
             f"{name}-prepare-job",
             metadata=meta.ObjectMetaArgs(
                 name="prepare-notebooks",
-                namespace=share.secret_namespace.metadata["name"],
+                namespace=share.keys.metadata["name"],
                 # The server waits for the folder by itself, so nobody else needs to wait for the Job.
                 annotations={"pulumi.com/skipAwait": "true"},
             ),
@@ -322,13 +319,13 @@ class Zeppelin(pulumi.ComponentResource):
                         volumes=[
                             core.VolumeArgs(
                                 name="notebooks",
-                                persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=volume.claim_name),
+                                persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim),
                             )
                         ],
                     )
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=share.secret_namespace, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=share.keys, delete_before_replace=True),
         )
 
     def _pull_secret(self, name: str, args: ZeppelinArgs) -> list[core.LocalObjectReferenceArgs]:
@@ -346,6 +343,7 @@ class Zeppelin(pulumi.ComponentResource):
 
 def _pod(
     args: ZeppelinArgs,
+    *,
     account: pulumi.Input[str],
     config: core.ConfigMap,
     platform: core.ConfigMap,
@@ -359,7 +357,9 @@ def _pod(
     )
     image = args.interpreters.zeppelin_image
     notebooks = core.VolumeMountArgs(name="notebooks", mount_path="/notebooks")
-    template = core.VolumeMountArgs(name="platform", mount_path="/opt/platform/k8s/interpreter/100-interpreter.yaml", sub_path="100-interpreter.yaml")
+    template = core.VolumeMountArgs(
+        name="platform", mount_path="/opt/platform/k8s/interpreter/100-interpreter.yaml", sub_path="100-interpreter.yaml"
+    )
     return core.PodSpecArgs(
         service_account_name=account,
         # The launcher calls the Kubernetes API to make interpreters; this is the one token of the namespace.
@@ -383,12 +383,11 @@ def _pod(
                 name="seed-interpreters",
                 image=image,
                 command=["sh", "-ec"],
-                args=[
-                    "mkdir -p /notebooks/notebook /notebooks/conf\n"
-                    "python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json\n"
-                ],
+                args=[_SEED],
                 security_context=restricted,
-                resources=core.ResourceRequirementsArgs(requests={"cpu": "100m", "memory": "128Mi"}, limits={"cpu": "500m", "memory": "256Mi"}),
+                resources=core.ResourceRequirementsArgs(
+                    requests={"cpu": "100m", "memory": "128Mi"}, limits={"cpu": "500m", "memory": "256Mi"}
+                ),
                 volume_mounts=[notebooks, core.VolumeMountArgs(name="platform", mount_path="/seed", read_only=True)],
             )
         ],
@@ -426,7 +425,11 @@ def _pod(
                     template,
                     core.VolumeMountArgs(name="login", mount_path="/opt/zeppelin/conf/shiro.ini", sub_path="shiro.ini", read_only=True),
                     *(
-                        [core.VolumeMountArgs(name="platform", mount_path="/opt/platform/ca-bundle.pem", sub_path="ca-bundle.pem", read_only=True)]
+                        [
+                            core.VolumeMountArgs(
+                                name="platform", mount_path="/opt/platform/ca-bundle.pem", sub_path="ca-bundle.pem", read_only=True
+                            )
+                        ]
                         if args.ca_bundle
                         else []
                     ),

@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
+import pulumi
 from rich.console import Console
 
-import pulumi
 from preview import manifests
 from preview.recorder import ProgramError
 from preview.run import record, stack_config

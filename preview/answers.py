@@ -25,7 +25,11 @@ def _auth_scope(args: Properties) -> dict[str, Any]:
     # Offline there is no credential; the program passes the project it expects as the query's name.
     project = args["name"]
     by_id = re.fullmatch(r"[0-9a-f]{32}", project)
-    return {"id": project, "projectName": "offline" if by_id else project, "projectId": project if by_id else identifier("project", project)}
+    return {
+        "id": project,
+        "projectName": "offline" if by_id else project,
+        "projectId": project if by_id else identifier("project", project),
+    }
 
 
 QUERIES: Mapping[str, Callable[[Properties], dict[str, Any]]] = {
@@ -61,7 +65,13 @@ COMPUTED: Mapping[str, Callable[[str, Properties], dict[str, Any]]] = {
         "accessKey": f"key-of-{inputs['accessTo']}",
         "state": "active",
     },
-    "random:index/randomPassword:RandomPassword": lambda name, inputs: {"result": (name * 8)[: int(inputs["length"])], "bcryptHash": "$2a$10$" + "x" * 53},
-    "random:index/randomBytes:RandomBytes": lambda name, _inputs: {"hex": identifier(name).replace("-", ""), "base64": "AAAAAAAAAAAAAAAAAAAAAA=="},
+    "random:index/randomPassword:RandomPassword": lambda name, inputs: {
+        "result": (name * 8)[: int(inputs["length"])],
+        "bcryptHash": "$2a$10$" + "x" * 53,
+    },
+    "random:index/randomBytes:RandomBytes": lambda name, _inputs: {
+        "hex": identifier(name).replace("-", ""),
+        "base64": "AAAAAAAAAAAAAAAAAAAAAA==",
+    },
 }
 """What the cloud adds to the inputs when a resource is made, by type: (name, inputs) -> outputs. Known in update mode alone."""

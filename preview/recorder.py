@@ -15,7 +15,7 @@ from preview.recording import SECRET, UNKNOWN, Mode, RecordedInvoke, RecordedRes
 STACK_TYPE = "pulumi:pulumi:Stack"
 _PROVIDER = "pulumi:providers:"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the SDK\'s protocol
 _RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
 
 
@@ -68,7 +68,9 @@ class Recorder(MockMonitor):
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - name of the protocol
         """Record one registration and answer it."""
         if request.type == STACK_TYPE:
-            return resource_pb2.RegisterResourceResponse(urn=f"urn:pulumi:{self.recording.stack}::{self.recording.project}::{STACK_TYPE}::{request.name}")
+            return resource_pb2.RegisterResourceResponse(
+                urn=f"urn:pulumi:{self.recording.stack}::{self.recording.project}::{STACK_TYPE}::{request.name}"
+            )
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type.startswith("kubernetes:") and request.custom:
             _name_object(request, urn)
@@ -130,7 +132,10 @@ class Recorder(MockMonitor):
             self._fail(f"query {request.tok}: no explicit provider, and the default providers are disabled")
         if request.tok not in QUERIES:
             self._fail(f"query {request.tok}: no answer is known offline; preview/answers.py has the table")
-        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(QUERIES[request.tok](args))})
+        response = resource_pb2.ResourceInvokeResponse()
+        # `return` is a word of Python's, so the field cannot be given by name.
+        getattr(response, "return").CopyFrom(_struct(QUERIES[request.tok](args)))
+        return response
 
     def _fail(self, message: str) -> None:
         error = ProgramError(message)
@@ -157,7 +162,9 @@ def _options(request: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "aliases": [_alias(alias) for alias in request.aliases],
         "additionalSecretOutputs": sorted(request.additionalSecretOutputs),
-        "customTimeouts": {key: getattr(request.customTimeouts, key) for key in ("create", "update", "delete") if getattr(request.customTimeouts, key)},
+        "customTimeouts": {
+            key: getattr(request.customTimeouts, key) for key in ("create", "update", "delete") if getattr(request.customTimeouts, key)
+        },
         "deleteBeforeReplace": request.deleteBeforeReplace,
         "deletedWith": request.deletedWith,
         "dependencies": sorted(request.dependencies),
@@ -173,7 +180,7 @@ def _options(request: Any) -> dict[str, Any]:
 
 
 def _alias(alias: Any) -> str:
-    return alias.urn or "::".join([alias.spec.parentUrn, alias.spec.type, alias.spec.name])
+    return alias.urn or f"{alias.spec.parentUrn}::{alias.spec.type}::{alias.spec.name}"
 
 
 def _plain(struct: struct_pb2.Struct) -> tuple[dict[str, Any], list[str]]:

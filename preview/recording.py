@@ -9,7 +9,7 @@ from typing import Any, Literal
 VERSION = 1
 """Version of the recording's form; it changes when a reader of the old form would misread the new one."""
 
-SECRET = "[secret]"
+SECRET = "[secret]"  # noqa: S105 - a mask
 """Stands for every secret value."""
 
 UNKNOWN = "[unknown]"
@@ -87,3 +87,16 @@ class Recording:
         path = folder / "recording.json"
         path.write_text(self.to_json(), encoding="utf-8")
         return path
+
+
+def recording_schema() -> str:
+    """JSON Schema of `recording.json`, made from the dataclasses above."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - the preview itself does without
+
+    return json.dumps(TypeAdapter(Recording).json_schema(), indent=2) + "\n"
+
+
+SCHEMA = Path(__file__).resolve().parent.parent / "schema" / "recording.schema.json"
+
+if __name__ == "__main__":
+    SCHEMA.write_text(recording_schema(), encoding="utf-8")

@@ -24,7 +24,7 @@ def print_recording(recording: Recording, console: Console) -> None:
     """Print the whole preview. Colour is the console's business: plain text where it is no terminal."""
     console.print(Text(f"Previewing update ({recording.stack}), offline", style="bold"), end="\n\n")
     rows = list(_rows(recording))
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    widths = [max(len(kind) for kind, *_ in rows), max(len(name) for _, name, *_ in rows)]
     header = Text(f"     {'Type':<{widths[0]}}  {'Name':<{widths[1]}}  Info", style="dim")
     console.print(header)
     for kind, name, info, component in rows:
@@ -76,12 +76,17 @@ def _info(resource: RecordedResource) -> str:
 
 def _print_counts(recording: Recording, console: Console) -> None:
     custom = [resource for resource in recording.resources if resource.custom]
-    kinds = Counter(short_type(resource.type).rsplit(":", 1)[-1] if not resource.type.startswith("pulumi:providers:") else "provider" for resource in custom)
+    kinds = Counter(
+        short_type(resource.type).rsplit(":", 1)[-1] if not resource.type.startswith("pulumi:providers:") else "provider"
+        for resource in custom
+    )
     console.print(Text("Resources:", style="bold"))
     console.print(Text(f"    + {len(recording.resources) + 1} to create", style="green"))
     listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
     console.print(Text(f"      {listed}"))
-    console.print(Text(f"      {len(recording.resources) - len(custom)} components, 1 stack, {len(recording.invokes)} queries answered offline\n"))
+    console.print(
+        Text(f"      {len(recording.resources) - len(custom)} components, 1 stack, {len(recording.invokes)} queries answered offline\n")
+    )
 
 
 def _print_capacity(capacity: Any, console: Console) -> None:
@@ -90,12 +95,15 @@ def _print_capacity(capacity: Any, console: Console) -> None:
     console.print(Text("Capacity:", style="bold"))
     for name in ("idle", "full"):
         size = capacity[name]
-        console.print(
-            Text(
-                f"    {name}  {size['nodes']:>4} nodes {size['vcpus']:>6} vCPU {size['memory_gib']:>7} GiB memory {size['disk_gib']:>7} GiB disk"
-                f" {size['share_gib']:>7} GiB shares {size['floating_ips']:>3} floating IPs"
-            )
+        units = (
+            ("nodes", "nodes"),
+            ("vcpus", "vCPU"),
+            ("memory_gib", "GiB memory"),
+            ("disk_gib", "GiB disk"),
+            ("share_gib", "GiB shares"),
+            ("floating_ips", "floating IPs"),
         )
+        console.print(Text(f"    {name}" + "".join(f"{size[key]:>7} {unit}" for key, unit in units)))
     console.print()
 
 

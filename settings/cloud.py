@@ -1,6 +1,7 @@
 """Settings of the cloud: an OpenStack project in which everything is made, or a Kubernetes cluster that exists."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from pydantic import Field
 from settings.cluster import DEFAULT_WORKERS, ClusterSettings, Reserve
 from settings.network import NetworkSettings
 from settings.sites import SiteChoice
-from settings.vocabulary import ConfigKey, Cores, GiB, KubernetesVersion, Name, ObjectName, Problem, Settings
+from settings.vocabulary import ConfigKey, Cores, GiB, KeyPath, KubernetesVersion, Name, ObjectName, Problem, Settings
 
 
 class NodeSize(Settings):
@@ -75,7 +76,7 @@ class OpenStackCloud(OpenStackProject):
 
     def problems(self) -> Iterator[Problem]:
         cluster, network, ceph = self.cluster, self.network, self.site.ceph
-        ranges = [
+        ranges: list[tuple[KeyPath, IPv4Network]] = [
             (("network", "cidr"), network.cidr),
             (("network", "subnet"), network.subnet),
             (("cluster", "pod_cidr"), cluster.pod_cidr),
@@ -96,7 +97,12 @@ class OpenStackCloud(OpenStackProject):
                 if fault == ("network", "subnet") and network.cidr.overlaps(range_of_cause) and network.subnet.subnet_of(network.cidr):
                     continue  # said already of the range that holds the subnet
                 where = ".".join(str(part) for part in cause)
-                yield Problem(fault, f"{range_at_fault} overlaps cloud.{where} {range_of_cause}", f"a range that shares no address with {range_of_cause}", (cause,))
+                yield Problem(
+                    fault,
+                    f"{range_at_fault} overlaps cloud.{where} {range_of_cause}",
+                    f"a range that shares no address with {range_of_cause}",
+                    (cause,),
+                )
         if ceph and network.ceph_router_address is None:
             yield Problem(
                 ("network", "ceph_router_address"),
@@ -105,9 +111,13 @@ class OpenStackCloud(OpenStackProject):
                 (("site",), ("network", "subnet")),
             )
         if ceph is None and network.ceph_router_address:
-            yield Problem(("network", "ceph_router_address"), "has no use: the site names no Ceph network", "no value, or site.ceph", (("site",),))
+            yield Problem(
+                ("network", "ceph_router_address"), "has no use: the site names no Ceph network", "no value, or site.ceph", (("site",),)
+            )
         if self.data_project and self.data_project.project == self.project:
-            yield Problem(("data_project", "project"), "is the compute project itself", "another project, or no data_project", (("project",),))
+            yield Problem(
+                ("data_project", "project"), "is the compute project itself", "another project, or no data_project", (("project",),)
+            )
 
 
 class KubernetesPool(Settings):
@@ -131,7 +141,7 @@ class KubernetesPool(Settings):
     minimum: Annotated[int, Field(ge=0, le=5000)] | None = None
     """Nodes when nothing runs; by default as many as `count`."""
 
-    node_selector: dict[str, str] = {}
+    node_selector: dict[str, str] = Field(default={})
     """Labels that these nodes carry, text to text; none where every node will do."""
 
     def problems(self) -> Iterator[Problem]:

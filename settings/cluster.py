@@ -12,14 +12,39 @@ DEFAULT_WORKERS = "default-worker"
 """The name that Magnum gives to the first worker pool."""
 
 CAPI_HELM_LABELS = frozenset(
-    """api_master_lb_allowed_cidrs auto_healing_enabled auto_scaling_enabled boot_volume_size boot_volume_type capi_helm_chart_version
-    csi_cinder_allow_volume_expansion csi_cinder_availability_zone csi_cinder_fstype csi_cinder_reclaim_policy
-    csi_cinder_volume_binding_mode etcd_blockdevice_size etcd_blockdevice_type etcd_blockdevice_volume_az etcd_blockdevice_volume_type
-    etcd_volume_size etcd_volume_type extra_network_names fixed_subnet_cidr keystone_auth_enabled kube_dashboard_enabled
-    master_lb_floating_ip_enabled max_node_count min_node_count monitoring_enabled octavia_lb_algorithm octavia_lb_healthcheck
-    octavia_provider""".split()
+    {
+        "api_master_lb_allowed_cidrs",
+        "auto_healing_enabled",
+        "auto_scaling_enabled",
+        "boot_volume_size",
+        "boot_volume_type",
+        "capi_helm_chart_version",
+        "csi_cinder_allow_volume_expansion",
+        "csi_cinder_availability_zone",
+        "csi_cinder_fstype",
+        "csi_cinder_reclaim_policy",
+        "csi_cinder_volume_binding_mode",
+        "etcd_blockdevice_size",
+        "etcd_blockdevice_type",
+        "etcd_blockdevice_volume_az",
+        "etcd_blockdevice_volume_type",
+        "etcd_volume_size",
+        "etcd_volume_type",
+        "extra_network_names",
+        "fixed_subnet_cidr",
+        "keystone_auth_enabled",
+        "kube_dashboard_enabled",
+        "master_lb_floating_ip_enabled",
+        "max_node_count",
+        "min_node_count",
+        "monitoring_enabled",
+        "octavia_lb_algorithm",
+        "octavia_lb_healthcheck",
+        "octavia_provider",
+    }
 )
-"""The labels that magnum-capi-helm 1.4.0 reads (magnum_capi_helm/conf.py, group capi_helm_cluster_labels); it ignores any other in silence."""
+"""The labels that magnum-capi-helm 1.4.0 reads (magnum_capi_helm/conf.py, group capi_helm_cluster_labels).
+It ignores any other in silence."""
 
 
 GOVERNED_LABELS = {
@@ -171,7 +196,10 @@ class ClusterSettings(Settings):
     template: Annotated[NamedTemplate | OwnTemplate, Field(discriminator="kind")]
     """The cluster template: named or own."""
 
-    public_key: Annotated[str, Field(pattern=r"^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+( .*)?$", examples=["ssh-ed25519 AAAAC3Nz me@example.org"])]
+    public_key: Annotated[
+        str,
+        Field(pattern=r"^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+( .*)?$", examples=["ssh-ed25519 AAAAC3Nz me@example.org"]),
+    ]
     """OpenSSH public key for the nodes' administrator; the private half stays with you."""
 
     control_plane: ControlPlane
@@ -198,7 +226,7 @@ class ClusterSettings(Settings):
     api_allowed_cidrs: Annotated[tuple[IPv4Network, ...], Field(strict=False)] = ()
     """IPv4 networks that may reach the Kubernetes API; everybody where none is given. capi-helm and heat only."""
 
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default={})
     """Further Magnum labels, text to text; they are merged with the template's. A change needs `rebuild: true`."""
 
     rebuild: bool = False
@@ -211,7 +239,10 @@ class ClusterSettings(Settings):
         full = self.kubernetes_version.count(".") == 2
         if self.driver != "capi-helm" and not full:
             yield Problem(
-                ("kubernetes_version",), f"has no patch number, but {self.driver} downloads exactly one version", 'all three numbers, such as "1.33.4"', (("driver",),)
+                ("kubernetes_version",),
+                f"has no patch number, but {self.driver} downloads exactly one version",
+                'all three numbers, such as "1.33.4"',
+                (("driver",),),
             )
         names = [DEFAULT_WORKERS, *(pool.name for pool in self.pools)]
         for index, pool in enumerate(self.pools):
@@ -224,7 +255,12 @@ class ClusterSettings(Settings):
             if label in GOVERNED_LABELS:
                 yield Problem(("labels", label), "is decided by another setting", f"the setting {GOVERNED_LABELS[label]} in its place")
             elif self.driver == "capi-helm" and label not in CAPI_HELM_LABELS:
-                yield Problem(("labels", label), "is not read by magnum-capi-helm, which ignores it in silence", ", ".join(sorted(CAPI_HELM_LABELS)), (("driver",),))
+                yield Problem(
+                    ("labels", label),
+                    "is not read by magnum-capi-helm, which ignores it in silence",
+                    ", ".join(sorted(CAPI_HELM_LABELS)),
+                    (("driver",),),
+                )
         for flavour, key in ((self.control_plane, ("control_plane",)), (self.workers, ("workers",))):
             if self.driver == "capi-helm" and (flavour.vcpus < 2 or flavour.memory_gib < 2):
                 field = "vcpus" if flavour.vcpus < 2 else "memory_gib"

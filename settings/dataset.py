@@ -9,6 +9,9 @@ from settings.vocabulary import CephId, ConfigKey, ExportPath, GiB, MountPath, N
 
 Project = Literal["compute", "data"]
 
+RESERVED_NAMES = ("notebooks", "notebooks-prepare")
+"""Names that the platform uses for volumes of its own."""
+
 
 class CreatedShare(Settings):
     """A Manila share that this stack makes. It grows in place."""
@@ -32,7 +35,7 @@ class CreatedShare(Settings):
     """What `pulumi destroy` does to the share: `keep` leaves it and its data on the cloud, `delete` removes both."""
 
     ceph_id: CephId | None = None
-    """Ceph id of the read-only rule; by default gaia-dmp-<stack>-ro, so that two stacks never share one."""
+    """Ceph id of the read-only rule; by default gaia-dmp-<stack>-data-<dataset>, so that no two rules share one."""
 
 
 class AdoptedShare(Settings):
@@ -48,7 +51,7 @@ class AdoptedShare(Settings):
     """Whose share it is: that of the `compute` project or of the `data` project."""
 
     ceph_id: CephId | None = None
-    """Ceph id of the read-only rule; by default gaia-dmp-<stack>-ro, so that two stacks never share one."""
+    """Ceph id of the read-only rule; by default gaia-dmp-<stack>-data-<dataset>, so that no two rules share one."""
 
 
 class BroughtShare(Settings):
@@ -95,7 +98,7 @@ class CsiVolume(Settings):
     volume_handle: Annotated[ObjectName, Field(examples=["fs-0123456789abcdef0"])]
     """The driver's own name for the volume."""
 
-    attributes: dict[str, str] = {}
+    attributes: dict[str, str] = Field(default={})
     """The driver's volume attributes, text to text; nothing secret."""
 
 
@@ -131,11 +134,20 @@ def dataset_problems(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
     names: dict[str, int] = {}
     paths: dict[str, int] = {}
     for index, dataset in enumerate(datasets):
+        if dataset.name in RESERVED_NAMES:
+            yield Problem((index, "name"), "is the platform's own name for its notebooks", f"a name other than {', '.join(RESERVED_NAMES)}")
         if dataset.name in names:
-            yield Problem((index, "name"), f"is the name of datasets[{names[dataset.name]}] too", "a name of its own", ((names[dataset.name], "name"),))
+            yield Problem(
+                (index, "name"),
+                f"is the name of datasets[{names[dataset.name]}] too",
+                "a name of its own",
+                ((names[dataset.name], "name"),),
+            )
         if dataset.mount_path in paths:
             other = paths[dataset.mount_path]
-            yield Problem((index, "mount_path"), f"is the mount path of datasets[{other}] too", "a path of its own", ((other, "mount_path"),))
+            yield Problem(
+                (index, "mount_path"), f"is the mount path of datasets[{other}] too", "a path of its own", ((other, "mount_path"),)
+            )
         names.setdefault(dataset.name, index)
         paths.setdefault(dataset.mount_path, index)
     for index, dataset in enumerate(datasets):

@@ -16,7 +16,9 @@ class ImageSettings(Settings):
     spark: Image = "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu"
     """Spark: drivers, executors and other interpreters run this one image."""
 
-    gateway: Image = "docker.io/nginxinc/nginx-unprivileged:1.29-alpine@sha256:0c79d56aee561a1d81c63f00eee5fb5fe29279560cdc55e91425133104c7fbe6"
+    gateway: Image = (
+        "docker.io/nginxinc/nginx-unprivileged:1.29-alpine@sha256:0c79d56aee561a1d81c63f00eee5fb5fe29279560cdc55e91425133104c7fbe6"
+    )
     """The unprivileged nginx in front of Zeppelin."""
 
     ceph_csi: Image = "quay.io/cephcsi/cephcsi:v3.16.2"
@@ -25,7 +27,9 @@ class ImageSettings(Settings):
     csi_registrar: Image = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.16.0"
     """The sidecar that registers the node plug-in with the kubelet."""
 
-    registry_prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", examples=["registry.example.org/mirror"])] | None = None
+    registry_prefix: (
+        Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", examples=["registry.example.org/mirror"])] | None
+    ) = None
     """Registry that mirrors all images: it stands before each image's own registry and path."""
 
     pull_secret: ConfigKey | None = None

@@ -82,13 +82,18 @@ class NetworkSettings(Settings):
                 yield Problem(("allocation_pool", "end"), f"lies before start {pool.start}", f"an address from {pool.start} on", involved)
             if pool.start <= self.gateway_address <= pool.end:
                 yield Problem(
-                    ("allocation_pool",), f"holds the gateway {self.gateway_address}", "a range without the gateway", (("gateway",), *involved)
+                    ("allocation_pool",),
+                    f"holds the gateway {self.gateway_address}",
+                    "a range without the gateway",
+                    (("gateway",), *involved),
                 )
         if ceph:
             if not first <= ceph <= last:
                 yield Problem(("ceph_router_address",), f"is no host address of subnet {self.subnet}", hosts, (("subnet",),))
             if ceph == self.gateway_address:
-                yield Problem(("ceph_router_address",), "is the gateway's address", "another address of the subnet", (("gateway",), ("subnet",)))
+                yield Problem(
+                    ("ceph_router_address",), "is the gateway's address", "another address of the subnet", (("gateway",), ("subnet",))
+                )
             if pool is None:
                 yield Problem(
                     ("allocation_pool",),

@@ -25,9 +25,13 @@ class CephCsiSettings(Settings):
 
     def problems(self) -> Iterator[Problem]:
         if self.install and self.cluster_id:
-            yield Problem(("cluster_id",), "has no use: our CephCSI names its clusters itself", "no value, or install: false", (("install",),))
+            yield Problem(
+                ("cluster_id",), "has no use: our CephCSI names its clusters itself", "no value, or install: false", (("install",),)
+            )
         if not self.install and not self.cluster_id:
-            yield Problem(("cluster_id",), "is missing: the site's CephCSI knows its monitors by a clusterID", "that clusterID", (("install",),))
+            yield Problem(
+                ("cluster_id",), "is missing: the site's CephCSI knows its monitors by a clusterID", "that clusterID", (("install",),)
+            )
 
 
 class Size(Settings):
@@ -81,12 +85,17 @@ class StackSettings(Settings):
         return dict(_named_secrets(self, ""))
 
     def problems(self) -> Iterator[Problem]:
-        yield from (Problem(("datasets", *p.path), p.message, p.accepted, tuple(("datasets", *i) for i in p.involves)) for p in dataset_problems(self.datasets))
+        yield from (
+            Problem(("datasets", *p.path), p.message, p.accepted, tuple(("datasets", *i) for i in p.involves))
+            for p in dataset_problems(self.datasets)
+        )
         yield from self._source_problems()
         yield from self._size_problems()
         record = self.cloud.network.dns_record if isinstance(self.cloud, OpenStackCloud) else None
         involved = (("cloud", "network", "dns_record"), ("entry",))
-        yield from (Problem(("entry", *p.path), p.message, p.accepted, involved) for p in entry_problems(self.entry, record and record.name))
+        yield from (
+            Problem(("entry", *p.path), p.message, p.accepted, involved) for p in entry_problems(self.entry, record and record.name)
+        )
 
     def _source_problems(self) -> Iterator[Problem]:
         on_openstack = isinstance(self.cloud, OpenStackCloud)
@@ -97,16 +106,31 @@ class StackSettings(Settings):
                 yield Problem((*path, "kind"), f"does not go with cloud.kind {self.cloud.kind}", ", ".join(accepted), (("cloud", "kind"),))
             if isinstance(source, CreatedShare | AdoptedShare) and isinstance(self.cloud, OpenStackCloud):
                 if source.project == "data" and self.cloud.data_project is None:
-                    yield Problem((*path, "project"), "is `data`, but cloud.data_project is missing", "compute, or a cloud.data_project", (("cloud", "data_project"),))
+                    yield Problem(
+                        (*path, "project"),
+                        "is `data`, but cloud.data_project is missing",
+                        "compute, or a cloud.data_project",
+                        (("cloud", "data_project"),),
+                    )
                 if isinstance(source, CreatedShare) and not (source.share_type or self.cloud.site.share_type):
-                    yield Problem((*path, "share_type"), "is missing, and the site has none", "the operator's name for its CephFS share type", (("cloud", "site"),))
+                    yield Problem(
+                        (*path, "share_type"),
+                        "is missing, and the site has none",
+                        "the operator's name for its CephFS share type",
+                        (("cloud", "site"),),
+                    )
         notebooks = self.zeppelin.notebooks
         if isinstance(notebooks, NotebookShare):
             if not isinstance(self.cloud, OpenStackCloud):
-                yield Problem(("zeppelin", "notebooks", "kind"), "does not go with cloud.kind kubernetes", "storage_class", (("cloud", "kind"),))
+                yield Problem(
+                    ("zeppelin", "notebooks", "kind"), "does not go with cloud.kind kubernetes", "storage_class", (("cloud", "kind"),)
+                )
             elif not (notebooks.share_type or self.cloud.site.share_type):
                 yield Problem(
-                    ("zeppelin", "notebooks", "share_type"), "is missing, and the site has none", "the operator's name for its CephFS share type", (("cloud", "site"),)
+                    ("zeppelin", "notebooks", "share_type"),
+                    "is missing, and the site has none",
+                    "the operator's name for its CephFS share type",
+                    (("cloud", "site"),),
                 )
 
     def _size_problems(self) -> Iterator[Problem]:
@@ -196,5 +220,3 @@ def _named_secrets(value: object, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, tuple):
         for index, child in enumerate(value):
             yield from _named_secrets(child, f"{path}[{index}]")
-
-

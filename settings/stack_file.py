@@ -35,6 +35,7 @@ class _Finding:
     message: str
     accepted: str = ""
     value: str = ""
+    meant: str = ""
 
     def __str__(self) -> str:
         lines = [f"  {self.key}" + (f": {self.value}" if self.value else ""), f"      {self.message}"]
@@ -42,6 +43,9 @@ class _Finding:
 
 
 def _refusal(file: str, findings: list[_Finding]) -> StackFileError:
+    # A key that is only misspelt is not missing as well.
+    meant = {finding.meant for finding in findings if finding.meant}
+    findings = [finding for finding in findings if not (finding.key in meant and finding.message == "is missing")]
     count = "1 error" if len(findings) == 1 else f"{len(findings)} errors"
     return StackFileError("\n\n".join([f"{file}: {count}; nothing was registered.", *map(str, findings)]))
 
@@ -80,13 +84,22 @@ def read(path: Path) -> tuple[dict[str, str], set[str]]:
     except (UnicodeDecodeError, OSError) as error:
         raise _refusal(file, [_Finding("file", f"cannot be read: {error}", "a text file in UTF-8")]) from None
     except yaml.YAMLError as error:
-        raise _refusal(file, [_Finding("file", f"is no YAML that Pulumi reads: {' '.join(str(error).split())}", "YAML, indented by spaces")]) from None
+        raise _refusal(
+            file, [_Finding("file", f"is no YAML that Pulumi reads: {' '.join(str(error).split())}", "YAML, indented by spaces")]
+        ) from None
     if not isinstance(document, dict):
         raise _refusal(file, [_Finding("file", "is no mapping", "a mapping with the key config", _shown(document))])
     findings = [_unknown(str(key), document[key], _FILE_KEYS) for key in document if key not in _FILE_KEYS]
     config = document.get("config")
     if not isinstance(config, dict):
-        findings.append(_Finding("config", "is missing" if config is None else "is no mapping", f"a mapping with keys such as {PROJECT}:cloud", _shown(config)))
+        findings.append(
+            _Finding(
+                "config",
+                "is missing" if config is None else "is no mapping",
+                f"a mapping with keys such as {PROJECT}:cloud",
+                _shown(config),
+            )
+        )
     if findings or not isinstance(config, dict):
         raise _refusal(file, findings)
     secret = {str(key) for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}}
@@ -123,7 +136,11 @@ def load(config: Mapping[str, str], secret_keys: Collection[str], file: str, *, 
             others.append(name)
         elif key in secret_keys or '"secure":' in text:
             findings.append(
-                _Finding(key, "holds a secret inside a structure, which the engine would hand over in clear", f"a top-level key of its own, named by a *_secret setting: pulumi config set --secret {PROJECT}:<name>")
+                _Finding(
+                    key,
+                    "holds a secret inside a structure, which the engine would hand over in clear",
+                    f"a top-level key of its own, named by a *_secret setting: pulumi config set --secret {PROJECT}:<name>",
+                )
             )
         else:
             data[name] = _from_engine(text)
@@ -147,7 +164,8 @@ def _from_engine(text: str) -> Any:
 def _wrong_namespace(key: str, config: Mapping[str, str]) -> _Finding:
     namespace, _, name = key.rpartition(":")
     if name in StackSettings.model_fields:
-        return _Finding(key, f"unknown key; did you mean {PROJECT}:{name}?", f"keys of the form {PROJECT}:<name>", _shown(config[key], name))
+        meant = f"{PROJECT}:{name}"
+        return _Finding(key, f"unknown key; did you mean {meant}?", f"keys of the form {PROJECT}:<name>", _shown(config[key], name), meant)
     return _Finding(
         key,
         f"has no effect: every provider gets its settings from {PROJECT}:cloud" if namespace else "is no key of a stack file",
@@ -163,7 +181,9 @@ def _secret_findings(
         key = f"{PROJECT}:{name}"
         if name in named:
             if key not in secret_keys:
-                yield _Finding(key, f"is a secret ({named[name]} names it) that stands in clear", f"pulumi config set --secret {key}", "[masked]")
+                yield _Finding(
+                    key, f"is a secret ({named[name]} names it) that stands in clear", f"pulumi config set --secret {key}", "[masked]"
+                )
         elif known or key not in secret_keys:
             # While the settings are wrong, nobody knows which secrets they name.
             yield _unknown(key, config[key], [f"{PROJECT}:{field}" for field in [*StackSettings.model_fields, *named]])
@@ -212,7 +232,13 @@ def _between(settings: StackSettings, path: KeyPath, problem: Problem) -> _Findi
     full = (*path, *problem.path)
     value: Any = settings
     for part in full:
-        value = value.get(part) if isinstance(value, dict) else value[part] if isinstance(value, tuple) else getattr(value, str(part), None)
+        value = (
+            value.get(part)
+            if isinstance(value, dict)
+            else value[int(part)]
+            if isinstance(value, tuple)
+            else getattr(value, str(part), None)
+        )
         if value is None:
             break
     if isinstance(value, Settings | tuple):
@@ -287,7 +313,11 @@ def _locate(loc: tuple[int | str, ...]) -> tuple[KeyPath, dict[str, Any]]:
             node = _resolved({"$ref": tags[part]})
             continue
         path.append(part)
-        child = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+        child = (
+            node.get("items", {})
+            if isinstance(part, int)
+            else node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+        )
         node = _resolved(child if isinstance(child, dict) else {})
     return tuple(path), node
 
@@ -354,9 +384,8 @@ def _sentence(error: Any) -> str:
 def _unknown(key: str, value: Any, known: Collection[str], inside: str = "") -> _Finding:
     name = key.rsplit(".", 1)[-1]
     near = _nearest(name, known)
-    joint = "." if inside and ":" in inside else ""
-    suggestion = f"; did you mean {inside}{joint}{near}?" if near else ""
-    return _Finding(key, f"unknown key{suggestion}", ", ".join(known), _shown(value, name))
+    meant = (f"{inside}.{near}" if inside else near) if near else ""
+    return _Finding(key, "unknown key" + (f"; did you mean {meant}?" if meant else ""), ", ".join(known), _shown(value, name), meant)
 
 
 def _nearest(word: str, known: Collection[str]) -> str | None:

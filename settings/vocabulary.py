@@ -113,7 +113,9 @@ Image = Annotated[str, Field(max_length=300), AfterValidator(_image)]
 Hostname = Annotated[
     str,
     Field(max_length=253),
-    _checked(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?", "wants a full DNS name such as zeppelin.gaia.example.org"),
+    _checked(
+        r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?", "wants a full DNS name such as zeppelin.gaia.example.org"
+    ),
 ]
 """A full DNS name, lower case."""
 
@@ -121,7 +123,7 @@ ExportPath = Annotated[
     str,
     _checked(
         r"[A-Za-z0-9.-]+(:\d{1,5})?(,[A-Za-z0-9.-]+(:\d{1,5})?)*:/[^\s,]+",
-        "wants monitors and root path, mon1:6789,mon2:6789:/volumes/...; bracketed (IPv6 or v1:/v2:) addresses are not understood by CephCSI's static volumes here",
+        "wants monitors and root path, mon1:6789,mon2:6789:/volumes/...; brackets (IPv6, or v1: and v2: addresses) are not supported",
     ),
 ]
 """A CephFS export location as Manila writes it."""

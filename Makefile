@@ -1,0 +1,53 @@
+# gaia-dmp. `make help` lists what there is. Every target makes .venv from the pinned requirements where it is missing or old.
+STACK ?= dev
+OUT ?=
+PYTHON ?= python3
+PY := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help preview test lint schema docs bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo "  STACK=<name> chooses the stack (dev), OUT=<folder> where files go"
+
+preview: .venv/.runtime ## the whole platform of a stack, offline: STACK=prod OUT=out
+	@$(PY) -m preview $(STACK) $(if $(OUT),--out $(OUT))
+
+test: .venv/.development ## every test that needs only Python
+	@$(PY) -m pytest
+
+lint: .venv/.development ## ruff and pyright
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m pyright
+
+schema: .venv/.runtime ## JSON Schemas of stack files and of recordings, and the reference page
+	@$(PY) -m settings.reference
+	@$(PY) -m preview.recording
+
+docs: schema ## the same: both are made from the models
+
+bench: .venv/.runtime ## figures as ratios, each against a floor taken in the same run
+	@$(PY) benchmarks/preview.py
+
+lock: .venv/.development ## compile requirements*.txt from requirements*.in
+	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
+	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove .venv and caches
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis out
+
+.venv/bin/python:
+	@echo "Making .venv ..."
+	@$(PYTHON) -m venv .venv
+
+.venv/.runtime: requirements.txt | .venv/bin/python
+	@echo "Installing requirements.txt ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.development: requirements-dev.txt .venv/.runtime
+	@echo "Installing requirements-dev.txt ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
