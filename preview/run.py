@@ -6,7 +6,7 @@ import logging
 import os
 import runpy
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,19 +57,26 @@ def record(root: Path, stack: str, *, mode: Mode = "preview", config: Mapping[st
 
     Raises pulumi.RunError where the program refuses, preview.recorder.ProgramError where the engine would.
     """
+
+    def program() -> None:
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+    return run(program, stack, mode=mode, config=config, secret_keys=secret_keys)
+
+
+def run(
+    program: Callable[[], None], stack: str, *, mode: Mode = "preview", config: Mapping[str, str], secret_keys: Collection[str] = ()
+) -> Recording:
+    """Run any Pulumi program under the recorder; otherwise as `record`."""
     recorder = Recorder(PROJECT, stack, mode)
     with _environment(config, secret_keys), _runtime(recorder, stack, mode) as loop:
         try:
-            loop.run_until_complete(run_in_stack(lambda: _program(root)))
+            loop.run_until_complete(run_in_stack(program))
         except Exception:
             # What the recorder refused comes back wrapped by the SDK: its own words are the better ones.
             recorder.finished()
             raise
     return recorder.finished()
-
-
-def _program(root: Path) -> None:
-    runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
 
 @contextmanager

@@ -163,7 +163,7 @@ def _from_engine(text: str) -> Any:
 
 def _wrong_namespace(key: str, config: Mapping[str, str]) -> _Finding:
     namespace, _, name = key.rpartition(":")
-    if name in StackSettings.model_fields:
+    if name in StackSettings.model_fields and (not namespace or _nearest(namespace, [PROJECT])):
         meant = f"{PROJECT}:{name}"
         return _Finding(key, f"unknown key; did you mean {meant}?", f"keys of the form {PROJECT}:<name>", _shown(config[key], name), meant)
     return _Finding(

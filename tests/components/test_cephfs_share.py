@@ -1,0 +1,120 @@
+"""Shares: what is protected and kept, what is never touched, what an export path means, what is refused."""
+
+import pulumi
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs, parse_export_path
+from preview.recording import SECRET, UNKNOWN
+from tests.support.programs import MODES, only, record_component
+
+SHARE = "openstack:sharedfilesystem/share:Share"
+RULE = "openstack:sharedfilesystem/shareAccess:ShareAccess"
+CREATED = CreateShareArgs(title="gdr3", size=10, share_type="cephfs")
+
+
+def recorded(args: CephFSShareArgs, mode="update"):
+    return record_component(lambda opts: CephFSShare("data", args, opts), mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("keep", "protect"), [(True, True), (False, False), (True, False)])
+def test_a_created_share_is_protected_and_kept_as_told(mode, keep, protect):
+    source = CreateShareArgs(title="gdr3", size=10, share_type="cephfs", keep=keep)
+    share = only(recorded(CephFSShareArgs(source=source, readers=("reader",), protect=protect), mode), SHARE)
+    assert share.options.get("protect", False) is protect
+    assert share.options.get("retainOnDelete", False) is keep
+    assert (share.inputs["shareProto"], share.inputs["size"], share.inputs["isPublic"]) == ("CEPHFS", 10, False)
+
+
+def test_an_adopted_share_is_only_asked_for():
+    recording = recorded(CephFSShareArgs(source=AdoptShareArgs(title="theirs"), readers=("reader",)))
+    assert recording.of_type(SHARE) == []
+    assert [query.args for query in recording.invokes] == [{"name": "theirs"}]
+    rule = only(recording, RULE)
+    assert (rule.inputs["accessType"], rule.inputs["accessTo"], rule.inputs["accessLevel"]) == ("cephx", "reader", "ro")
+
+
+def test_a_brought_share_makes_no_call():
+    def program(opts: pulumi.ResourceOptions) -> None:
+        source = BringShareArgs(export_path="a:6789:/x", ceph_id="reader", key=pulumi.Output.secret("PLAIN-KEY"))
+        CephFSShare("data", CephFSShareArgs(source=source), opts)
+
+    recording = record_component(program, "update")
+    assert [r.type for r in recording.resources if r.custom and not r.type.startswith("pulumi:providers:")] == []
+    assert recording.invokes == []
+    assert "PLAIN-KEY" not in recording.to_json()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_outputs_are_registered_and_keys_are_secret(mode):
+    recording = recorded(CephFSShareArgs(source=CREATED, readers=("reader",), writers=("writer",)), mode)
+    outputs = only(recording, "gaia-dmp:openstack:CephFSShare").outputs
+    assert set(outputs) == {"monitors", "root_path", "fs_name", "keys", "size"}
+    if mode == "update":
+        assert outputs["monitors"] == ["192.0.2.10:6789", "192.0.2.11:6789"]
+        assert outputs["root_path"].startswith("/volumes/_nogroup/")
+        assert outputs["fs_name"] == "cephfs"
+        assert SECRET in (outputs["keys"], *(outputs["keys"].values() if isinstance(outputs["keys"], dict) else ()))
+    else:
+        assert outputs["root_path"] == UNKNOWN
+    assert all(rule.outputs["accessKey"] == SECRET for rule in recording.of_type(RULE))
+    assert "key-of-" not in recording.to_json()
+
+
+def test_rules_come_one_after_another():
+    recording = recorded(CephFSShareArgs(source=CREATED, readers=("a", "b"), writers=("c",)))
+    levels = {rule.inputs["accessTo"]: rule.inputs["accessLevel"] for rule in recording.of_type(RULE)}
+    assert levels == {"a": "ro", "b": "ro", "c": "rw"}
+    waits = {rule.inputs["accessTo"]: " ".join(rule.options["dependencies"]) for rule in recording.of_type(RULE)}
+    assert "::data-access-a" in waits["b"]
+    assert "::data-access-b" in waits["c"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (CephFSShareArgs(source=CREATED, readers=("client.x",)), "refuses a dot"),
+        (CephFSShareArgs(source=CREATED, readers=("x",), writers=("x",)), "stands twice"),
+        (CephFSShareArgs(source=BringShareArgs(export_path="a:/x", ceph_id="r", key="k"), readers=("x",)), "has a key already"),
+    ],
+)
+def test_what_manila_would_refuse_late_is_refused_at_once(args, words):
+    with pytest.raises(ValueError, match=words):
+        recorded(args)
+
+
+@pytest.mark.parametrize(
+    ("path", "monitors", "root"),
+    [
+        ("10.0.0.1:6789:/a", ["10.0.0.1:6789"], "/a"),
+        ("10.0.0.1:6789,10.0.0.2:3300,mon3:/volumes/_nogroup/a/b", ["10.0.0.1:6789", "10.0.0.2:3300", "mon3"], "/volumes/_nogroup/a/b"),
+        ("mon:/with:colon", ["mon"], "/with:colon"),
+        ("mon:6789:/", ["mon:6789"], "/"),
+    ],
+)
+def test_export_paths(path, monitors, root):
+    assert parse_export_path(path) == (monitors, root)
+
+
+@pytest.mark.parametrize("path", ["[2001:db8::1]:6789:/a", "[v2:10.0.0.1:3300,v1:10.0.0.1:6789]:/a"])
+def test_brackets_are_refused_with_a_message(path):
+    with pytest.raises(ValueError, match="bracketed monitor addresses are not supported; accepted: mon1:6789"):
+        parse_export_path(path)
+
+
+@pytest.mark.parametrize("path", ["", "/a", "mon:6789", "mon:6789:a", "mon 1:6789:/a", "mon:123456:/a", ",:/a"])
+def test_other_paths_are_refused(path):
+    with pytest.raises(ValueError, match="not understood"):
+        parse_export_path(path)
+
+
+@given(
+    st.lists(st.tuples(st.ip_addresses(v=4), st.integers(1, 65535)), min_size=1, max_size=7),
+    st.lists(st.from_regex(r"[a-z0-9_-]{1,8}", fullmatch=True), max_size=5),
+)
+def test_any_export_path_of_manila_is_taken_apart(addresses, folders):
+    monitors = [f"{address}:{port}" for address, port in addresses]
+    root = "/" + "/".join(folders)
+    assert parse_export_path(f"{','.join(monitors)}:{root}") == (monitors, root)

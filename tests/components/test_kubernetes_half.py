@@ -1,0 +1,292 @@
+"""What runs inside the cluster: rights, bounds, read-only data, the server, the way in."""
+
+import json
+
+import pulumi
+import pytest
+from pulumi_kubernetes.core import v1 as core
+
+from components.ceph_csi import CephCSI, CephCSIArgs
+from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
+from components.entry import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, LoadBalancerArgs, SecretTlsArgs, SelfSignedTlsArgs
+from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
+from components.spark_rbac import SparkRBAC, SparkRBACArgs
+from preview.recording import SECRET
+from tests.support.programs import MODES, named, only, record_component
+
+CEPH = CephFSVolumeArgs(
+    driver="cephfs.csi.ceph.com",
+    secret_namespace="keys",
+    cluster_id="c1",
+    root_path="/volumes/a",
+    ceph_id="reader",
+    key="PLAIN-KEY",
+    fs_name=None,
+)
+
+
+def namespace(opts: pulumi.ResourceOptions, name: str = "ns") -> core.Namespace:
+    providers = opts.providers
+    assert isinstance(providers, list)
+    return core.Namespace(name, metadata={"name": name}, opts=pulumi.ResourceOptions(provider=providers[1]))
+
+
+class TestSparkRBAC:
+    def recorded(self):
+        def program(opts: pulumi.ResourceOptions) -> None:
+            SparkRBAC("rbac", SparkRBACArgs(namespace=namespace(opts), server_namespace="zeppelin", server_account="server"), opts)
+
+        return record_component(program)
+
+    def test_the_driver_may_do_this_and_nothing_else(self):
+        rules = named(self.recorded(), "rbac-spark-driver-role").inputs["rules"]
+        assert {rule["resources"][0]: set(rule["verbs"]) for rule in rules} == {
+            "pods": {"create", "get", "list", "watch", "delete", "deletecollection"},
+            "configmaps": {"create", "deletecollection"},
+        }
+        assert all(rule["apiGroups"] == [""] and len(rule["resources"]) == 1 for rule in rules)
+
+    def test_the_server_may_do_this_and_nothing_else(self):
+        rules = named(self.recorded(), "rbac-zeppelin-server-role").inputs["rules"]
+        assert {rule["resources"][0]: set(rule["verbs"]) for rule in rules} == {
+            "pods": {"create", "get", "list", "watch", "delete"},
+            "services": {"create", "get", "list", "delete"},
+        }
+
+    def test_executors_and_other_interpreters_are_bound_to_nothing(self):
+        bindings = self.recorded().of_type("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding")
+        subjects = [(subject["namespace"], subject["name"]) for binding in bindings for subject in binding.inputs["subjects"]]
+        assert sorted(subjects) == [("ns", "spark-driver"), ("zeppelin", "server")]
+
+    def test_nothing_is_cluster_wide_and_no_account_has_a_token_by_itself(self):
+        recording = self.recorded()
+        assert not [r for r in recording.resources if "ClusterRole" in r.type]
+        accounts = recording.of_type("kubernetes:core/v1:ServiceAccount")
+        assert {account.inputs["metadata"]["name"] for account in accounts} == {"spark-driver", "spark-executor", "interpreter"}
+        assert all(account.inputs["automountServiceAccountToken"] is False for account in accounts)
+
+
+class TestSparkNamespace:
+    def recorded(self, **changes):
+        args = {"namespace": "gaia-spark", "cores": 14, "memory_gib": 56, "scratch_gib": 80, "pods": 50} | changes
+        return record_component(lambda opts: SparkNamespace("spark", SparkNamespaceArgs(**args), opts))
+
+    def test_pod_security_is_restricted(self):
+        labels = only(self.recorded(), "kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
+        assert labels == {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+
+    def test_quota_bounds_requests_and_limits_alike(self):
+        hard = only(self.recorded(), "kubernetes:core/v1:ResourceQuota").inputs["spec"]["hard"]
+        for kind in ("requests", "limits"):
+            assert (hard[f"{kind}.cpu"], hard[f"{kind}.memory"], hard[f"{kind}.ephemeral-storage"]) == ("14", "56Gi", "80Gi")
+        assert (hard["pods"], hard["services.loadbalancers"], hard["services.nodeports"]) == ("50", "0", "0")
+
+    def test_executors_wait_rather_than_push_out(self):
+        classes = self.recorded().of_type("kubernetes:scheduling.k8s.io/v1:PriorityClass")
+        by_name = {c.inputs["metadata"]["name"]: (c.inputs["value"], c.inputs["preemptionPolicy"]) for c in classes}
+        assert by_name["gaia-spark-executor"] == (1_000, "Never")
+        assert by_name["gaia-spark-server"][0] > by_name["gaia-spark-driver"][0] > 1_000
+
+    def test_the_pull_secret_is_the_only_secret(self):
+        assert self.recorded().of_type("kubernetes:core/v1:Secret") == []
+        recording = self.recorded(pull_secret="PLAIN-LOGIN")
+        assert only(recording, "kubernetes:core/v1:Secret").inputs["type"] == "kubernetes.io/dockerconfigjson"
+
+
+class TestCephCSI:
+    """Compared with the manifests of ceph-csi (deploy/cephfs/kubernetes, node plug-in and its RBAC), field by field where it matters."""
+
+    def recorded(self, mode="update", **changes):
+        args = {
+            "namespace": "gaia-csi",
+            "image": "csi:1",
+            "registrar_image": "registrar:1",
+            "monitors": {"gdr3": ["a:6789", "b:6789"]},
+        } | changes
+        return record_component(lambda opts: CephCSI("csi", CephCSIArgs(**args), opts), mode)
+
+    def test_the_namespace_is_the_one_privileged_place(self):
+        labels = only(self.recorded(), "kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "privileged"
+
+    def test_the_account_may_read_its_node_and_no_secret(self):
+        recording = self.recorded()
+        rules = only(recording, "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole").inputs["rules"]
+        assert rules == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}]
+        assert [r for r in recording.resources if r.type.endswith((":Role", ":RoleBinding"))] == []
+
+    def test_the_driver_object_attaches_nothing_and_changes_no_owner(self):
+        driver = only(self.recorded(), "kubernetes:storage.k8s.io/v1:CSIDriver").inputs
+        assert driver["metadata"]["name"] == "cephfs.csi.ceph.com"
+        assert driver["spec"] == {"attachRequired": False, "podInfoOnMount": False, "fsGroupPolicy": "None", "seLinuxMount": True}
+
+    def test_the_node_plug_in_is_that_of_upstream(self):
+        pod = only(self.recorded(), "kubernetes:apps/v1:DaemonSet").inputs["spec"]["template"]["spec"]
+        assert (pod["hostNetwork"], pod["hostPID"], pod["dnsPolicy"], pod["priorityClassName"]) == (
+            True,
+            True,
+            "ClusterFirstWithHostNet",
+            "system-node-critical",
+        )
+        plugin, registrar = pod["containers"]
+        assert plugin["securityContext"] == {"privileged": True, "allowPrivilegeEscalation": True, "capabilities": {"add": ["SYS_ADMIN"]}}
+        assert {
+            "--type=cephfs",
+            "--nodeserver=true",
+            "--drivername=cephfs.csi.ceph.com",
+            "--nodeid=$(NODE_ID)",
+            "--endpoint=$(CSI_ENDPOINT)",
+        } <= set(plugin["args"])
+        assert not [arg for arg in plugin["args"] if "controllerserver" in arg]
+        environment = {e["name"]: e.get("value") or e["valueFrom"]["fieldRef"]["fieldPath"] for e in plugin["env"]}
+        assert environment == {
+            "POD_IP": "status.podIP",
+            "NODE_ID": "spec.nodeName",
+            "CSI_ENDPOINT": "unix:///csi/csi.sock",
+            "POD_NAMESPACE": "metadata.namespace",
+        }
+        mounts = {m["name"]: (m["mountPath"], m.get("mountPropagation")) for m in plugin["volumeMounts"]}
+        assert mounts["mountpoint-dir"] == ("/var/lib/kubelet/pods", "Bidirectional")
+        assert mounts["plugin-dir"] == ("/var/lib/kubelet/plugins", "Bidirectional")
+        assert mounts["socket-dir"][0] == "/csi"
+        assert mounts["ceph-csi-config"][0] == "/etc/ceph-csi-config/"
+        assert mounts["keys-tmp-dir"][0] == "/tmp/csi/keys"
+        assert "--kubelet-registration-path=/var/lib/kubelet/plugins/cephfs.csi.ceph.com/csi.sock" in registrar["args"]
+        volumes = {v["name"]: v for v in pod["volumes"]}
+        assert set(volumes) == {m["name"] for c in pod["containers"] for m in c["volumeMounts"]}
+        assert volumes["registration-dir"]["hostPath"] == {"path": "/var/lib/kubelet/plugins_registry/", "type": "Directory"}
+        assert volumes["keys-tmp-dir"]["emptyDir"] == {"medium": "Memory"}
+
+    def test_monitors_of_every_share_are_in_the_configuration(self):
+        data = named(self.recorded(monitors={"b": ["m:1"], "a": ["n:2"]}), "csi-config").inputs["data"]
+        assert json.loads(data["config.json"]) == [{"clusterID": "a", "monitors": ["n:2"]}, {"clusterID": "b", "monitors": ["m:1"]}]
+
+    def test_where_the_site_ships_it_only_the_namespace_of_the_keys_is_made(self):
+        recording = self.recorded(install=False)
+        assert [r.name for r in recording.resources if r.type.startswith("kubernetes:")] == ["csi-namespace"]
+
+
+class TestDataVolume:
+    def recorded(self, source=CEPH, mode="update", **changes):
+        def program(opts: pulumi.ResourceOptions) -> None:
+            args = DataVolumeArgs(
+                **({"handle": "gaia-spark-x", "claim_name": "data-x", "namespace": "spark", "size_gib": 10, "source": source} | changes)
+            )
+            volume = DataVolume("data", args, opts)
+            volume.bind(namespace(opts, "spark"), namespace(opts, "keys"))
+
+        return record_component(program, mode)
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_read_only_by_mode_and_by_volume_and_kept(self, mode):
+        spec = only(self.recorded(mode=mode), "kubernetes:core/v1:PersistentVolume").inputs["spec"]
+        assert spec["accessModes"] == ["ReadOnlyMany"]
+        assert spec["csi"]["readOnly"] is True
+        assert spec["persistentVolumeReclaimPolicy"] == "Retain"
+        assert spec["storageClassName"] == ""
+        assert spec["claimRef"] == {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": "spark", "name": "data-x"}
+        assert spec["capacity"] == {"storage": "10Gi"}
+
+    def test_the_volume_is_static_and_names_its_key(self):
+        csi = only(self.recorded(), "kubernetes:core/v1:PersistentVolume").inputs["spec"]["csi"]
+        assert csi["volumeAttributes"] == {"clusterID": "c1", "rootPath": "/volumes/a", "staticVolume": "true"}
+        assert csi["nodeStageSecretRef"] == {"name": "ceph-key-gaia-spark-x", "namespace": "keys"}
+        assert csi["volumeHandle"] == "gaia-spark-x"
+
+    def test_a_file_system_of_several_is_named(self):
+        source = CephFSVolumeArgs(
+            driver="d", secret_namespace="keys", cluster_id="c1", root_path="/a", ceph_id="reader", key="PLAIN-KEY", fs_name="cephfs2"
+        )
+        csi = only(self.recorded(source), "kubernetes:core/v1:PersistentVolume").inputs["spec"]["csi"]
+        assert csi["volumeAttributes"]["fsName"] == "cephfs2"
+
+    def test_the_switch_to_read_write_many(self):
+        spec = only(self.recorded(access_mode="ReadWriteMany"), "kubernetes:core/v1:PersistentVolume").inputs["spec"]
+        assert (spec["accessModes"], spec["csi"]["readOnly"]) == (["ReadWriteMany"], False)
+
+    def test_the_key_stays_in_the_namespace_of_keys_and_out_of_sight(self):
+        recording = self.recorded()
+        secret = only(recording, "kubernetes:core/v1:Secret").inputs
+        assert secret["metadata"]["namespace"] == "keys"
+        assert secret["stringData"] == SECRET or secret["stringData"]["userKey"] == SECRET
+        assert "PLAIN-KEY" not in recording.to_json()
+
+    def test_the_claim_goes_with_its_namespace_and_moves_with_its_volume(self):
+        claim = only(self.recorded(), "kubernetes:core/v1:PersistentVolumeClaim")
+        assert claim.options["deletedWith"].endswith("::spark")
+        assert claim.options["replaceOnChanges"] == ["spec"]
+        assert claim.inputs["spec"]["volumeName"].startswith("data-volume-")
+
+    def test_the_volume_depends_on_no_namespace(self):
+        """The other way round a destroy waits for ever: volume for claim, claim for namespace, namespace for volume."""
+        options = only(self.recorded(), "kubernetes:core/v1:PersistentVolume").options
+        assert not [urn for urn in options.get("dependencies", []) if "Namespace" in urn]
+
+    def test_nfs_and_any_csi_volume(self):
+        nfs = only(self.recorded(NFSVolumeArgs(server="nfs", path="/export")), "kubernetes:core/v1:PersistentVolume").inputs["spec"]
+        assert nfs["nfs"] == {"server": "nfs", "path": "/export", "readOnly": True}
+        source = CSIVolumeArgs(driver="efs.csi.aws.com", volume_handle="fs-1")
+        csi = only(self.recorded(source), "kubernetes:core/v1:PersistentVolume").inputs["spec"]["csi"]
+        assert csi == {"driver": "efs.csi.aws.com", "volumeHandle": "fs-1", "readOnly": True}
+
+
+class TestEntry:
+    def recorded(self, exposure=None, tls=None):
+        def program(opts: pulumi.ResourceOptions) -> None:
+            args = EntryArgs(
+                namespace=namespace(opts),
+                hostname="zeppelin.example.org",
+                image="nginx:1",
+                exposure=exposure or LoadBalancerArgs(address="198.51.100.10"),
+                tls=tls or SecretTlsArgs(certificate="PLAIN-CERT", key="PLAIN-KEY"),
+            )
+            Entry("entry", args, opts)
+
+        return record_component(program, "update")
+
+    def test_the_load_balancer_takes_our_floating_ip_and_leaves_it(self):
+        service = named(self.recorded(), "entry-service")
+        assert service.inputs["spec"]["type"] == "LoadBalancer"
+        assert service.inputs["spec"]["loadBalancerIP"] == "198.51.100.10"
+        assert service.inputs["metadata"]["annotations"] == {"loadbalancer.openstack.org/keep-floatingip": "true"}
+        assert "deletedWith" not in service.options  # it must go while the cluster lives
+
+    def test_who_may_come(self):
+        service = named(self.recorded(LoadBalancerArgs(allowed_cidrs=["192.0.2.0/24"])), "entry-service")
+        assert service.inputs["spec"]["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
+
+    def test_the_gateway_is_restricted(self):
+        pod = named(self.recorded(), "entry-gateway").inputs["spec"]["template"]["spec"]
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["containers"][0]["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+    def test_certificate_and_key_are_secret(self):
+        recording = self.recorded()
+        assert named(recording, "entry-tls").inputs["type"] == "kubernetes.io/tls"
+        assert "PLAIN-" not in recording.to_json()
+
+    def test_behind_an_ingress_the_gateway_speaks_plain_and_still_filters(self):
+        recording = self.recorded(IngressArgs(class_name="nginx"))
+        ingress = named(recording, "entry-ingress").inputs["spec"]
+        assert ingress["ingressClassName"] == "nginx"
+        assert ingress["tls"][0]["hosts"] == ["zeppelin.example.org"]
+        assert ingress["rules"][0]["http"]["paths"][0]["backend"]["service"] == {"name": "gateway", "port": {"name": "http"}}
+        data = named(recording, "entry-config").inputs["data"]
+        assert "ssl_certificate" not in data["default.conf"]
+        assert "metrics|ping|health" in data["locations.inc"]
+
+    def test_cert_manager_is_asked_for_a_certificate(self):
+        recording = self.recorded(tls=CertManagerTlsArgs(issuer="letsencrypt", issuer_kind="ClusterIssuer"))
+        certificate = named(recording, "entry-certificate").inputs
+        assert (certificate["apiVersion"], certificate["kind"]) == ("cert-manager.io/v1", "Certificate")
+        assert certificate["spec"]["issuerRef"] == {"name": "letsencrypt", "kind": "ClusterIssuer"}
+
+    def test_self_signed(self):
+        recording = self.recorded(tls=SelfSignedTlsArgs(valid_days=90))
+        certificate = only(recording, "tls:index/selfSignedCert:SelfSignedCert").inputs
+        assert (certificate["dnsNames"], certificate["validityPeriodHours"]) == (["zeppelin.example.org"], 2160)

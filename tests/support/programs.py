@@ -1,0 +1,46 @@
+"""Small Pulumi programs under the recorder."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pulumi_openstack as openstack
+import pulumi_random as random
+import pulumi_tls as tls
+
+from preview.recording import Mode, RecordedResource, Recording
+from preview.run import record, run, stack_config
+from tests.support.stack_files import ROOT
+
+MODES: tuple[Mode, ...] = ("preview", "update")
+
+
+def record_component(program: Callable[[pulumi.ResourceOptions], Any], mode: Mode = "preview") -> Recording:
+    """Run a program that gets options with explicit providers for every package that components use."""
+
+    def with_providers() -> None:
+        providers = [openstack.Provider("openstack"), kubernetes.Provider("kubernetes"), random.Provider("random"), tls.Provider("tls")]
+        program(pulumi.ResourceOptions(providers=providers))
+
+    return run(with_providers, "test", mode=mode, config={})
+
+
+def record_stack(stack: str, mode: Mode = "preview") -> Recording:
+    """Record one of the real stacks."""
+    config, secret_keys = stack_config(ROOT, stack)
+    return record(ROOT, stack, mode=mode, config=config, secret_keys=secret_keys)
+
+
+def only(recording: Recording, type_: str) -> RecordedResource:
+    """The one resource of a type."""
+    found = recording.of_type(type_)
+    assert len(found) == 1, [resource.name for resource in found]
+    return found[0]
+
+
+def named(recording: Recording, name: str) -> RecordedResource:
+    """The one custom resource of a name."""
+    found = [resource for resource in recording.resources if resource.name == name and resource.custom]
+    assert len(found) == 1, [resource.urn for resource in found]
+    return found[0]

@@ -1,0 +1,65 @@
+"""Stack files for tests: the real ones, changed."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from settings import StackFileError, StackSettings, load, read
+
+ROOT = Path(__file__).resolve().parents[2]
+STACKS = ("dev", "prod", "local")
+
+
+def document(stack: str) -> dict[str, Any]:
+    """A real stack file's configuration by section, as plain data that a test may change."""
+    config, _ = read(ROOT / f"Pulumi.{stack}.yaml")
+    return {key: _decoded(value) for key, value in config.items()}
+
+
+def _decoded(text: str) -> Any:
+    return json.loads(text) if text[:1] in "{[" else text
+
+
+def changed(stack: str, path: str, value: Any) -> dict[str, Any]:
+    """A real stack file's configuration with one key set (`cloud.cluster.workers.count`, `datasets.0.name`); None removes it."""
+    data = copy.deepcopy(document(stack))
+    first, *rest = path.split(".")
+    parts = [f"gaia-dmp:{first}", *rest]
+    parent: Any = data
+    for part in parts[:-1]:
+        parent = parent[int(part)] if isinstance(parent, list) else parent.setdefault(part, {})
+    last: Any = int(parts[-1]) if isinstance(parent, list) else parts[-1]
+    if value is None:
+        del parent[last]
+    else:
+        parent[last] = value
+    return data
+
+
+def as_config(data: dict[str, Any]) -> dict[str, str]:
+    """Configuration as the engine hands it over."""
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in data.items()}
+
+
+def settings_of(data: dict[str, Any]) -> StackSettings:
+    """The settings in a configuration; its secrets need not be there."""
+    return load(as_config(data), set(), "Pulumi.test.yaml", need_secrets=False)
+
+
+def refusal(data: dict[str, Any]) -> str:
+    """The message with which a configuration is refused; fails where it is accepted."""
+    try:
+        settings_of(data)
+    except StackFileError as error:
+        return str(error)
+    raise AssertionError("the stack file was accepted")
+
+
+def write(folder: Path, stack: str, data: dict[str, Any]) -> Path:
+    """Write a configuration as a stack file."""
+    path = folder / f"Pulumi.{stack}.yaml"
+    path.write_text(yaml.safe_dump({"config": data}), encoding="utf-8")
+    return path

@@ -1,0 +1,220 @@
+"""A wrong stack file is refused with one message that lists every error: file, key path, value, what is accepted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from settings import StackFileError, load, read
+from tests.support.stack_files import ROOT, STACKS, as_config, changed, document, refusal, settings_of
+
+WRONG = [
+    # stack, key, value, words of the message
+    ("dev", "protection", "no", ["gaia-dmp:protection: no", "on, off"]),
+    ("dev", "cloud.kind", "aws", ["gaia-dmp:cloud.kind: aws", "kubernetes, openstack"]),
+    ("dev", "cloud.kind", "openstak", ["did you mean openstack?"]),
+    ("dev", "cloud.site", "arcuss", ["gaia-dmp:cloud.site: arcuss", "arcus, cumulus, somerville"]),
+    ("dev", "cloud.project", None, ["gaia-dmp:cloud.project", "is missing"]),
+    ("dev", "cloud.netwrok", {}, ["gaia-dmp:cloud.netwrok", "did you mean gaia-dmp:cloud.network?"]),
+    ("dev", "cloud.network.subnet", "10.20.0.0/24", ["gaia-dmp:cloud.network.subnet: 10.20.0.0/24", "inside 10.10.0.0/16"]),
+    ("dev", "cloud.network.subnet", "10.10.0.0/33", ["gaia-dmp:cloud.network.subnet: 10.10.0.0/33"]),
+    ("dev", "cloud.network.cidr", "10.10.0.5/16", ["gaia-dmp:cloud.network.cidr: 10.10.0.5/16", "host bits"]),
+    ("dev", "cloud.network.allocation_pool.start", "10.11.0.5", ["allocation_pool.start: 10.11.0.5", "10.10.0.1 to 10.10.0.254"]),
+    ("dev", "cloud.network.allocation_pool.end", "10.10.0.20", ["allocation_pool.end: 10.10.0.20", "before start"]),
+    ("dev", "cloud.network.allocation_pool.start", "10.10.0.1", ["holds the gateway 10.10.0.1"]),
+    ("dev", "cloud.network.ceph_router_address", "10.10.0.60", ["ceph_router_address: 10.10.0.60", "outside the pool"]),
+    ("dev", "cloud.network.ceph_router_address", None, ["ceph_router_address", "is missing", "cephfs"]),
+    ("dev", "cloud.network.ceph_router_address", "10.10.0.1", ["is the gateway's address"]),
+    ("dev", "cloud.network.gateway", "10.99.0.1", ["cloud.network.gateway: 10.99.0.1", "no host address"]),
+    ("dev", "cloud.cluster.pod_cidr", "10.10.0.0/18", ["pod_cidr: 10.10.0.0/18", "overlaps cloud.network.cidr"]),
+    ("dev", "cloud.cluster.service_cidr", "172.20.0.0/16", ["service_cidr: 172.20.0.0/16", "overlaps cloud.cluster.pod_cidr"]),
+    ("dev", "cloud.cluster.pod_cidr", "10.4.0.0/16", ["pod_cidr: 10.4.0.0/16", "overlaps cloud.site.ceph"]),
+    ("dev", "cloud.cluster.control_plane.count", 2, ["control_plane.count: 2", "1, 3, 5, 7"]),
+    ("dev", "cloud.cluster.control_plane.vcpus", "four", ["control_plane.vcpus: four", "a whole number from 1 to 1024"]),
+    ("dev", "cloud.cluster.driver", "magnum", ["cluster.driver: magnum", "capi-helm, vexxhost, heat"]),
+    ("dev", "cloud.cluster.kubernetes_version", 1.3, ["kubernetes_version: 1.3", "is no text"]),
+    ("dev", "cloud.cluster.kubernetes_version", "v1.33", ["kubernetes_version: v1.33", "in quotes"]),
+    ("dev", "cloud.cluster.template", {"kind": "named"}, ["cluster.template.name", "is missing"]),
+    ("dev", "cloud.cluster.template", {"kind": "onw"}, ["cluster.template.kind: onw", "did you mean own?"]),
+    ("dev", "cloud.cluster.public_key", "-----BEGIN", ["cluster.public_key"]),
+    ("dev", "cloud.cluster.labels", {"kube_tag": "v1.33.4"}, ["labels.kube_tag: v1.33.4", "kubernetes_version"]),
+    ("dev", "cloud.cluster.labels", {"calico_tag": "v3"}, ["labels.calico_tag: v3", "ignores it in silence"]),
+    ("dev", "cloud.cluster.pools.0.name", "default-worker", ["pools[0].name: default-worker", "taken"]),
+    ("dev", "cloud.cluster.pools.0.count", 0, ["pools[0].count: 0", "1 or more"]),
+    ("dev", "cloud.cluster.pools.0.count", None, ["pools[0].count", "is missing, and so is autoscale"]),
+    ("prod", "cloud.cluster.pools.0.count", 3, ["pools[0].count: 3", "stands beside autoscale"]),
+    ("prod", "cloud.cluster.pools.0.autoscale.minimum", 9, ["autoscale.minimum: 9", "up to maximum 6"]),
+    ("prod", "cloud.data_project", None, ["datasets[0].source.project: data", "cloud.data_project is missing"]),
+    ("prod", "cloud.data_project.project", "iris-gaia-blue", ["data_project.project: iris-gaia-blue", "is the compute project itself"]),
+    ("prod", "datasets.1.name", "gedr3", ["datasets[1].name: gedr3", "datasets[0]"]),
+    ("prod", "datasets.1.mount_path", "/data/gaia/GEDR3", ["datasets[1].mount_path: /data/gaia/GEDR3", "datasets[0]"]),
+    ("prod", "datasets.1.mount_path", "/data/gaia/GEDR3/deep", ["lies inside /data/gaia/GEDR3"]),
+    ("dev", "datasets.0.mount_path", "data/gaia", ["datasets[0].mount_path: data/gaia", "absolute path"]),
+    ("dev", "datasets.0.mount_path", "/data/../etc", ["datasets[0].mount_path"]),
+    ("dev", "datasets.0.mount_path", "/usr/data", ["would hide /usr"]),
+    ("dev", "datasets.0.name", "Sample", ["datasets[0].name: Sample", "lower-case"]),
+    ("dev", "datasets.0.name", "notebooks", ["datasets[0].name: notebooks", "own name"]),
+    ("dev", "datasets.0.source.ceph_id", "gaia.reader", ["source.ceph_id: gaia.reader", "a dot is refused by Manila"]),
+    ("dev", "datasets.0.source.size_gib", 0, ["source.size_gib: 0", "from 1"]),
+    ("dev", "datasets.0.source.on_destroy", "retain", ["source.on_destroy: retain", "keep, delete"]),
+    ("dev", "datasets.0.source.kind", "creat", ["source.kind: creat", "did you mean create?"]),
+    ("dev", "datasets.0.source.kind", "nfs", ["unknown key"]),
+    ("dev", "spark.pool", "sparks", ["spark.pool: sparks", "default-worker, spark"]),
+    ("dev", "spark.max_executors", 40, ["spark.max_executors: 40", "over quota.cores", "at most"]),
+    ("dev", "spark.executor.cores", 8, ["spark.executor.cores: 8", "does not fit a node"]),
+    ("dev", "spark.executor.memory_gib", 60, ["spark.executor.memory_gib: 60", "less its reserve"]),
+    ("dev", "spark.executor.scratch_gib", 60, ["spark.executor.scratch_gib: 60", "less its reserve"]),
+    ("dev", "spark.quota.cores", 1000, ["spark.quota.cores: 1000", "more than pool spark has"]),
+    ("dev", "spark.quota.memory_gib", 900, ["spark.quota.memory_gib: 900"]),
+    ("dev", "spark.quota.scratch_gib", 900, ["spark.quota.scratch_gib: 900"]),
+    ("dev", "spark.exectutor", {}, ["did you mean gaia-dmp:spark.executor?"]),
+    ("dev", "zeppelin.notebooks.kind", "disk", ["zeppelin.notebooks.kind: disk", "share, storage_class"]),
+    ("local", "zeppelin.notebooks.kind", "share", ["zeppelin.notebooks.kind: share", "storage_class"]),
+    ("dev", "entry.kind", "nodeport", ["entry.kind: nodeport", "ingress, load_balancer, none"]),
+    ("prod", "entry.hostname", "gaia", ["entry.hostname: gaia", "full DNS name"]),
+    ("prod", "entry.tls.kind", "letsencrypt", ["entry.tls.kind: letsencrypt"]),
+    ("prod", "cloud.network.dns_record", {"zone": "example.org", "name": "other.example.org"}, ["entry.hostname", "other.example.org"]),
+    ("dev", "images", {"spark": "apache/spark:latest"}, ["images.spark: apache/spark:latest", "moves by itself"]),
+    ("dev", "images", {"spark": "apache/spark"}, ["images.spark: apache/spark", "fixed tag or a digest"]),
+    ("dev", "images", {"spark": "apache/spark:3.5.8@sha256:12"}, ["images.spark", "64 hex digits"]),
+    ("dev", "ceph_csi", {"install": False}, ["ceph_csi.cluster_id", "is missing"]),
+    ("local", "cloud.pools.0.minimum", 9, ["pools[0].minimum: 9", "up to count"]),
+    ("local", "cloud.network", {}, ["gaia-dmp:cloud.network", "unknown key"]),
+    ("local", "cloud.kubeconfig_secret", "gaia-dmp:kubeconfig", ["cloud.kubeconfig_secret: gaia-dmp:kubeconfig", "without `gaia-dmp:`"]),
+]
+
+
+@pytest.mark.parametrize(("stack", "key", "value", "words"), WRONG, ids=[f"{stack}-{key}-{value}"[:60] for stack, key, value, _ in WRONG])
+def test_message_names_file_key_value_and_what_is_accepted(stack, key, value, words):
+    message = refusal(changed(stack, key, value))
+    assert message.startswith("Pulumi.test.yaml: ")
+    assert "nothing was registered" in message
+    assert "accepted: " in message
+    for word in words:
+        assert word in message
+
+
+def test_every_error_is_listed_at_once():
+    data = changed("dev", "cloud.cluster.control_plane.vcpus", "four")
+    data["gaia-dmp:cloud"]["network"]["subnet"] = "10.20.0.0/24"
+    data["gaia-dmp:spark"]["max_executors"] = 40
+    data["gaia-dmp:datasets"][0]["mount_path"] = "data"
+    message = refusal(data)
+    for key in ("control_plane.vcpus", "network.subnet", "spark.max_executors", "datasets[0].mount_path"):
+        assert key in message
+
+
+def test_a_misspelt_key_is_not_also_missing():
+    data = changed("dev", "spark.max_executors", None)
+    data["gaia-dmp:spark"]["max_exectors"] = 4
+    message = refusal(data)
+    assert "Pulumi.test.yaml: 1 error" in message
+    assert "did you mean gaia-dmp:spark.max_executors?" in message
+
+
+def test_problems_that_rest_on_a_wrong_key_are_not_guessed_at():
+    message = refusal(changed("dev", "cloud.cluster.pools.0.vcpus", "eight"))
+    assert "Pulumi.test.yaml: 1 error" in message
+
+
+def test_a_wrong_namespace_is_told_from_a_wrong_key():
+    data = document("dev")
+    data["gaia-dpm:zeppelin"] = data.pop("gaia-dmp:zeppelin")
+    assert "gaia-dpm:zeppelin" in refusal(data)
+    assert "did you mean gaia-dmp:zeppelin?" in refusal(data)
+    data = document("dev") | {"openstack:cloud": "other"}
+    assert "has no effect" in refusal(data)
+
+
+def test_section_that_is_no_mapping():
+    assert "gaia-dmp:spark: plenty" in refusal(changed("dev", "spark", "plenty"))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_real_stack_files_are_accepted(stack):
+    assert settings_of(document(stack)).cloud.kind == ("kubernetes" if stack == "local" else "openstack")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_real_stack_files_hold_no_secret_and_no_salt(stack):
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    assert "secure:" not in text
+    assert "encryptionsalt" not in text
+    assert document(stack)["pulumi:disable-default-providers"] == ["*"]
+
+
+class TestSecrets:
+    def test_a_named_secret_that_is_missing_is_told_with_its_command(self):
+        with pytest.raises(StackFileError, match="pulumi config set --secret gaia-dmp:tls-key"):
+            load(as_config(document("prod")), set(), "Pulumi.prod.yaml")
+
+    def test_a_named_secret_is_accepted(self):
+        data = document("prod") | {"gaia-dmp:tls-key": "k", "gaia-dmp:tls-certificate": "c"}
+        settings = load(as_config(data), {"gaia-dmp:tls-key", "gaia-dmp:tls-certificate"}, "Pulumi.prod.yaml")
+        assert set(settings.secret_keys()) == {"tls-key", "tls-certificate"}
+
+    def test_a_secret_in_clear_is_refused_and_not_shown(self):
+        data = document("prod") | {"gaia-dmp:tls-key": "VERYSECRET"}
+        message = refusal(data)
+        assert "stands in clear" in message
+        assert "VERYSECRET" not in message
+
+    def test_a_key_typed_into_a_setting_is_refused_and_not_shown(self):
+        message = refusal(changed("dev", "datasets.0.source.key", "AQBsecret=="))
+        assert "unknown key" in message
+        assert "AQBsecret" not in message
+
+    def test_a_secret_inside_a_structure_is_refused(self):
+        config = as_config(document("dev")) | {"gaia-dmp:cloud": json.dumps({"kind": {"secure": "v1:xx"}})}
+        with pytest.raises(StackFileError, match="holds a secret inside a structure"):
+            load(config, set(), "Pulumi.dev.yaml")
+
+    def test_an_unused_key_is_refused_with_the_nearest(self):
+        assert "did you mean gaia-dmp:datasets?" in refusal(document("dev") | {"gaia-dmp:dataset": "x"})
+
+
+FILES = [
+    ("config: [", "is no YAML"),
+    ("config:\n\tgaia-dmp:protection: on\n", "is no YAML"),
+    ("", "is no mapping"),
+    ("- a\n- b\n", "is no mapping"),
+    ("gaia-dmp:protection: on\n", "unknown key"),
+    ("confg:\n  a: b\n", "did you mean config?"),
+    ("config: nothing\n", "a mapping with keys such as gaia-dmp:cloud"),
+    ("config:\n  gaia-dmp:protection: on\n  gaia-dmp:protection: off\n", "stands twice"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), FILES)
+def test_a_file_that_is_no_stack_file(tmp_path: Path, text: str, words: str):
+    (tmp_path / "Pulumi.x.yaml").write_text(text)
+    with pytest.raises(StackFileError) as caught:
+        read(tmp_path / "Pulumi.x.yaml")
+    assert "Pulumi.x.yaml" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_missing_file_names_the_stacks_that_are_there():
+    with pytest.raises(StackFileError, match="dev, local, prod"):
+        read(ROOT / "Pulumi.production.yaml")
+
+
+def test_a_file_in_another_encoding(tmp_path: Path):
+    (tmp_path / "Pulumi.x.yaml").write_bytes("config: {a: é}".encode("latin-1"))
+    with pytest.raises(StackFileError, match="UTF-8"):
+        read(tmp_path / "Pulumi.x.yaml")
+
+
+def test_yaml_is_read_as_pulumi_reads_it(tmp_path: Path):
+    (tmp_path / "Pulumi.x.yaml").write_text("config:\n  gaia-dmp:protection: on\n  gaia-dmp:a: {b: yes, c: true, d: 2026-11-22}\n")
+    config, secret_keys = read(tmp_path / "Pulumi.x.yaml")
+    assert config["gaia-dmp:protection"] == "on"
+    assert json.loads(config["gaia-dmp:a"]) == {"b": "yes", "c": True, "d": "2026-11-22"}
+    assert secret_keys == set()
+
+
+def test_an_encrypted_value_is_a_secret_key(tmp_path: Path):
+    (tmp_path / "Pulumi.x.yaml").write_text("config:\n  gaia-dmp:tls-key:\n    secure: v1:abc\nencryptionsalt: v1:x\n")
+    config, secret_keys = read(tmp_path / "Pulumi.x.yaml")
+    assert secret_keys == {"gaia-dmp:tls-key"}
+    assert config["gaia-dmp:tls-key"] == ""
