@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs, parse_export_path
-from preview.recording import SECRET, UNKNOWN
+from preview.recording import SECRET, UNKNOWN, Mode
 from tests.support.programs import MODES, only, record_component
 
 SHARE = "openstack:sharedfilesystem/share:Share"
@@ -14,7 +14,7 @@ RULE = "openstack:sharedfilesystem/shareAccess:ShareAccess"
 CREATED = CreateShareArgs(title="gdr3", size=10, share_type="cephfs")
 
 
-def recorded(args: CephFSShareArgs, mode="update"):
+def recorded(args: CephFSShareArgs, mode: Mode = "update"):
     return record_component(lambda opts: CephFSShare("data", args, opts), mode)
 
 

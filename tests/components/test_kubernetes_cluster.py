@@ -12,7 +12,7 @@ from components.kubernetes_cluster import (
     cluster_labels,
     template_labels,
 )
-from preview.recording import SECRET
+from preview.recording import SECRET, Mode
 from tests.support.programs import MODES, named, only, record_component
 
 CLUSTER = "openstack:containerinfra/cluster:Cluster"
@@ -41,7 +41,7 @@ def args(**changes) -> KubernetesClusterArgs:
     return KubernetesClusterArgs(**(given | changes))
 
 
-def recorded(mode="update", **changes):
+def recorded(mode: Mode = "update", **changes):
     return record_component(lambda opts: KubernetesCluster("cluster", args(**changes), opts), mode)
 
 

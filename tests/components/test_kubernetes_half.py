@@ -11,7 +11,7 @@ from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, 
 from components.entry import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, LoadBalancerArgs, SecretTlsArgs, SelfSignedTlsArgs
 from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark_rbac import SparkRBAC, SparkRBACArgs
-from preview.recording import SECRET
+from preview.recording import SECRET, Mode
 from tests.support.programs import MODES, named, only, record_component
 
 CEPH = CephFSVolumeArgs(
@@ -96,7 +96,7 @@ class TestSparkNamespace:
 class TestCephCSI:
     """Compared with the manifests of ceph-csi (deploy/cephfs/kubernetes, node plug-in and its RBAC), field by field where it matters."""
 
-    def recorded(self, mode="update", **changes):
+    def recorded(self, mode: Mode = "update", **changes):
         args = {
             "namespace": "gaia-csi",
             "image": "csi:1",
@@ -167,7 +167,7 @@ class TestCephCSI:
 
 
 class TestDataVolume:
-    def recorded(self, source=CEPH, mode="update", **changes):
+    def recorded(self, source: CephFSVolumeArgs | NFSVolumeArgs | CSIVolumeArgs = CEPH, mode: Mode = "update", **changes):
         def program(opts: pulumi.ResourceOptions) -> None:
             args = DataVolumeArgs(
                 **({"handle": "gaia-spark-x", "claim_name": "data-x", "namespace": "spark", "size_gib": 10, "source": source} | changes)

@@ -1,0 +1,311 @@
+"""What Pods read: the interpreter template, the executor template, interpreter settings, login, gateway, scripts."""
+
+import json
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+from components.files import seed_interpreters
+from components.interpreter_files import (
+    FILES,
+    InterpreterArgs,
+    MountArgs,
+    PodSizeArgs,
+    executor_template,
+    interpreter_settings,
+    interpreter_template,
+    shiro_hash,
+    shiro_ini,
+    spark_properties,
+    text,
+)
+from preview import manifests
+
+ARGS = InterpreterArgs(
+    namespace="gaia-spark",
+    server_service="zeppelin-server.gaia-zeppelin.svc",
+    driver_account="spark-driver",
+    executor_account="spark-executor",
+    interpreter_account="interpreter",
+    driver_priority="gaia-spark-driver",
+    executor_priority="gaia-spark-executor",
+    zeppelin_image="apache/zeppelin:0.12.1",
+    spark_image="apache/spark:3.5.8",
+    files="files-1",
+    datasets=[MountArgs(claim="data-gdr3", path="/data/gaia/GDR3")],
+    node_selector={"pool": "spark"},
+    driver=PodSizeArgs(cores=2, memory_gib=3, overhead_gib=2, scratch_gib=8),
+    executor=PodSizeArgs(cores=4, memory_gib=12, overhead_gib=4, scratch_gib=20),
+    max_executors=12,
+    executor_idle_seconds=60,
+    cached_idle_seconds=900,
+    environment={"PIP_INDEX_URL": "https://pip.example.org"},
+)
+HOSTILE = [
+    'a"b',
+    "a'b",
+    "a\nevil: true\nb",
+    "a\\nserviceAccountName: admin",
+    "{{ '\"' }}",
+    "{% raw %}",
+    "a@b.org",
+    "First Last",
+    "x" * 200,
+    "# comment",
+    ": {}",
+    "$(HOME)",
+    "é✓",
+    "",
+]
+
+
+def rendered(language: str = "spark", **bindings: Any) -> list[dict]:
+    """Both objects of the template. Jinja2 stands in for jinjava here; the two filters that only jinjava has are added."""
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["regex_replace"] = lambda value, pattern, by: re.sub(pattern, by, value)
+    values = {
+        "user": "alice",
+        "pod": {"name": "spark-isolated-2abc-xyz"},
+        "group": {"id": "spark-alice-2ABC", "name": language},
+        "setting": {"name": language},
+    }
+    interpreter = values | {"namespace": "evil", "serviceAccount": "admin", "container": {"image": "evil:1"}} | bindings
+    envs = bindings.get("envs", {"INTERPRETER_GROUP_ID": "spark-alice-2ABC"})
+    out = environment.from_string(interpreter_template(ARGS)).render(zeppelin={"k8s": {"interpreter": interpreter, "envs": envs}})
+    return list(yaml.safe_load_all(out))
+
+
+class TestInterpreterTemplate:
+    @pytest.mark.parametrize("group", ["spark", "python", "md"])
+    def test_pod_and_service_are_in_the_strict_schema(self, group):
+        pod, service = rendered(group)
+        assert (pod["kind"], service["kind"]) == ("Pod", "Service")
+        assert manifests.check([pod, service], "1.35") == []
+
+    def test_only_spark_gets_a_token(self):
+        for group, account, token in (("spark", "spark-driver", True), ("python", "interpreter", False), ("md", "interpreter", False)):
+            spec = rendered(group)[0]["spec"]
+            assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == (account, token)
+
+    def test_a_notebook_chooses_neither_namespace_nor_account_nor_image(self):
+        pod, service = rendered()
+        assert pod["metadata"]["namespace"] == service["metadata"]["namespace"] == "gaia-spark"
+        assert [c["image"] for c in pod["spec"]["initContainers"] + pod["spec"]["containers"]] == [
+            "apache/zeppelin:0.12.1",
+            "apache/spark:3.5.8",
+        ]
+
+    def test_it_passes_restricted(self):
+        spec = rendered()[0]["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in spec["initContainers"] + spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+
+    def test_data_is_mounted_read_only(self):
+        spec = rendered()[0]["spec"]
+        mount = next(m for m in spec["containers"][0]["volumeMounts"] if m["mountPath"] == "/data/gaia/GDR3")
+        volume = next(v for v in spec["volumes"] if v["name"] == mount["name"])
+        assert mount["readOnly"] is True
+        assert volume["persistentVolumeClaim"] == {"claimName": "data-gdr3", "readOnly": True}
+
+    def test_size_and_scratch_are_bounded(self):
+        spec = rendered()[0]["spec"]
+        resources = spec["containers"][0]["resources"]
+        assert resources["requests"] == resources["limits"] == {"cpu": "2", "memory": "5Gi", "ephemeral-storage": "8Gi"}
+        assert all("sizeLimit" in v["emptyDir"] for v in spec["volumes"] if "emptyDir" in v)
+
+    def test_the_service_finds_the_pod_and_no_other(self):
+        pod, service = rendered()
+        assert service["spec"]["clusterIP"] == "None"
+        assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+        assert {p["port"] for p in service["spec"]["ports"]} == {12321, 22321, 22322, 4040}
+        assert {p["port"] for p in rendered("md")[1]["spec"]["ports"]} == {12321}
+
+    @pytest.mark.parametrize("hostile", HOSTILE)
+    def test_hostile_values_stay_values(self, hostile):
+        pod, service = rendered(user=hostile, group={"id": hostile, "name": "spark"}, envs={"A": hostile, "SPARK_HOME": hostile})
+        assert manifests.check([pod, service], "1.35") == []
+        plain = rendered()[0]
+        assert {k: v for k, v in pod["spec"].items() if k != "containers"} == {k: v for k, v in plain["spec"].items() if k != "containers"}
+        for label in pod["metadata"]["labels"].values():
+            assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", label), label
+        environment = {e["name"]: e["value"] for e in pod["spec"]["containers"][0]["env"]}
+        assert environment["SPARK_HOME"] == "/opt/spark"
+        assert "$(" not in environment["A"]
+        assert "{" not in environment["A"]
+
+
+class TestExecutorTemplate:
+    def test_it_is_in_the_strict_schema_once_spark_has_filled_it(self):
+        pod = yaml.safe_load(executor_template(ARGS))
+        pod["metadata"]["name"] = "exec-1"
+        pod["spec"]["containers"][0]["image"] = "apache/spark:3.5.8"
+        assert manifests.check([pod], "1.35") == []
+
+    def test_no_token_no_rights_and_the_same_data(self):
+        spec = yaml.safe_load(executor_template(ARGS))["spec"]
+        assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("spark-executor", False)
+        assert spec["priorityClassName"] == "gaia-spark-executor"
+        assert spec["nodeSelector"] == {"pool": "spark"}
+        driver = {m["mountPath"] for m in rendered()[0]["spec"]["containers"][0]["volumeMounts"] if m["mountPath"].startswith("/data")}
+        executor = {m["mountPath"] for m in spec["containers"][0]["volumeMounts"] if m["mountPath"].startswith("/data")}
+        assert driver == executor == {"/data/gaia/GDR3"}
+        assert spec["containers"][0]["resources"]["limits"] == {"ephemeral-storage": "20Gi"}
+
+
+class TestInterpreterSettings:
+    def test_one_pod_per_notebook_and_language(self):
+        settings = json.loads(interpreter_settings(ARGS))["interpreterSettings"]
+        assert set(settings) == {"spark", "python", "md"}
+        for setting in settings.values():
+            assert (setting["option"]["perNote"], setting["option"]["perUser"]) == ("isolated", "isolated")
+            assert setting["properties"]["zeppelin.k8s.interpreter.namespace"]["value"] == "gaia-spark"
+
+    def test_spark_starts_small_and_lets_go(self):
+        properties = spark_properties(ARGS)
+        assert properties["spark.dynamicAllocation.minExecutors"] == "0"
+        assert properties["spark.dynamicAllocation.maxExecutors"] == "12"
+        assert properties["spark.executor.instances"] == ""
+        assert properties["spark.dynamicAllocation.executorIdleTimeout"] == "60s"
+        assert properties["spark.dynamicAllocation.shuffleTracking.timeout"] == "900s"
+        assert properties["spark.kubernetes.executor.limit.cores"] == properties["spark.executor.cores"] == "4"
+
+    def test_spark_asks_for_no_right_that_the_driver_lacks(self):
+        properties = spark_properties(ARGS)
+        for feature in ("driver.ownPersistentVolumeClaim", "driver.reusePersistentVolumeClaim", "driver.service.deleteOnTermination"):
+            assert properties[f"spark.kubernetes.{feature}"] == "false"
+
+    def test_no_value_breaks_the_list_that_zeppelin_joins_by_a_bar(self):
+        assert [key for key, value in spark_properties(ARGS).items() if "|" in value] == []
+
+
+class TestSeedInterpreters:
+    OURS = json.loads(interpreter_settings(ARGS))
+
+    def test_a_first_start_gets_ours(self):
+        assert seed_interpreters.seeded(self.OURS, None)["interpreterSettings"] == self.OURS["interpreterSettings"]
+
+    def test_ours_are_overwritten_and_all_others_survive(self):
+        existing = {
+            "interpreterSettings": {
+                "spark": {"name": "spark", "changed": True},
+                "2XYZ": {"name": "python"},
+                "jdbc": {"name": "jdbc", "kept": 1},
+            },
+            "interpreterRepositories": [{"id": "central"}],
+            "more": 1,
+        }
+        result = seed_interpreters.seeded(self.OURS, existing)
+        assert result["interpreterSettings"]["spark"] == self.OURS["interpreterSettings"]["spark"]
+        assert result["interpreterSettings"]["jdbc"] == {"name": "jdbc", "kept": 1}
+        assert set(result["interpreterSettings"]) == {"spark", "python", "md", "jdbc"}
+        assert (result["interpreterRepositories"], result["more"]) == ([{"id": "central"}], 1)
+
+    def test_the_file_is_replaced_whole(self, tmp_path):
+        (tmp_path / "ours.json").write_text(json.dumps(self.OURS))
+        target = tmp_path / "conf" / "interpreter.json"
+        for _ in range(2):
+            seed_interpreters.main(str(tmp_path / "ours.json"), str(target))
+        assert json.loads(target.read_text())["interpreterSettings"] == self.OURS["interpreterSettings"]
+        assert [path.name for path in target.parent.iterdir()] == ["interpreter.json"]
+
+
+def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
+    home, target = tmp_path / "zeppelin", tmp_path / "copy"
+    for name in ("bin/interpreter.sh", "conf/log4j.properties", "interpreter/spark/a.jar", "interpreter/md/b.jar"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("x")
+    (home / "interpreter/zeppelin-interpreter-shaded-0.12.1.jar").write_text("x")
+    environment = {"ZEPPELIN_HOME": str(home), "COPY_TO": str(target), "PATH": "/usr/bin:/bin"}
+    subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), "spark"], check=True, env=environment)
+    copied = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
+    assert copied == [
+        "bin/interpreter.sh",
+        "conf/log4j.properties",
+        "interpreter/spark/a.jar",
+        "interpreter/zeppelin-interpreter-shaded-0.12.1.jar",
+    ]
+    missing = subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), "nothing"], env=environment, capture_output=True, check=False)
+    assert missing.returncode != 0
+
+
+class TestLogin:
+    def test_the_hash_is_shiros_own(self):
+        """The vector was accepted by Shiro 1.13's DefaultPasswordService and by a login through PasswordMatcher."""
+        assert shiro_hash("6pxdUcpIQb9lsfh9", bytes(range(16))) == (
+            "$shiro1$SHA-256$500000$AAECAwQFBgcICQoLDA0ODw==$gfakJg5ASogjHxoDaGCUU5E1X9zZcsC7raZqMMg7XOw="
+        )
+
+    def test_salt_and_password_both_count(self):
+        hashes = {shiro_hash(password, salt, 10) for password in ("a", "b") for salt in (b"1", b"2")}
+        assert len(hashes) == 4
+
+    @pytest.mark.parametrize("secure", [True, False])
+    def test_shiro_ini(self, secure):
+        ini = shiro_ini("admin", "$shiro1$x", secure_cookie=secure)
+        assert "\nadmin = $shiro1$x, admin\n" in ini
+        assert f"cookie.secure = {str(secure).lower()}\n" in ini
+        assert "@" not in ini.split("[urls]")[0].split("components/")[-1].split("\n", 1)[1]
+        rules = ini.split("[urls]")[1].strip().splitlines()
+        assert rules[0] == "/api/version = anon"  # the readiness probe
+        assert rules[-1] == "/** = authc"
+        assert "/api/interpreter/** = authc, roles[admin]" in rules
+
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+
+class TestGateway:
+    @pytest.mark.parametrize(
+        ("path", "open_"),
+        [
+            ("/", True),
+            ("/api/version", True),
+            ("/#/notebook/2ABC", True),
+            ("/metrics", False),
+            ("/Metrics/", False),
+            ("//metrics", False),
+            ("/ping", False),
+            ("/health/readiness", False),
+            ("/metricsboard", True),
+        ],
+    )
+    def test_the_filter(self, path, open_):
+        rule = re.search(r"location ~\* (\S+) \{\s+return 404;", text("gateway-locations.conf"))
+        assert rule
+        assert (re.search(rule[1], path, re.IGNORECASE) is None) == open_
+
+    def test_path_parameters_are_refused(self):
+        """Jetty reads `/metrics;x` as `/metrics`."""
+        assert re.search(r'location ~ ";" \{\s+return 404;', text("gateway-locations.conf"))
+
+    @pytest.mark.skipif(NGINX is None, reason="nginx is not installed: its own check of the configuration is left out")
+    @pytest.mark.parametrize("file", ["gateway-tls.conf", "gateway-plain.conf"])
+    def test_nginx_takes_the_configuration(self, tmp_path, file):
+        assert NGINX
+        key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", "tls.key", "-out", "tls.crt"]
+        subprocess.run(key, cwd=tmp_path, check=True, capture_output=True)
+        config = (
+            text(file)
+            .replace("zeppelin-server:8080", "127.0.0.1:8080")
+            .replace("/etc/nginx/tls", str(tmp_path))
+            .replace("/etc/nginx/conf.d", str(tmp_path))
+        )
+        # `http2 on` came with nginx 1.25; the image has it, Debian's may not.
+        (tmp_path / "default.conf").write_text(config.replace("http2 on;", ""))
+        (tmp_path / "locations.inc").write_text(text("gateway-locations.conf"))
+        (tmp_path / "nginx.conf").write_text(
+            f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{ access_log off; include {tmp_path}/default.conf; }}\n"
+        )
+        result = subprocess.run([NGINX, "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr

@@ -1,0 +1,99 @@
+"""Whatever stands in a stack file: it is accepted or refused with a message, never a traceback, and the message names the file."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from settings import StackFileError
+from settings.stack_file import load
+from tests.support.stack_files import STACKS, as_config, document
+
+JUNK: list[Any] = [
+    None,
+    "",
+    "x",
+    "x.y/z",
+    "\n{{ x }}",
+    "é" * 300,
+    -1,
+    0,
+    1.5,
+    10**12,
+    True,
+    [],
+    {},
+    [1],
+    [None],
+    [[]],
+    {"a": 1},
+    {"kind": 1},
+    {"kind": "x"},
+    "10.0.0.0/8",
+]
+
+
+def paths(value: Any, path: tuple = ()) -> Iterator[tuple]:
+    """Every path below `value`, inner nodes too."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in items:
+        yield from paths(child, (*path, key))
+
+
+def replaced(data: dict, path: tuple, junk: Any) -> dict:
+    result = copy.deepcopy(data)
+    parent: Any = result
+    for part in path[:-1]:
+        parent = parent[part]
+    parent[path[-1]] = junk
+    return result
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_junk_anywhere(stack):
+    data = document(stack)
+    refused = 0
+    for path in paths(data):
+        for junk in JUNK:
+            try:
+                load(as_config(replaced(data, path, junk)), set(), "Pulumi.junk.yaml", need_secrets=False)
+            except StackFileError as error:
+                refused += 1
+                assert str(error).startswith("Pulumi.junk.yaml: ")
+                assert "  gaia-dmp:" in str(error)
+    assert refused > 500
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_key_missing_anywhere(stack):
+    data = document(stack)
+    for path in paths(data):
+        result = copy.deepcopy(data)
+        parent: Any = result
+        for part in path[:-1]:
+            parent = parent[part]
+        del parent[path[-1]]
+        try:
+            load(as_config(result), set(), "Pulumi.junk.yaml", need_secrets=False)
+        except StackFileError as error:
+            assert "accepted: " in str(error)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_key_misspelt_anywhere_is_told_with_the_right_one(stack):
+    data = document(stack)
+    for path in paths(data):
+        if isinstance(path[-1], str) and len(path) > 1 and len(path[-1]) > 4 and "labels" not in path and "label" not in path[-1]:
+            result = copy.deepcopy(data)
+            parent: Any = result
+            for part in path[:-1]:
+                parent = parent[part]
+            wrong = path[-1][:-2] + path[-1][-1] + path[-1][-2] + "s"
+            parent[wrong] = parent.pop(path[-1])
+            with pytest.raises(StackFileError) as caught:
+                load(as_config(result), set(), "Pulumi.junk.yaml", need_secrets=False)
+            assert wrong in str(caught.value)
+            assert "did you mean" in str(caught.value), (path, str(caught.value))
