@@ -87,8 +87,8 @@ def server_environment(args: ZeppelinArgs) -> dict[str, str]:
         "ZEPPELIN_K8S_TEMPLATE_DIR": "/opt/platform/k8s",
         "ZEPPELIN_K8S_CONTAINER_IMAGE": args.interpreters.zeppelin_image,
         "ZEPPELIN_K8S_SPARK_CONTAINER_IMAGE": args.interpreters.spark_image,
-        # A first pull of an image, or a new node, takes minutes: the clock starts when the Pod runs.
-        "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "false",
+        # The clock runs while a Pod is pending, too: one that no node or quota takes is given up and removed, not waited for for ever.
+        "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "true",
         "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(args.start_timeout_seconds * 1000),
         "ZEPPELIN_SERVER_RPC_PORTRANGE": interpreter_files.RPC_PORT,
         "ZEPPELIN_INTERPRETER_INCLUDES": "spark,python,md",
@@ -105,7 +105,6 @@ def server_environment(args: ZeppelinArgs) -> dict[str, str]:
         "ZEPPELIN_SEARCH_INDEX_PATH": "/work/index",
         "ZEPPELIN_INTERPRETER_LOCALREPO": "/work/local-repo",
         "ZEPPELIN_DEP_LOCALREPO": "/work/local-repo",
-        "ZEPPELIN_HELIUM_REGISTRY": "helium",
         "ZEPPELIN_LOG_DIR": "/work/logs",
         "ZEPPELIN_PID_DIR": "/work/run",
         "ZEPPELIN_MEM": f"-Xmx{args.memory_gib * 768}m",

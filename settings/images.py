@@ -40,7 +40,8 @@ class OutsideSettings(Settings):
     """How Pods reach the world outside the cluster."""
 
     ca_bundle: str | None = None
-    """PEM certificates that Pods trust beside the image's own; public, so it stands here in clear."""
+    """PEM certificates that Python, pip and curl in Pods trust in place of the image's own; the JVM keeps its own. Public, so it stands
+    here in clear."""
 
     http_proxy: Url | None = None
     """Proxy for http and https; none by default."""

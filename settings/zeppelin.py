@@ -51,5 +51,6 @@ class ZeppelinSettings(Settings):
     memory_gib: Annotated[int, Field(ge=2, le=256)] = 4
     """Memory of the server, in GiB; three quarters of it are the JVM's heap."""
 
-    start_timeout_seconds: Annotated[int, Field(ge=60, le=7200)] = 600
-    """Seconds a notebook waits for its interpreter's Pod: the first pull of an image, or a new node, takes minutes."""
+    start_timeout_seconds: Annotated[int, Field(ge=60, le=7200)] = 900
+    """Seconds a notebook waits for its interpreter, from the moment its Pod is asked for: the first pull of an image, or a new node of
+    an autoscaled pool, takes minutes. What has not answered by then is removed."""
