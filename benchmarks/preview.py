@@ -18,7 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = 7
 PROVIDERS = ("pulumi_openstack", "pulumi_kubernetes", "pulumi_random", "pulumi_tls")
 PREVIEW = "import sys; from preview.__main__ import main; sys.exit(main({arguments!r}))"
-LISTING = "import contextlib, io, json, sys\nfrom preview.__main__ import main\nwith contextlib.redirect_stdout(io.StringIO()):\n    main(['prod'])\nprint(json.dumps([m for m in sys.modules if m.split('.')[0] in {packages!r} or m == 'pulumi']))"
+LISTING = """
+import contextlib, io, json, sys
+from preview.__main__ import main
+with contextlib.redirect_stdout(io.StringIO()):
+    main(["prod"])
+print(json.dumps([m for m in sys.modules if m.split(".")[0] in {packages!r} or m == "pulumi"]))
+"""
 SCALED = """
 import sys
 from pathlib import Path
