@@ -379,7 +379,7 @@ match settings.entry:
                     else IngressArgs(class_name=way_in.class_name)
                 ),
                 tls=tls_args(way_in.tls),
-                pull_secret="registry" if pull_secret else None,
+                pull_secret=spark.pull_secret,
                 priority=spark.server_priority,
             ),
             pulumi.ResourceOptions(providers=[provider, *signers], depends_on=[zeppelin.service]),

@@ -11,6 +11,8 @@ from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.rbac import v1 as rbac
 from pulumi_kubernetes.storage import v1 as storage
 
+from components.kubernetes_namespace import pull_secret, secured_namespace
+
 DRIVER = "cephfs.csi.ceph.com"
 _PLUGIN_DIRECTORY = f"/var/lib/kubelet/plugins/{DRIVER}"
 
@@ -51,14 +53,7 @@ class CephCSI(pulumi.ComponentResource):
         super().__init__("gaia-dmp:kubernetes:CephCSI", name, {}, opts)
         # Where the plug-in is the site's, only the Job that prepares the notebooks' share runs here, as root.
         level = "privileged" if args.install else "baseline"
-        self.namespace = core.Namespace(
-            f"{name}-namespace",
-            metadata=meta.ObjectMetaArgs(
-                name=args.namespace,
-                labels={f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")},
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        self.namespace = secured_namespace(name, args.namespace, level, self)
         self.namespace_name = self.namespace.metadata["name"]
         if args.install:
             self._install(name, args)
@@ -114,16 +109,7 @@ class CephCSI(pulumi.ComponentResource):
             spec=storage.CSIDriverSpecArgs(attach_required=False, pod_info_on_mount=False, fs_group_policy="None", se_linux_mount=True),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        pull_secrets = []
-        if args.pull_secret is not None:
-            secret = core.Secret(
-                f"{name}-pull-secret",
-                metadata=meta.ObjectMetaArgs(name="registry", namespace=namespace),
-                type="kubernetes.io/dockerconfigjson",
-                string_data={".dockerconfigjson": args.pull_secret},
-                opts=inside,
-            )
-            pull_secrets = [core.LocalObjectReferenceArgs(name=secret.metadata["name"])]
+        pull_secrets = pull_secret(name, self.namespace, args.pull_secret, self)
         labels = {"app.kubernetes.io/name": "ceph-csi-cephfs", "app.kubernetes.io/component": "node-plugin"}
         apps.DaemonSet(
             f"{name}-node-plugin",

@@ -7,6 +7,8 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.scheduling import v1 as scheduling
 
+from components.kubernetes_namespace import PULL_SECRET, pull_secret, secured_namespace
+
 
 @dataclass(frozen=True, kw_only=True)
 class SparkNamespaceArgs:
@@ -51,14 +53,7 @@ class SparkNamespace(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SparkNamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:SparkNamespace", name, {}, opts)
-        self.namespace = core.Namespace(
-            f"{name}-namespace",
-            metadata=meta.ObjectMetaArgs(
-                name=args.namespace,
-                labels={f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")},
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        self.namespace = secured_namespace(name, args.namespace, "restricted", self)
         self.namespace_name = self.namespace.metadata["name"]
         inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
         amounts = {"cpu": str(args.cores), "memory": f"{args.memory_gib}Gi", "ephemeral-storage": f"{args.scratch_gib}Gi"}
@@ -94,16 +89,7 @@ class SparkNamespace(pulumi.ComponentResource):
                 ("executor", 1_000, "Never"),
             )
         )
-        self.pull_secret = None
-        if args.pull_secret is not None:
-            self.pull_secret = "registry"  # noqa: S105 - the name of a Secret
-            core.Secret(
-                f"{name}-pull-secret",
-                metadata=meta.ObjectMetaArgs(name=self.pull_secret, namespace=self.namespace_name),
-                type="kubernetes.io/dockerconfigjson",
-                string_data={".dockerconfigjson": args.pull_secret},
-                opts=inside,
-            )
+        self.pull_secret = PULL_SECRET if pull_secret(name, self.namespace, args.pull_secret, self) else None
         self.register_outputs(
             {
                 "namespace": self.namespace,

@@ -14,6 +14,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from components import interpreter_files
 from components.data_volume import DataVolume
 from components.interpreter_files import InterpreterArgs
+from components.kubernetes_namespace import pull_secret, secured_namespace
 
 SERVICE = "zeppelin-server"
 ACCOUNT = "zeppelin-server"
@@ -141,14 +142,7 @@ class Zeppelin(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ZeppelinArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:Zeppelin", name, {}, opts)
-        self.namespace = core.Namespace(
-            f"{name}-namespace",
-            metadata=meta.ObjectMetaArgs(
-                name=args.namespace,
-                labels={f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")},
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        self.namespace = secured_namespace(name, args.namespace, "restricted", self)
         self.namespace_name = self.namespace.metadata["name"]
         self._inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
         self.account = ACCOUNT
@@ -189,7 +183,7 @@ class Zeppelin(pulumi.ComponentResource):
         )
         login = self._login(name, args)
         claim = self._notebooks(name, args)
-        pull_secret = self._pull_secret(name, args)
+        pull_secrets = pull_secret(name, self.namespace, args.pull_secret, self)
         deployment = apps.Deployment(
             f"{name}-server",
             metadata=meta.ObjectMetaArgs(name=SERVICE, namespace=self.namespace_name, labels=_LABELS),
@@ -207,7 +201,7 @@ class Zeppelin(pulumi.ComponentResource):
                         platform=platform,
                         login=login,
                         claim=claim,
-                        pull_secrets=pull_secret,
+                        pull_secrets=pull_secrets,
                     ),
                 ),
             ),
@@ -326,18 +320,6 @@ class Zeppelin(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=share.keys, delete_before_replace=True),
         )
-
-    def _pull_secret(self, name: str, args: ZeppelinArgs) -> list[core.LocalObjectReferenceArgs]:
-        if args.pull_secret is None:
-            return []
-        secret = core.Secret(
-            f"{name}-pull-secret",
-            metadata=meta.ObjectMetaArgs(name="registry", namespace=self.namespace_name),
-            type="kubernetes.io/dockerconfigjson",
-            string_data={".dockerconfigjson": args.pull_secret},
-            opts=self._inside,
-        )
-        return [core.LocalObjectReferenceArgs(name=secret.metadata["name"])]
 
 
 def _pod(

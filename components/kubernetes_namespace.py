@@ -1,0 +1,38 @@
+"""What every namespace of the platform has: Pod Security by label, and the login to a registry where one is wanted."""
+
+from typing import Literal
+
+import pulumi
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
+PULL_SECRET = "registry"  # noqa: S105 - the name of a Secret
+"""Name of the pull secret in each namespace."""
+
+
+def secured_namespace(
+    name: str, title: str, level: Literal["restricted", "baseline", "privileged"], parent: pulumi.ComponentResource
+) -> core.Namespace:
+    """A Namespace called `title` that enforces, audits and warns of one level of the Pod Security Standards."""
+    labels = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
+    return core.Namespace(
+        f"{name}-namespace",
+        metadata=meta.ObjectMetaArgs(name=title, labels=labels),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def pull_secret(
+    name: str, namespace: core.Namespace, login: pulumi.Input[str] | None, parent: pulumi.ComponentResource
+) -> list[core.LocalObjectReferenceArgs]:
+    """The `imagePullSecrets` of a namespace's Pods; makes the Secret where `login`, a docker config.json (secret), is given."""
+    if login is None:
+        return []
+    secret = core.Secret(
+        f"{name}-pull-secret",
+        metadata=meta.ObjectMetaArgs(name=PULL_SECRET, namespace=namespace.metadata["name"]),
+        type="kubernetes.io/dockerconfigjson",
+        string_data={".dockerconfigjson": pulumi.Output.secret(login)},
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=namespace),
+    )
+    return [core.LocalObjectReferenceArgs(name=secret.metadata["name"])]
