@@ -14,6 +14,8 @@ from pulumi_kubernetes.storage import v1 as storage
 from components.kubernetes_namespace import pull_secret, secured_namespace
 
 DRIVER = "cephfs.csi.ceph.com"
+_CONFIG = "ceph-csi-config"
+_CEPH_CONF = "ceph-config"
 _PLUGIN_DIRECTORY = f"/var/lib/kubelet/plugins/{DRIVER}"
 
 
@@ -88,13 +90,13 @@ class CephCSI(pulumi.ComponentResource):
         )
         config = core.ConfigMap(
             f"{name}-config",
-            metadata=meta.ObjectMetaArgs(name="ceph-csi-config", namespace=namespace),
+            metadata=meta.ObjectMetaArgs(name=_CONFIG, namespace=namespace),
             data={"config.json": clusters},
             opts=inside,
         )
         ceph_conf = core.ConfigMap(
             f"{name}-ceph-conf",
-            metadata=meta.ObjectMetaArgs(name="ceph-config", namespace=namespace),
+            metadata=meta.ObjectMetaArgs(name=_CEPH_CONF, namespace=namespace),
             # ceph-fuse and mount.ceph want both files to be there; the keyring stays empty, keys come with each mount.
             data={
                 "ceph.conf": "[global]\nauth_cluster_required = cephx\nauth_service_required = cephx\nauth_client_required = cephx\n",
@@ -130,11 +132,11 @@ class CephCSI(pulumi.ComponentResource):
                         # A node without the plug-in could not mount data, whatever it is tainted with.
                         tolerations=[core.TolerationArgs(operator="Exists")],
                         containers=[_plugin(args.image), _registrar(args.registrar_image)],
-                        volumes=_volumes(config.metadata["name"], ceph_conf.metadata["name"]),
+                        volumes=_volumes(),
                     ),
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace, depends_on=[binding]),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace, depends_on=[binding, config, ceph_conf]),
         )
 
 
@@ -205,7 +207,10 @@ def _registrar(image: str) -> core.ContainerArgs:
     )
 
 
-def _volumes(config: pulumi.Input[str], ceph_conf: pulumi.Input[str]) -> list[core.VolumeArgs]:
+def _volumes() -> list[core.VolumeArgs]:
+    """The folders of the node, and the configuration by its name alone: a new share changes the monitors' ConfigMap, which the kubelet
+    brings to the running plug-in. Tied to it closer, the plug-in would be replaced, and mounts by ceph-fuse with it.
+    """
     host = {
         "socket-dir": (f"{_PLUGIN_DIRECTORY}/", "DirectoryOrCreate"),
         "registration-dir": ("/var/lib/kubelet/plugins_registry/", "Directory"),
@@ -223,7 +228,7 @@ def _volumes(config: pulumi.Input[str], ceph_conf: pulumi.Input[str]) -> list[co
             core.VolumeArgs(name=volume, host_path=core.HostPathVolumeSourceArgs(path=path, type=kind))
             for volume, (path, kind) in host.items()
         ),
-        core.VolumeArgs(name="ceph-csi-config", config_map=core.ConfigMapVolumeSourceArgs(name=config)),
-        core.VolumeArgs(name="ceph-config", config_map=core.ConfigMapVolumeSourceArgs(name=ceph_conf)),
+        core.VolumeArgs(name="ceph-csi-config", config_map=core.ConfigMapVolumeSourceArgs(name=_CONFIG)),
+        core.VolumeArgs(name="ceph-config", config_map=core.ConfigMapVolumeSourceArgs(name=_CEPH_CONF)),
         core.VolumeArgs(name="keys-tmp-dir", empty_dir=core.EmptyDirVolumeSourceArgs(medium="Memory")),
     ]

@@ -74,7 +74,7 @@ class DataVolume(pulumi.ComponentResource):
     until its claim is gone, and of a claim until no Pod uses it, also no Pod that somebody else made; a namespace takes its Pods and
     claims with it. In any other order a destroy waits for ever.
 
-    Volume and claim are replaced together, because a released volume never binds again.
+    Volume and claim are replaced together, because a released volume never binds again. A grown share replaces neither.
     """
 
     volume: core.PersistentVolume
@@ -103,7 +103,12 @@ class DataVolume(pulumi.ComponentResource):
                 ),
                 **self._source(),
             ),
-            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["spec"]),
+            # What Kubernetes cannot change in a volume. Its capacity is for show: a grown share replaces nothing.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=["spec.capacity"],
+                replace_on_changes=["spec.accessModes", "spec.claimRef", "spec.csi", "spec.nfs"],
+            ),
         )
         self.claim_name = args.claim_name
         self.register_outputs({"volume": self.volume, "claim_name": self.claim_name})
@@ -130,7 +135,8 @@ class DataVolume(pulumi.ComponentResource):
                 depends_on=after,
                 deleted_with=namespace,
                 delete_before_replace=True,
-                replace_on_changes=["spec"],
+                ignore_changes=["spec.resources"],
+                replace_on_changes=["spec.accessModes", "spec.volumeName"],
                 replace_with=[self.volume],
             ),
         )

@@ -161,6 +161,13 @@ class TestCephCSI:
         data = named(self.recorded(monitors={"b": ["m:1"], "a": ["n:2"]}), "csi-config").inputs["data"]
         assert json.loads(data["config.json"]) == [{"clusterID": "a", "monitors": ["n:2"]}, {"clusterID": "b", "monitors": ["m:1"]}]
 
+    def test_a_new_share_leaves_the_running_plug_in_alone(self):
+        """Seen under a real engine: tied to its ConfigMap, the plug-in was deleted and made again for each new dataset."""
+        daemon_set = only(self.recorded("preview"), "kubernetes:apps/v1:DaemonSet")
+        volumes = {v["name"]: v for v in daemon_set.inputs["spec"]["template"]["spec"]["volumes"]}
+        assert volumes["ceph-csi-config"]["configMap"]["name"] == "ceph-csi-config"
+        assert self.recorded(monitors={}).of_type("kubernetes:apps/v1:DaemonSet")[0].inputs == daemon_set.inputs
+
     def test_where_the_site_ships_it_only_the_namespace_of_the_keys_is_made(self):
         recording = self.recorded(install=False)
         assert [r.name for r in recording.resources if r.type.startswith("kubernetes:")] == ["csi-namespace"]
@@ -214,8 +221,13 @@ class TestDataVolume:
     def test_the_claim_goes_with_its_namespace_and_moves_with_its_volume(self):
         claim = only(self.recorded(), "kubernetes:core/v1:PersistentVolumeClaim")
         assert claim.options["deletedWith"].endswith("::spark")
-        assert claim.options["replaceOnChanges"] == ["spec"]
+        assert claim.options["replaceOnChanges"] == ["spec.accessModes", "spec.volumeName"]
         assert claim.inputs["spec"]["volumeName"].startswith("data-volume-")
+
+    def test_a_grown_share_replaces_neither_volume_nor_claim(self):
+        recording = self.recorded()
+        assert only(recording, "kubernetes:core/v1:PersistentVolume").options["ignoreChanges"] == ["spec.capacity"]
+        assert only(recording, "kubernetes:core/v1:PersistentVolumeClaim").options["ignoreChanges"] == ["spec.resources"]
 
     def test_the_volume_depends_on_no_namespace(self):
         """The other way round a destroy waits for ever: volume for claim, claim for namespace, namespace for volume."""

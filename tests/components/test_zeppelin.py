@@ -1,0 +1,147 @@
+"""The Zeppelin server: one writer, probed where it answers, its login secret, every setting that matters said."""
+
+from dataclasses import replace
+
+import pulumi
+import pytest
+from pulumi_kubernetes.core import v1 as core
+
+from components.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
+from components.zeppelin import NotebookClaimArgs, NotebookShareArgs, Zeppelin, ZeppelinArgs, server_environment
+from preview.recording import SECRET, Mode, Recording
+from tests.support.programs import MODES, named, record_component
+from tests.unit.test_interpreter_files import ARGS as INTERPRETERS
+
+
+def args(spark: core.Namespace, notebooks: NotebookClaimArgs | NotebookShareArgs) -> ZeppelinArgs:
+    return ZeppelinArgs(
+        namespace="gaia-zeppelin",
+        interpreters=INTERPRETERS,
+        spark_namespace=spark,
+        priority="gaia-spark-server",
+        notebooks=notebooks,
+        administrator="admin",
+        cores=2,
+        memory_gib=4,
+        start_timeout_seconds=900,
+        idle_minutes=60,
+        origin="https://zeppelin.example.org",
+        secure_cookie=True,
+    )
+
+
+def recorded(mode: Mode = "update", *, share: bool = False) -> Recording:
+    def program(opts: pulumi.ResourceOptions) -> None:
+        providers = opts.providers
+        assert isinstance(providers, list)
+        one = pulumi.ResourceOptions(provider=providers[1])
+        spark = core.Namespace("spark", metadata={"name": "gaia-spark"}, opts=one)
+        if not share:
+            Zeppelin("zeppelin", args(spark, NotebookClaimArgs(storage_class="fast", size_gib=5)), opts)
+            return
+        keys = core.Namespace("keys", metadata={"name": "gaia-csi"}, opts=one)
+        ceph = CephFSVolumeArgs(
+            driver="cephfs.csi.ceph.com", secret_namespace="gaia-csi", cluster_id="c", root_path="/a", ceph_id="writer", key="PLAIN-KEY"
+        )
+        given = DataVolumeArgs(
+            handle="h1",
+            claim_name="notebooks",
+            namespace="gaia-zeppelin",
+            size_gib=5,
+            source=ceph,
+            access_mode="ReadWriteMany",
+            read_only=False,
+        )
+        volume = DataVolume("notebooks", given, opts)
+        prepare = DataVolume("prepare", replace(given, handle="h2", claim_name="prepare", namespace="gaia-csi"), opts)
+        Zeppelin("zeppelin", args(spark, NotebookShareArgs(volume=volume, prepare=prepare, keys=keys)), opts)
+
+    return record_component(program, mode)
+
+
+def server(recording: Recording) -> dict:
+    return named(recording, "zeppelin-server").inputs["spec"]
+
+
+def test_one_server_writes_notebooks():
+    spec = server(recorded())
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_probes_ask_where_zeppelin_answers():
+    container = server(recorded())["template"]["spec"]["containers"][0]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/api/version"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/ping"
+
+
+def test_the_service_has_the_names_that_zeppelin_looks_for():
+    service = named(recorded(), "zeppelin-service").inputs
+    assert service["metadata"]["name"] == "zeppelin-server"
+    assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {"http": 8080, "rpc": 12320}
+    assert service["spec"].get("type") is None
+
+
+def test_settings_that_matter():
+    environment = named(recorded(), "zeppelin-config").inputs["data"]
+    expected = {
+        "ZEPPELIN_RUN_MODE": "k8s",
+        "ZEPPELIN_K8S_NAMESPACE": "gaia-spark",
+        "ZEPPELIN_K8S_SERVICE_NAME": "zeppelin-server",
+        "ZEPPELIN_K8S_CONTAINER_IMAGE": "apache/zeppelin:0.12.1",
+        "ZEPPELIN_K8S_SPARK_CONTAINER_IMAGE": "apache/spark:3.5.8",
+        "ZEPPELIN_SERVER_RPC_PORTRANGE": "12320:12320",
+        "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": "900000",
+        "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_CLASS": "org.apache.zeppelin.interpreter.lifecycle.TimeoutLifecycleManager",
+        "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_THRESHOLD": "3600000",
+        "ZEPPELIN_NOTEBOOK_PUBLIC": "false",
+        "ZEPPELIN_ALLOWED_ORIGINS": "https://zeppelin.example.org",
+        "ZEPPELIN_MEM": "-Xmx3072m",
+    }
+    assert expected.items() <= environment.items()
+    for key in ("ZEPPELIN_CONFIG_FS_DIR", "ZEPPELIN_NOTEBOOK_DIR"):
+        assert environment[key].startswith("/notebooks/")  # what must survive a restart
+    assert "ZEPPELIN_CREDENTIALS_ENCRYPT_KEY" not in environment
+
+
+def test_every_setting_is_text():
+    environment = server_environment(args(None, NotebookClaimArgs(storage_class=None, size_gib=1)))  # type: ignore[arg-type]
+    assert all(isinstance(value, str) for value in environment.values())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_login_is_secret(mode):
+    recording = recorded(mode)
+    data = named(recording, "zeppelin-login").inputs["stringData"]
+    if mode == "update":
+        assert data == SECRET or set(data.values()) == {SECRET}
+    assert "$shiro1$" not in recording.to_json()
+
+
+def test_notebooks_on_a_volume_of_a_class():
+    claim = named(recorded(), "zeppelin-notebooks").inputs["spec"]
+    assert (claim["storageClassName"], claim["resources"]) == ("fast", {"requests": {"storage": "5Gi"}})
+
+
+def test_notebooks_on_a_share_are_writable_and_made_so_once():
+    recording = recorded(share=True)
+    volume = named(recording, "notebooks-volume").inputs["spec"]
+    assert (volume["accessModes"], volume["csi"]["readOnly"]) == (["ReadWriteMany"], False)
+    job = named(recording, "zeppelin-prepare-job").inputs
+    assert job["metadata"]["namespace"] == "gaia-csi"  # under `restricted` nobody may change an owner
+    assert job["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["CHOWN", "FOWNER"]}
+    assert "chown 1000:0 /notebooks" in container["command"][-1]
+    claims = {
+        v["persistentVolumeClaim"]["claimName"] for v in server(recording)["template"]["spec"]["volumes"] if "persistentVolumeClaim" in v
+    }
+    assert claims == {"notebooks"}
+
+
+def test_a_changed_file_restarts_the_server():
+    """ConfigMaps and the login have no name of ours: a change makes a new one, and the Pod that names it is new, too."""
+    spec = server(recorded())["template"]["spec"]
+    names = {volume["configMap"]["name"] for volume in spec["volumes"] if "configMap" in volume}
+    names |= {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
+    names |= {source["configMapRef"]["name"] for source in spec["containers"][0]["envFrom"]}
+    assert sorted(name[:-9] for name in names) == ["zeppelin-config", "zeppelin-files", "zeppelin-login"]
