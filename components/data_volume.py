@@ -89,8 +89,7 @@ class DataVolume(pulumi.ComponentResource):
         self._capacity = {"storage": pulumi.Output.from_input(args.size_gib).apply(lambda gib: f"{max(gib, 1)}Gi")}
         self.volume = core.PersistentVolume(
             f"{name}-volume",
-            # No name of ours: a replacement is made beside the old volume, and the claim moves over to it.
-            metadata=None,
+            # No metadata, so no name of ours: a replacement is made beside the old volume, and the claim moves over to it.
             spec=core.PersistentVolumeSpecArgs(
                 capacity=self._capacity,
                 access_modes=[args.access_mode],
