@@ -56,9 +56,9 @@ class _Yaml(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoade
     def construct_mapping(self, node: Any, deep: bool = False) -> dict:  # noqa: FBT001, FBT002 - signature of PyYAML
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} stands twice", key.start_mark)
-            seen.add(key.value)
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
 
@@ -77,15 +77,22 @@ def read(path: Path) -> tuple[dict[str, str], set[str]]:
     """
     file = path.name
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml)  # noqa: S506 - a subclass of the safe loader
+        document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Yaml)  # noqa: S506 - a subclass of the safe loader
+        json.dumps(document, default=str, allow_nan=False)
     except FileNotFoundError:
         others = ", ".join(sorted(found.name.removeprefix("Pulumi.").removesuffix(".yaml") for found in path.parent.glob("Pulumi.*.yaml")))
         raise _refusal(file, [_Finding("file", f"there is no {file} in {path.parent}", f"a stack that has a file: {others}")]) from None
     except (UnicodeDecodeError, OSError) as error:
         raise _refusal(file, [_Finding("file", f"cannot be read: {error}", "a text file in UTF-8")]) from None
+    except RecursionError:
+        raise _refusal(file, [_Finding("file", "is nested too deeply", "at most a few levels")]) from None
     except yaml.YAMLError as error:
         raise _refusal(
             file, [_Finding("file", f"is no YAML that Pulumi reads: {' '.join(str(error).split())}", "YAML, indented by spaces")]
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise _refusal(
+            file, [_Finding("file", f"holds a value that no setting can have: {error}", "text, whole numbers, lists, mappings")]
         ) from None
     if not isinstance(document, dict):
         raise _refusal(file, [_Finding("file", "is no mapping", "a mapping with the key config", _shown(document))])

@@ -182,6 +182,13 @@ FILES = [
     ("confg:\n  a: b\n", "did you mean config?"),
     ("config: nothing\n", "a mapping with keys such as gaia-dmp:cloud"),
     ("config:\n  gaia-dmp:protection: on\n  gaia-dmp:protection: off\n", "stands twice"),
+    ("config:\n  ? [a, b]\n  : c\n", "is no YAML"),
+    ("config:\n  gaia-dmp:cloud: &a [*a]\n", "no setting can have"),
+    ("config:\n  gaia-dmp:spark: {max_executors: .nan}\n", "no setting can have"),
+    ("config:\n  gaia-dmp:cloud: !!python/object:os.system x\n", "is no YAML"),
+    ("config: {}\n---\nconfig: {}\n", "is no YAML"),
+    ("config: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+    ("config: \x00", "is no YAML"),
 ]
 
 
@@ -211,6 +218,21 @@ def test_yaml_is_read_as_pulumi_reads_it(tmp_path: Path):
     assert config["gaia-dmp:protection"] == "on"
     assert json.loads(config["gaia-dmp:a"]) == {"b": "yes", "c": True, "d": "2026-11-22"}
     assert secret_keys == set()
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path):
+    (tmp_path / "Pulumi.x.yaml").write_bytes(b"\xef\xbb\xbfconfig:\n  gaia-dmp:protection: off\n")
+    assert read(tmp_path / "Pulumi.x.yaml")[0] == {"gaia-dmp:protection": "off"}
+
+
+def test_a_number_beyond_all_bounds():
+    assert "gaia-dmp:spark.max_executors: 1000" in refusal(changed("dev", "spark.max_executors", 10**400))
+
+
+def test_an_empty_configuration_names_every_section_that_is_missing():
+    message = refusal({})
+    for section in ("protection", "cloud", "spark", "zeppelin", "entry"):
+        assert f"gaia-dmp:{section}\n      is missing" in message
 
 
 def test_an_encrypted_value_is_a_secret_key(tmp_path: Path):
