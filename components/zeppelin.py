@@ -122,7 +122,8 @@ class Zeppelin(pulumi.ComponentResource):
     interpreters, Secret (login, key of stored credentials), the notebooks' volume and claim, Deployment, Service; on a CephFS share a
     Job that once makes the share's root writable for the server; RandomPassword and RandomBytes.
 
-    The claim of a storage class is not `deleted_with` the namespace, because its volume must go while the cluster lives.
+    The claim of a storage class is not `deleted_with` the namespace, because its volume must go while the cluster lives; nor is the
+    server then, because it uses the claim.
     """
 
     namespace: core.Namespace
@@ -205,7 +206,8 @@ class Zeppelin(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            opts=self._inside,
+            # A claim of a storage class is deleted by itself, and Kubernetes keeps it until no Pod uses it: so the server goes first.
+            opts=pulumi.ResourceOptions(parent=self) if isinstance(args.notebooks, NotebookClaimArgs) else self._inside,
         )
         self.service = core.Service(
             f"{name}-service",

@@ -84,13 +84,16 @@ def test_images_are_fixed(recording):
 
 
 def test_whatever_lives_in_a_namespace_is_deleted_with_it(recording):
-    """But load balancers, Ingresses and claims of a storage class, which must go while the cluster lives."""
+    """But load balancers, Ingresses and claims of a storage class, which must go while the cluster lives, and who uses such a claim."""
     alone = {("Service", "LoadBalancer"), ("Ingress", None)}
+    claims = {
+        r.urn for r in recording.resources if r.inputs.get("kind") == "PersistentVolumeClaim" and "volumeName" not in r.inputs["spec"]
+    }
     for resource in recording.resources:
         inputs = resource.inputs
         if resource.type.startswith("kubernetes:") and inputs["metadata"].get("namespace"):
             kind = (inputs["kind"], inputs.get("spec", {}).get("type") if inputs["kind"] == "Service" else None)
-            dynamic = inputs["kind"] == "PersistentVolumeClaim" and "volumeName" not in inputs["spec"]
+            dynamic = resource.urn in claims or (inputs["kind"] == "Deployment" and bool(claims & set(resource.options["dependencies"])))
             assert ("deletedWith" in resource.options) == (kind not in alone and not dynamic), resource.urn
             if "deletedWith" in resource.options:
                 owner = named(recording, resource.options["deletedWith"].rsplit("::", 1)[-1])
