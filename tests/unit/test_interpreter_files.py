@@ -138,11 +138,15 @@ class TestInterpreterTemplate:
         plain = rendered()[0]
         assert {k: v for k, v in pod["spec"].items() if k != "containers"} == {k: v for k, v in plain["spec"].items() if k != "containers"}
         for label in pod["metadata"]["labels"].values():
-            assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", label), label
+            assert re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", label), label
         environment = {e["name"]: e["value"] for e in pod["spec"]["containers"][0]["env"]}
         assert environment["SPARK_HOME"] == "/opt/spark"
         assert "$(" not in environment["A"]
         assert "{" not in environment["A"]
+
+    @pytest.mark.parametrize(("user", "label"), [("alice", "alice"), ("a@b.org", "a-b-org"), (" First Last ", "First-Last"), ("", "")])
+    def test_people_find_their_pods(self, user, label):
+        assert rendered(user=user)[0]["metadata"]["labels"]["gaia-dmp/user"] == label
 
 
 class TestExecutorTemplate:
