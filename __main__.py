@@ -323,7 +323,6 @@ interpreters = InterpreterArgs(
     executor_priority=spark.executor_priority,
     zeppelin_image=image(settings.images.zeppelin),
     spark_image=image(settings.images.spark),
-    files="",
     datasets=mounts,
     node_selector=node_selector,
     pull_secret=spark.pull_secret,
@@ -355,10 +354,8 @@ zeppelin = Zeppelin(
         start_timeout_seconds=settings.zeppelin.start_timeout_seconds,
         idle_minutes=settings.spark.interpreter_idle_minutes,
         origin=origin,
-        secure_cookie=origin.startswith("https"),
         pull_secret=pull_secret,
         ca_bundle=settings.outside.ca_bundle,
-        environment=outside_environment(),
     ),
     # Rights and accounts stand before the server that uses them.
     pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(providers=[random.Provider("random")], depends_on=[rbac])),

@@ -12,6 +12,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
 
 from components import interpreter_files
+from components.kubernetes_namespace import restricted_container
 
 _LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "gateway"}
 _UID = 101
@@ -252,9 +253,7 @@ def _pod(args: EntryArgs, config: pulumi.Input[str], certificate: pulumi.Input[s
                 ports=ports,
                 readiness_probe=alive,
                 liveness_probe=alive,
-                security_context=core.SecurityContextArgs(
-                    allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=core.CapabilitiesArgs(drop=["ALL"])
-                ),
+                security_context=restricted_container(),
                 resources=core.ResourceRequirementsArgs(
                     requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
                     limits={"cpu": "1", "memory": "256Mi", "ephemeral-storage": "2Gi"},

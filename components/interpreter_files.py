@@ -54,10 +54,10 @@ class InterpreterArgs:
 
     namespace: where they run. server_service: host name of Zeppelin's RPC service. driver_account, executor_account,
     interpreter_account: ServiceAccounts. driver_priority, executor_priority: PriorityClasses. zeppelin_image, spark_image: images.
-    files: name of the ConfigMap with these texts. datasets: what is mounted, read-only. node_selector: labels of the Spark nodes.
+    datasets: what is mounted, read-only. node_selector: labels of the Spark nodes.
     pull_secret: name of the pull secret, or None. driver, executor: sizes. max_executors: of one notebook.
-    executor_idle_seconds, cached_idle_seconds: when executors are released. environment: further variables of every interpreter.
-    maven_mirror: address, or None. ca_bundle: whether the ConfigMap has `ca-bundle.pem`.
+    executor_idle_seconds, cached_idle_seconds: when executors are released. environment: what a process needs to reach the world.
+    maven_mirror: address, or None.
     """
 
     namespace: str
@@ -69,7 +69,6 @@ class InterpreterArgs:
     executor_priority: str
     zeppelin_image: str
     spark_image: str
-    files: str
     datasets: Sequence[MountArgs] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     pull_secret: str | None = None
@@ -82,12 +81,15 @@ class InterpreterArgs:
     maven_mirror: str | None = None
 
 
-RPC_PORT = "12320:12320"
-"""Port range of Zeppelin's server for interpreters: one port, so that a Service can name it."""
+RPC_PORT = 12320
+"""Port of Zeppelin's server for interpreters: one port, so that a Service can name it."""
 
 
-def interpreter_template(args: InterpreterArgs) -> str:
-    """The template that Zeppelin renders for each interpreter group, with the platform's values set in front of it."""
+def interpreter_template(args: InterpreterArgs, files: str) -> str:
+    """The template that Zeppelin renders for each interpreter group, with the platform's values set in front of it.
+
+    files: name of the ConfigMap that interpreters mount at /opt/platform.
+    """
     environment = {
         "ZEPPELIN_HOME": "/opt/zeppelin",
         "ZEPPELIN_LOG_DIR": "/work/logs",
@@ -101,13 +103,13 @@ def interpreter_template(args: InterpreterArgs) -> str:
     platform = {
         "namespace": args.namespace,
         "server_service": args.server_service,
-        "server_rpc_port": RPC_PORT.split(":", maxsplit=1)[0],
+        "server_rpc_port": str(RPC_PORT),
         "driver_account": args.driver_account,
         "interpreter_account": args.interpreter_account,
         "driver_priority": args.driver_priority,
         "zeppelin_image": args.zeppelin_image,
         "spark_image": args.spark_image,
-        "files": args.files,
+        "files": files,
         "node_selector": dict(args.node_selector),
         "pull_secrets": _pull_secrets(args),
         "driver_resources": args.driver.resources(),

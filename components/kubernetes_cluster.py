@@ -10,9 +10,6 @@ from pulumi_openstack import compute, containerinfra
 
 Driver = Literal["capi-helm", "vexxhost", "heat"]
 
-DEFAULT_WORKERS = "default-worker"
-"""Magnum's name for the first worker pool."""
-
 NODE_GROUP_LABEL: Mapping[Driver, str] = {
     "capi-helm": "capi.stackhpc.com/node-group",
     "vexxhost": "node.cluster.x-k8s.io/nodegroup",

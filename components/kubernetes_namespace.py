@@ -1,4 +1,4 @@
-"""What every namespace of the platform has: Pod Security by label, and the login to a registry where one is wanted."""
+"""What every namespace of the platform has: Pod Security by label, what passes it, and the login to a registry where one is wanted."""
 
 from typing import Literal
 
@@ -19,6 +19,13 @@ def secured_namespace(
         f"{name}-namespace",
         metadata=meta.ObjectMetaArgs(name=title, labels=labels),
         opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def restricted_container() -> core.SecurityContextArgs:
+    """What a container needs to pass `restricted`, and a root file system that nobody writes."""
+    return core.SecurityContextArgs(
+        allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=core.CapabilitiesArgs(drop=["ALL"])
     )
 
 

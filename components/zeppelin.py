@@ -1,8 +1,7 @@
 """The Zeppelin server, its notebooks, and what it starts interpreters with."""
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_random as random
@@ -13,8 +12,8 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components import interpreter_files
 from components.data_volume import DataVolume
-from components.interpreter_files import InterpreterArgs
-from components.kubernetes_namespace import pull_secret, secured_namespace
+from components.interpreter_files import RPC_PORT, InterpreterArgs
+from components.kubernetes_namespace import pull_secret, restricted_container, secured_namespace
 
 SERVICE = "zeppelin-server"
 ACCOUNT = "zeppelin-server"
@@ -50,13 +49,13 @@ class NotebookShareArgs:
 class ZeppelinArgs:
     """What the server needs.
 
-    namespace: name of the namespace to make. interpreters: what every interpreter has; its `files` is set here.
+    namespace: name of the namespace to make. interpreters: what every interpreter has.
     spark_namespace: where interpreters run, a Namespace resource. priority: PriorityClass of the server.
     notebooks: a share of their own, or a claim.
     administrator: login name. cores: whole number. memory_gib: of the Pod; three quarters are heap. start_timeout_seconds: how
     long a notebook waits for its interpreter. idle_minutes: after which an interpreter ends. origin: address that browsers come
-    by. secure_cookie: whether that is https. pull_secret: docker config.json (secret), or None. node_selector: labels.
-    ca_bundle: PEM certificates to trust, or None. environment: further variables of the server.
+    by; where it is https, the session cookie is sent by https alone. pull_secret: docker config.json (secret), or None.
+    ca_bundle: PEM certificates to trust, or None.
     """
 
     namespace: str
@@ -70,10 +69,8 @@ class ZeppelinArgs:
     start_timeout_seconds: int
     idle_minutes: int
     origin: str
-    secure_cookie: bool
     pull_secret: pulumi.Input[str] | None = None
     ca_bundle: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def server_environment(args: ZeppelinArgs) -> dict[str, str]:
@@ -91,7 +88,7 @@ def server_environment(args: ZeppelinArgs) -> dict[str, str]:
         # The clock runs while a Pod is pending, too: one that no node or quota takes is given up and removed, not waited for for ever.
         "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "true",
         "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(args.start_timeout_seconds * 1000),
-        "ZEPPELIN_SERVER_RPC_PORTRANGE": interpreter_files.RPC_PORT,
+        "ZEPPELIN_SERVER_RPC_PORTRANGE": f"{RPC_PORT}:{RPC_PORT}",
         "ZEPPELIN_INTERPRETER_INCLUDES": "spark,python,md",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_CLASS": "org.apache.zeppelin.interpreter.lifecycle.TimeoutLifecycleManager",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_CHECK_INTERVAL": "60000",
@@ -111,7 +108,7 @@ def server_environment(args: ZeppelinArgs) -> dict[str, str]:
         "ZEPPELIN_MEM": f"-Xmx{args.memory_gib * 768}m",
         "USE_HADOOP": "false",
         "HOME": "/work",
-        **args.environment,
+        **args.interpreters.environment,
     }
 
 
@@ -153,6 +150,7 @@ class Zeppelin(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=self._inside,
         )
+        certificates = {"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}
         files = core.ConfigMap(
             f"{name}-interpreter-files",
             metadata=meta.ObjectMetaArgs(namespace=args.spark_namespace.metadata["name"]),
@@ -160,7 +158,7 @@ class Zeppelin(pulumi.ComponentResource):
                 "executor.yaml": interpreter_files.executor_template(args.interpreters),
                 "copy-zeppelin.sh": interpreter_files.text("copy-zeppelin.sh"),
             }
-            | ({"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}),
+            | certificates,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.spark_namespace),
         )
         config = core.ConfigMap(
@@ -174,12 +172,12 @@ class Zeppelin(pulumi.ComponentResource):
             metadata=meta.ObjectMetaArgs(namespace=self.namespace_name),
             data={
                 "100-interpreter.yaml": files.metadata["name"].apply(
-                    lambda title: interpreter_files.interpreter_template(replace(args.interpreters, files=title))
+                    lambda title: interpreter_files.interpreter_template(args.interpreters, title)
                 ),
                 "interpreter.json": interpreter_files.interpreter_settings(args.interpreters),
                 "seed_interpreters.py": interpreter_files.text("seed_interpreters.py"),
             }
-            | ({"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}),
+            | certificates,
             opts=self._inside,
         )
         login = self._login(name, args)
@@ -216,7 +214,7 @@ class Zeppelin(pulumi.ComponentResource):
                 selector=_LABELS,
                 ports=[
                     core.ServicePortArgs(name="http", port=HTTP_PORT, target_port="http"),
-                    core.ServicePortArgs(name="rpc", port=12320, target_port="rpc"),
+                    core.ServicePortArgs(name="rpc", port=RPC_PORT, target_port="rpc"),
                 ],
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace, depends_on=[deployment]),
@@ -241,7 +239,9 @@ class Zeppelin(pulumi.ComponentResource):
         self.administrator_password = password.result
         ini = pulumi.Output.all(password.result, salt.base64).apply(
             lambda given: interpreter_files.shiro_ini(
-                args.administrator, interpreter_files.shiro_hash(given[0], base64.b64decode(given[1])), secure_cookie=args.secure_cookie
+                args.administrator,
+                interpreter_files.shiro_hash(given[0], base64.b64decode(given[1])),
+                secure_cookie=args.origin.startswith("https:"),
             )
         )
         return core.Secret(
@@ -335,9 +335,7 @@ def _pod(
     pull_secrets: list[core.LocalObjectReferenceArgs],
 ) -> core.PodSpecArgs:
     """The server's Pod: restricted, its root file system read-only, everything it writes on the notebooks' volume or a scratch folder."""
-    restricted = core.SecurityContextArgs(
-        allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=core.CapabilitiesArgs(drop=["ALL"])
-    )
+    restricted = restricted_container()
     image = args.interpreters.zeppelin_image
     notebooks = core.VolumeMountArgs(name="notebooks", mount_path="/notebooks")
     template = core.VolumeMountArgs(
@@ -390,7 +388,7 @@ def _pod(
                 ],
                 ports=[
                     core.ContainerPortArgs(name="http", container_port=HTTP_PORT),
-                    core.ContainerPortArgs(name="rpc", container_port=12320),
+                    core.ContainerPortArgs(name="rpc", container_port=RPC_PORT),
                 ],
                 # A first start indexes all notebooks before it answers.
                 startup_probe=_probe("/api/version", period=10, failures=60),

@@ -15,7 +15,7 @@ from preview.recording import SECRET, UNKNOWN, Mode, RecordedInvoke, RecordedRes
 STACK_TYPE = "pulumi:pulumi:Stack"
 _PROVIDER = "pulumi:providers:"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the SDK\'s protocol
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the SDK's protocol
 _RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
 
 
@@ -52,10 +52,7 @@ class Recorder(MockMonitor):
         """The recording, in its final order. Raises the first ProgramError that came up."""
         if self.failures:
             raise self.failures[0]
-        depth: dict[str, int] = {}
-        for urn, resource in self._by_urn.items():
-            depth[urn] = _depth(resource, self._by_urn)
-        self.recording.resources = sorted(self._by_urn.values(), key=lambda resource: (depth[resource.urn], resource.urn))
+        self.recording.resources = sorted(self._by_urn.values(), key=lambda resource: (_depth(resource, self._by_urn), resource.urn))
         self.recording.invokes.sort(key=lambda invoke: (invoke.token, str(invoke.args)))
         return self.recording
 
@@ -68,14 +65,12 @@ class Recorder(MockMonitor):
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - name of the protocol
         """Record one registration and answer it."""
         if request.type == STACK_TYPE:
-            return resource_pb2.RegisterResourceResponse(
-                urn=f"urn:pulumi:{self.recording.stack}::{self.recording.project}::{STACK_TYPE}::{request.name}"
-            )
+            return resource_pb2.RegisterResourceResponse(urn=self.make_urn("", STACK_TYPE, request.name))
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type.startswith("kubernetes:") and request.custom:
             _name_object(request, urn)
         inputs, secret_paths = _plain(request.object)
-        provider = request.provider.rsplit("::", 1)[0]
+        provider = _without_id(request.provider)
         resource = RecordedResource(
             urn=urn,
             type=request.type,
@@ -125,7 +120,7 @@ class Recorder(MockMonitor):
     def Invoke(self, request: Any) -> Any:  # noqa: N802 - name of the protocol
         """Record one query and answer it from the table."""
         args, _ = _plain(request.args)
-        provider = request.provider.rsplit("::", 1)[0]
+        provider = _without_id(request.provider)
         with self._lock:
             self.recording.invokes.append(RecordedInvoke(token=request.tok, args=args, provider=provider))
         if not provider:
@@ -141,6 +136,11 @@ class Recorder(MockMonitor):
         error = ProgramError(message)
         self.failures.append(error)
         raise error
+
+
+def _without_id(reference: str) -> str:
+    """The urn in a reference to a provider, `<urn>::<id>`."""
+    return reference.rsplit("::", 1)[0]
 
 
 def _name_object(request: Any, urn: str) -> None:
@@ -172,7 +172,7 @@ def _options(request: Any) -> dict[str, Any]:
         "ignoreChanges": sorted(request.ignoreChanges),
         "importId": request.importId,
         "protect": request.protect,
-        "providers": {key: value.rsplit("::", 1)[0] for key, value in request.providers.items()},
+        "providers": {key: _without_id(value) for key, value in request.providers.items()},
         "replaceOnChanges": sorted(request.replaceOnChanges),
         "retainOnDelete": request.retainOnDelete,
     }

@@ -1,7 +1,6 @@
 """The recording: what a program asked the engine for, as plain data with a version."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -72,10 +71,6 @@ class Recording:
     def kubernetes_version(self) -> str:
         """Version of Kubernetes that the stack states, by its output `kubernetes_version`."""
         return str(self.outputs.get("kubernetes_version", ""))
-
-    def children(self, urn: str) -> Iterator[RecordedResource]:
-        """The resources whose parent is `urn`."""
-        return (resource for resource in self.resources if resource.parent == urn)
 
     def to_json(self) -> str:
         """The recording as JSON, in the form of schema/recording.schema.json."""

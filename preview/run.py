@@ -19,9 +19,9 @@ from pulumi.runtime.stack import run_in_stack
 
 from preview.recorder import Recorder
 from preview.recording import Mode, Recording
-from settings import StackSettings, load, read
+from settings import load, read
+from settings.stack_file import PROJECT
 
-PROJECT = "gaia-dmp"
 PLACEHOLDER = "offline-placeholder"
 """Stands for a secret that no committed file holds. It is a secret like any other: the recording masks it."""
 
@@ -45,7 +45,7 @@ def stack_config(root: Path, stack: str) -> tuple[dict[str, str], set[str]]:
     """
     file = root / f"Pulumi.{stack}.yaml"
     config, secret_keys = read(file)
-    settings: StackSettings = load(config, secret_keys, file.name, need_secrets=False)
+    settings = load(config, secret_keys, file.name, need_secrets=False)
     secret_keys |= {f"{PROJECT}:{name}" for name in settings.secret_keys()}
     return config | dict.fromkeys(secret_keys, PLACEHOLDER), secret_keys
 

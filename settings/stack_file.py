@@ -207,7 +207,7 @@ def _validate(data: dict[str, Any]) -> tuple[StackSettings | None, list[_Finding
         errors = error.errors(include_url=False)
     else:
         return settings, [_between(settings, path, problem) for path, problem in _problems(settings, ())]
-    findings = [_of_field(found, data) for found in errors]
+    findings = [_of_field(found) for found in errors]
     faulty = [_locate(found["loc"])[0] for found in errors]
     mended = _mended(data, errors)
     if mended is not None:
@@ -271,7 +271,7 @@ def _mended(data: dict[str, Any], errors: list[Any]) -> StackSettings | None:
         key = str(path[-1])
         if error["type"] == "extra_forbidden":
             value = parent.pop(key, None)
-            near = _nearest(key, _keys(path[:-1], data))
+            near = _nearest(key, _siblings(error["loc"]))
             if near:
                 parent.setdefault(near, value)
         elif schema.get("examples"):
@@ -329,25 +329,16 @@ def _locate(loc: tuple[int | str, ...]) -> tuple[KeyPath, dict[str, Any]]:
     return tuple(path), node
 
 
-def _keys(path: KeyPath, data: Any) -> list[str]:
-    """The keys accepted at `path`, where `data` decides between the members of a union."""
-    node = _resolved(_schema())
-    for part in path:
-        data = data[part]
-        child = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
-        node = _resolved(child)
-        tag = data.get("kind") if isinstance(data, dict) else None
-        tags = node.get("discriminator", {}).get("mapping", {})
-        if isinstance(tag, str) and tag in tags:
-            node = _resolved({"$ref": tags[tag]})
-    return list(node.get("properties", {}))
+def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys accepted where the last part of a pydantic location stands."""
+    return list(_locate(loc[:-1])[1].get("properties", {}))
 
 
-def _of_field(error: Any, data: dict[str, Any]) -> _Finding:
+def _of_field(error: Any) -> _Finding:
     path, schema = _locate(error["loc"])
     kind, value = error["type"], error.get("input")
     if kind == "extra_forbidden":
-        return _unknown(_key(path), value, _keys(path[:-1], data), _key(path[:-1]))
+        return _unknown(_key(path), value, _siblings(error["loc"]), _key(path[:-1]))
     if kind == "missing":
         return _Finding(_key(path), "is missing", _accepted(schema))
     if kind in ("union_tag_not_found", "union_tag_invalid"):

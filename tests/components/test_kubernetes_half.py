@@ -12,7 +12,7 @@ from components.entry import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, 
 from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark_rbac import SparkRBAC, SparkRBACArgs
 from preview.recording import SECRET, Mode
-from tests.support.programs import MODES, named, only, record_component
+from tests.support.programs import MODES, kubernetes_only, named, only, record_component
 
 CEPH = CephFSVolumeArgs(
     driver="cephfs.csi.ceph.com",
@@ -26,9 +26,7 @@ CEPH = CephFSVolumeArgs(
 
 
 def namespace(opts: pulumi.ResourceOptions, name: str = "ns") -> core.Namespace:
-    providers = opts.providers
-    assert isinstance(providers, list)
-    return core.Namespace(name, metadata={"name": name}, opts=pulumi.ResourceOptions(provider=providers[1]))
+    return core.Namespace(name, metadata={"name": name}, opts=kubernetes_only(opts))
 
 
 class TestSparkRBAC:

@@ -9,7 +9,7 @@ from pulumi_kubernetes.core import v1 as core
 from components.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
 from components.zeppelin import NotebookClaimArgs, NotebookShareArgs, Zeppelin, ZeppelinArgs, server_environment
 from preview.recording import SECRET, Mode, Recording
-from tests.support.programs import MODES, named, record_component
+from tests.support.programs import MODES, kubernetes_only, named, record_component
 from tests.unit.test_interpreter_files import ARGS as INTERPRETERS
 
 
@@ -26,15 +26,12 @@ def args(spark: core.Namespace, notebooks: NotebookClaimArgs | NotebookShareArgs
         start_timeout_seconds=900,
         idle_minutes=60,
         origin="https://zeppelin.example.org",
-        secure_cookie=True,
     )
 
 
 def recorded(mode: Mode = "update", *, share: bool = False) -> Recording:
     def program(opts: pulumi.ResourceOptions) -> None:
-        providers = opts.providers
-        assert isinstance(providers, list)
-        one = pulumi.ResourceOptions(provider=providers[1])
+        one = kubernetes_only(opts)
         spark = core.Namespace("spark", metadata={"name": "gaia-spark"}, opts=one)
         if not share:
             Zeppelin("zeppelin", args(spark, NotebookClaimArgs(storage_class="fast", size_gib=5)), opts)

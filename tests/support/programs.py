@@ -26,6 +26,13 @@ def record_component(program: Callable[[pulumi.ResourceOptions], Any], mode: Mod
     return run(with_providers, "test", mode=mode, config={})
 
 
+def kubernetes_only(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Options for a single Kubernetes object, from those that `record_component` hands over."""
+    providers = opts.providers
+    assert isinstance(providers, list)
+    return pulumi.ResourceOptions(provider=next(p for p in providers if isinstance(p, kubernetes.Provider)))
+
+
 def record_stack(stack: str, mode: Mode = "preview") -> Recording:
     """Record one of the real stacks."""
     config, secret_keys = stack_config(ROOT, stack)

@@ -36,7 +36,6 @@ ARGS = InterpreterArgs(
     executor_priority="gaia-spark-executor",
     zeppelin_image="apache/zeppelin:0.12.1",
     spark_image="apache/spark:3.5.8",
-    files="files-1",
     datasets=[MountArgs(claim="data-gdr3", path="/data/gaia/GDR3")],
     node_selector={"pool": "spark"},
     driver=PodSizeArgs(cores=2, memory_gib=3, overhead_gib=2, scratch_gib=8),
@@ -76,7 +75,9 @@ def rendered(language: str = "spark", **bindings: Any) -> list[dict]:
     }
     interpreter = values | {"namespace": "evil", "serviceAccount": "admin", "container": {"image": "evil:1"}} | bindings
     envs = bindings.get("envs", {"INTERPRETER_GROUP_ID": "spark-alice-2ABC"})
-    out = environment.from_string(interpreter_template(ARGS)).render(zeppelin={"k8s": {"interpreter": interpreter, "envs": envs}})
+    out = environment.from_string(interpreter_template(ARGS, "files-1")).render(
+        zeppelin={"k8s": {"interpreter": interpreter, "envs": envs}}
+    )
     return list(yaml.safe_load_all(out))
 
 

@@ -10,7 +10,7 @@ from pulumi_openstack import compute, networking
 from preview.recorder import ProgramError
 from preview.recording import SECRET, UNKNOWN
 from preview.run import run
-from tests.support.programs import named, record_component
+from tests.support.programs import kubernetes_only, named, record_component
 
 
 class Outer(pulumi.ComponentResource):
@@ -125,8 +125,6 @@ def test_one_run_leaves_nothing_to_the_next():
 
 def test_kubernetes_objects_without_a_name_get_one():
     def program(opts: pulumi.ResourceOptions) -> None:
-        providers = opts.providers
-        assert isinstance(providers, list)
-        kubernetes.core.v1.ConfigMap("files", data={"a": "b"}, opts=pulumi.ResourceOptions(provider=providers[1]))
+        kubernetes.core.v1.ConfigMap("files", data={"a": "b"}, opts=kubernetes_only(opts))
 
     assert named(record_component(program), "files").inputs["metadata"]["name"].startswith("files-")
