@@ -1,0 +1,163 @@
+"""A real Kubernetes API server for tests: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and KWOK for nodes and Pods.
+
+RBAC, Pod Security, quotas, limits, priorities and ValidatingAdmissionPolicies are the real ones. What is not there: a kubelet, a
+container, a network between Pods, CSI. `python -m tests.cloud.kube` starts one and prints its kubeconfig, until it is interrupted.
+"""
+
+import contextlib
+import ctypes
+import json
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import httpx
+
+from tests.cloud.api import Access, Api, ApiError
+from tests.cloud.tools import program
+
+_HOST = "127.0.0.1"
+_STAGES = Path(__file__).with_name("kwok.yaml")
+
+
+class Kube:
+    """A running cluster. api: as its administrator. kubeconfig: path of a file for the same. folder: state and one log per program."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._token = secrets.token_hex(16)
+        self.kubeconfig = folder / "kubeconfig"
+
+    def start(self) -> None:
+        """Start every program and wait until each is healthy. Raises RuntimeError with the end of its log where one is not."""
+        client, peer, api, manager, scheduler = _free_ports(5)
+        etcd, peers, self._url = f"http://{_HOST}:{client}", f"http://{_HOST}:{peer}", f"https://{_HOST}:{api}"
+        (self.folder / "tokens.csv").write_text(f"{self._token},admin,admin,system:masters\n")
+        key = self.folder / "accounts.key"
+        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+        self._launch(
+            "etcd", f"--data-dir={self.folder}/etcd", f"--listen-client-urls={etcd}", f"--advertise-client-urls={etcd}",
+            f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}", f"--initial-cluster=default={peers}", "--unsafe-no-fsync",
+        )  # fmt: skip
+        self._launch(
+            "kube-apiserver", f"--etcd-servers={etcd}", f"--bind-address={_HOST}", f"--advertise-address={_HOST}", f"--secure-port={api}",
+            f"--cert-dir={self.folder}/certificates", f"--token-auth-file={self.folder}/tokens.csv", "--authorization-mode=Node,RBAC",
+            f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
+            "--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.254.0.0/16",
+            "--endpoint-reconciler-type=none", "--allow-privileged=true", "--anonymous-auth=false",
+        )  # fmt: skip
+        ca = self.folder / "certificates" / "apiserver.crt"
+        self._wait("kube-apiserver", ca.exists)
+        self._write_kubeconfig(ca)
+        self.api = Api(Access(self._url, str(ca), self._token))
+        self._wait("kube-apiserver", lambda: self.api.get("/readyz") == "ok")
+        self._launch(
+            "kube-controller-manager", f"--kubeconfig={self.kubeconfig}", f"--service-account-private-key-file={key}", f"--root-ca-file={ca}",
+            "--use-service-account-credentials=true", "--leader-elect=false", f"--bind-address={_HOST}", f"--secure-port={manager}",
+            f"--cert-dir={self.folder}/manager",
+        )  # fmt: skip
+        self._launch(
+            "kube-scheduler", f"--kubeconfig={self.kubeconfig}", "--leader-elect=false", f"--bind-address={_HOST}", f"--secure-port={scheduler}",
+            f"--cert-dir={self.folder}/scheduler",
+        )  # fmt: skip
+        self._launch(
+            "kwok", f"--kubeconfig={self.kubeconfig}", f"--config={_STAGES}", "--manage-all-nodes", "--node-lease-duration-seconds=40",
+            "--server-address=",
+        )  # fmt: skip
+        self._wait("kube-controller-manager", lambda: bool(self.api.get("/api/v1/namespaces/default/serviceaccounts/default")))
+
+    def stop(self) -> None:
+        """Stop every program, last first."""
+        for _, process in reversed(self._processes):
+            process.terminate()
+        for _, process in reversed(self._processes):
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+
+    def node(self, name: str, labels: Mapping[str, str], cpu: int = 8, memory_gib: int = 32, disk_gib: int = 60) -> None:
+        """Register a node of this size, which KWOK keeps Ready."""
+        metadata = {"name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **labels}}
+        self.api.create({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
+        size = {"cpu": str(cpu), "memory": f"{memory_gib}Gi", "ephemeral-storage": f"{disk_gib}Gi", "pods": "110"}
+        self.api.patch_status(f"/api/v1/nodes/{name}", {"capacity": size, "allocatable": size})
+
+    def _launch(self, name: str, *arguments: str) -> None:
+        # The log is the child's for its whole life.
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [str(program(name)), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, preexec_fn=die_with_parent
+            )
+        self._processes.append((name, process))
+
+    def _wait(self, name: str, ready: Callable[[], object], seconds: float = 90) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(ApiError, httpx.TransportError):
+                if ready():
+                    return
+            for program_name, process in self._processes:
+                if process.poll() is not None:
+                    raise RuntimeError(f"{program_name} ended with {process.returncode}:\n{self._log(program_name)}")
+            time.sleep(0.1)
+        raise RuntimeError(f"{name} was not ready in {seconds:.0f} s:\n{self._log(name)}")
+
+    def _log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")[-2000:]
+
+    def _write_kubeconfig(self, ca: Path) -> None:
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": {"server": self._url, "certificate-authority": str(ca)}}],
+            "users": [{"name": "admin", "user": {"token": self._token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+            "current-context": "test",
+        }
+        self.kubeconfig.write_text(json.dumps(config))
+
+
+def die_with_parent() -> None:
+    """In a child before it runs: die when the parent does, even if that is killed (Linux, prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind((_HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Kube]:
+    """A cluster for the time of a `with`; its state is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="gaia-dmp-kube-") as folder:
+        kube = Kube(Path(folder))
+        try:
+            kube.start()
+            yield kube
+        finally:
+            kube.stop()
+
+
+if __name__ == "__main__":
+    with running() as cluster:
+        print(f"KUBECONFIG={cluster.kubeconfig}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    sys.exit(0)

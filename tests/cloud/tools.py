@@ -1,0 +1,124 @@
+"""The real programs that tests run against, built from package registries and cached by version.
+
+Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK) are pinned by `tools/*/go.mod` and `go.sum`; jinjava by
+`tools/jinjava/pom.xml`; Spark by the wheels named here. `python -m tests.cloud.tools` builds whatever is missing.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+TOOLS = Path(__file__).parent / "tools"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaia-dmp"
+GO_PROGRAMS = {
+    "etcd": ("etcd", "go.etcd.io/etcd/server/v3"),
+    "kube-apiserver": ("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    "kube-controller-manager": ("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    "kube-scheduler": ("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
+    "kwok": ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+}
+"""Program to (module folder, package)."""
+
+SPARK = {"3.5": ("pyspark==3.5.8", "py4j==0.10.9.7"), "4.0": ("pyspark==4.0.3", "py4j==0.10.9.9")}
+"""Spark's minor versions to the packages that carry driver, jars and Python side."""
+
+
+class ToolError(Exception):
+    """A tool could not be built; the message says what is missing or what its builder said."""
+
+
+def program(name: str) -> Path:
+    """Path of one of GO_PROGRAMS, built where the cache does not have it."""
+    module, package = GO_PROGRAMS[name]
+    folder = TOOLS / module
+    target = _cached(f"{name}-{_digest(folder / 'go.sum')}") / name
+    return _made(target, name, lambda part: _run("go", "build", "-C", str(folder), "-o", str(part), package))
+
+
+def jinjava() -> list[str]:
+    """The command that renders: arguments are the template's file and a file of JSON properties."""
+    folder = TOOLS / "jinjava"
+    target = _cached(f"jinjava-{_digest(folder / 'pom.xml')}") / "lib"
+    command = ("mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies")
+    lib = _made(target, "jinjava", lambda part: _run(*command, f"-DoutputDirectory={part}"))
+    return ["java", "-cp", f"{lib}/*", str(folder / "Render.java")]
+
+
+def spark(minor: str) -> Path:
+    """A folder for PYTHONPATH that holds pyspark of one minor version; its jars are in `pyspark/jars`."""
+    packages = SPARK[minor]
+    target = _cached(packages[0].replace("==", "-")) / "site"
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target")
+    return _made(target, packages[0], lambda part: _run(*pip, str(part), *packages))
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
+def _cached(name: str) -> Path:
+    folder = CACHE / "tools" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _made(target: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """`target`, made beside and moved where it is missing, so that a killed build leaves nothing that looks whole."""
+    if not target.exists():
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
+        with _progress(f"Building {name}"):
+            make(part)
+        part.rename(target)
+    return target
+
+
+class _progress:  # noqa: N801 - reads as a statement
+    """A line that counts seconds while something long goes on; plain lines where nobody watches."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._done, self._begin = title, threading.Event(), time.monotonic()
+
+    def __enter__(self) -> None:
+        self._thread = threading.Thread(target=self._show, daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _show(self) -> None:
+        watched = sys.stderr.isatty()
+        while not self._done.wait(1 if watched else 60):
+            line = f"{self._title}: {time.monotonic() - self._begin:.0f} s"
+            print(f"\r{line}" if watched else line, end="" if watched else "\n", file=sys.stderr, flush=True)
+        print(f"{chr(13) if watched else ''}{self._title}: done in {time.monotonic() - self._begin:.0f} s", file=sys.stderr, flush=True)
+
+
+def _run(*command: str) -> None:
+    if shutil.which(command[0]) is None:
+        raise ToolError(f"{command[0]} is not on PATH; the tests against a real API server need Go 1.26, Java 17 and Maven")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ToolError(f"{' '.join(command)} ended with {result.returncode}:\n{result.stderr[-3000:]}{result.stdout[-1000:]}")
+
+
+def main() -> None:
+    """Build everything that is missing."""
+    try:
+        for name in GO_PROGRAMS:
+            program(name)
+        jinjava()
+        for minor in SPARK:
+            spark(minor)
+    except ToolError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
