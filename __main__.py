@@ -8,22 +8,40 @@ import pulumi_random as random
 import pulumi_tls as tls
 from pulumi_kubernetes.core.v1 import Namespace
 
+from components import interpreter_cleaner, interpreter_files
 from components.ceph_csi import DRIVER, CephCSI, CephCSIArgs
 from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
 from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
-from components.entry import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, LoadBalancerArgs, SecretTlsArgs, SelfSignedTlsArgs
-from components.interpreter_files import InterpreterArgs, MountArgs, PodSizeArgs
+from components.entry import (
+    CertManagerTlsArgs,
+    Entry,
+    EntryArgs,
+    IngressArgs,
+    LoadBalancerArgs,
+    PortForwardArgs,
+    SecretTlsArgs,
+    SelfSignedTlsArgs,
+)
+from components.example_notebooks import example_notebooks
+from components.gate import Gate, GateArgs
+from components.image_puller import ImagePuller, ImagePullerArgs
+from components.interpreter_cleaner import InterpreterCleaner, InterpreterCleanerArgs
+from components.interpreter_files import InterpreterArgs, LdapArgs, MountArgs, PodSizeArgs, SparkSizeArgs
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs, NamedTemplateArgs, OwnTemplateArgs, PoolArgs
 from components.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
+from components.network_policies import Flow, NetworkPolicies, NetworkPoliciesArgs
 from components.openstack_project import OpenStackProjectArgs, openstack_project
+from components.platform_flows import WayOut, notebook_flows, server_flows
+from components.spark_admission import SparkAdmission, SparkAdmissionArgs
 from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark_rbac import SparkRBAC, SparkRBACArgs
-from components.zeppelin import ACCOUNT, HTTP_PORT, SERVICE, NotebookClaimArgs, NotebookShareArgs, Zeppelin, ZeppelinArgs
+from components.zeppelin import ACCOUNT, HTTP_PORT, LABELS, SERVICE, NotebookClaimArgs, NotebookShareArgs, Zeppelin, ZeppelinArgs
 from settings import StackFileError, load
 from settings.cloud import KubernetesCloud, OpenStackCloud
 from settings.cluster import ClusterSettings, NamedTemplate, Pool
 from settings.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport
-from settings.entry import CertManagerTls, IngressEntry, LoadBalancerEntry, SecretTls, SelfSignedTls
+from settings.entry import CertManagerTls, IngressEntry, LoadBalancerEntry, NoEntry, SecretTls, SelfSignedTls
+from settings.login import LdapLogin, slug
 from settings.network import NetworkSettings
 from settings.sites import Site
 from settings.spark import PodSize
@@ -158,6 +176,31 @@ def pod_size(size: PodSize) -> PodSizeArgs:
     return PodSizeArgs(cores=size.cores, memory_gib=size.memory_gib, overhead_gib=size.overhead_gib, scratch_gib=size.scratch_gib)
 
 
+def person_executors() -> dict[str, str]:
+    """What all executors of one person may request together: as many as they may have, each of the size that asks for most."""
+    wanted = [(max(size.max_executors, 1), size.executor) for size in settings.spark.sizes().values()]
+    wanted.append((settings.spark.executors_per_person, settings.spark.executor))
+    return {
+        "pods": str(settings.spark.executors_per_person),
+        "cpu": str(max(count * size.cores for count, size in wanted)),
+        "memory": f"{max(count * size.total_memory_gib for count, size in wanted)}Gi",
+        "ephemeral-storage": f"{max(count * size.scratch_gib for count, size in wanted)}Gi",
+    }
+
+
+def network_policies_args(namespace: Namespace, flows: list[Flow], api_callers: list[dict[str, str]]) -> NetworkPoliciesArgs:
+    """The policies of one namespace."""
+    api_server = settings.cloud.api_server
+    return NetworkPoliciesArgs(
+        namespace=namespace,
+        flows=flows,
+        api_callers=api_callers,
+        api_server=str(api_server.cidr),
+        api_ports=api_server.ports,
+        cilium=settings.cloud.network_driver == "cilium",
+    )
+
+
 def ceph_volume(name: str) -> CephFSVolumeArgs:
     """A share, as a volume of CephCSI. The share has one Ceph id of ours."""
     share = shares[name]
@@ -287,6 +330,8 @@ if shares:
     keys = csi.namespace
     # The plug-in outlives the Pods that it mounts for: without it no kubelet could unmount, and their namespaces would hang.
     inside = pulumi.ResourceOptions(providers=[provider], depends_on=[csi])
+people = {settings.zeppelin.administrator: True} | {person.name: person.administrator for person in settings.zeppelin.people}
+slugs = {name: slug(name) for name in people}
 spark = SparkNamespace(
     "spark",
     SparkNamespaceArgs(
@@ -295,16 +340,55 @@ spark = SparkNamespace(
         memory_gib=settings.spark.quota.memory_gib,
         scratch_gib=settings.spark.quota.scratch_gib,
         pods=settings.spark.quota.pods,
+        people=list(slugs.values()),
+        person_interpreters=settings.spark.per_person.interpreters,
+        person_executors=person_executors(),
         pull_secret=pull_secret,
     ),
     inside,
 )
 rbac = SparkRBAC(
-    "spark-rbac", SparkRBACArgs(namespace=spark.namespace, server_namespace=ZEPPELIN_NAMESPACE, server_account=ACCOUNT), inside
+    "spark-rbac",
+    SparkRBACArgs(
+        namespace=spark.namespace,
+        server_namespace=ZEPPELIN_NAMESPACE,
+        server_account=ACCOUNT,
+        cleaner_account=interpreter_cleaner.ACCOUNT,
+        people=list(slugs.values()),
+    ),
+    inside,
 )
 for dataset in settings.datasets:
     volumes[dataset.name].bind(spark.namespace, keys)
 mounts = [MountArgs(claim=volumes[dataset.name].claim_name, path=dataset.mount_path) for dataset in settings.datasets]
+images = {name: image(getattr(settings.images, name)) for name in ("zeppelin", "spark", "gateway", "gate")}
+fence = SparkAdmission(
+    "spark-admission",
+    SparkAdmissionArgs(
+        title=TITLE,
+        namespace=spark.namespace,
+        namespace_name=SPARK_NAMESPACE,
+        server_user=f"system:serviceaccount:{ZEPPELIN_NAMESPACE}:{ACCOUNT}",
+        cleaner_user=f"system:serviceaccount:{ZEPPELIN_NAMESPACE}:{interpreter_cleaner.ACCOUNT}",
+        driver_account=rbac.driver_account,
+        executor_account=rbac.executor_account,
+        interpreter_account=rbac.interpreter_account,
+        driver_priority=spark.driver_priority,
+        executor_priority=spark.executor_priority,
+        people=list(slugs.values()),
+        spark_image=images["spark"],
+        zeppelin_image=images["zeppelin"],
+        claims=[mount.claim for mount in mounts],
+        node_selector=node_selector,
+    ),
+    inside,
+)
+ways_out = [WayOut(title=way.name, cidr=str(way.cidr), ports=way.ports, who=way.who) for way in settings.outside.egress]
+notebook_network = NetworkPolicies(
+    "spark-network",
+    network_policies_args(spark.namespace, notebook_flows(SPARK_NAMESPACE, ZEPPELIN_NAMESPACE, ways_out), [interpreter_files.DRIVER_LABELS]),
+    inside,
+)
 
 # 3. Zeppelin and the way in.
 match settings.entry:
@@ -313,6 +397,7 @@ match settings.entry:
     case _:
         # `kubectl port-forward` brings the browser to its own machine.
         origin = f"http://localhost:{HTTP_PORT}"
+sizes = settings.spark.sizes()
 interpreters = InterpreterArgs(
     namespace=SPARK_NAMESPACE,
     server_service=f"{SERVICE}.{ZEPPELIN_NAMESPACE}.svc",
@@ -321,14 +406,17 @@ interpreters = InterpreterArgs(
     interpreter_account=rbac.interpreter_account,
     driver_priority=spark.driver_priority,
     executor_priority=spark.executor_priority,
-    zeppelin_image=image(settings.images.zeppelin),
-    spark_image=image(settings.images.spark),
+    people=slugs,
+    zeppelin_image=images["zeppelin"],
+    spark_image=images["spark"],
     datasets=mounts,
     node_selector=node_selector,
     pull_secret=spark.pull_secret,
-    driver=pod_size(settings.spark.driver),
-    executor=pod_size(settings.spark.executor),
-    max_executors=settings.spark.max_executors,
+    sizes={
+        name: SparkSizeArgs(driver=pod_size(size.driver), executor=pod_size(size.executor), max_executors=size.max_executors)
+        for name, size in sizes.items()
+    },
+    languages=settings.zeppelin.interpreters,
     executor_idle_seconds=settings.spark.executor_idle_seconds,
     cached_idle_seconds=settings.spark.cached_idle_seconds,
     environment=outside_environment(),
@@ -340,6 +428,9 @@ match settings.zeppelin.notebooks:
     case NotebookShare():
         # A share of notebooks is one of `shares`, so CephCSI and its namespace are there.
         notebooks = NotebookShareArgs(volume=volumes["notebooks"], prepare=volumes["notebooks-prepare"], keys=cast("Namespace", keys))
+login = settings.zeppelin.login
+ldap = login if isinstance(login, LdapLogin) else None
+made_here = pulumi.ResourceOptions(providers=[random.Provider("random")])
 zeppelin = Zeppelin(
     "zeppelin",
     ZeppelinArgs(
@@ -349,43 +440,101 @@ zeppelin = Zeppelin(
         priority=spark.server_priority,
         notebooks=notebooks,
         administrator=settings.zeppelin.administrator,
+        people={} if ldap else people,
+        ldap=ldap and LdapArgs(**ldap.model_dump(exclude={"kind", "bind_password_secret"})),
+        ldap_password=config.require_secret(ldap.bind_password_secret) if ldap and ldap.bind_password_secret else "",
+        notebooks_seed=example_notebooks([(dataset.name, dataset.mount_path) for dataset in settings.datasets], list(sizes)),
         cores=settings.zeppelin.cores,
         memory_gib=settings.zeppelin.memory_gib,
-        start_timeout_seconds=settings.zeppelin.start_timeout_seconds,
         idle_minutes=settings.spark.interpreter_idle_minutes,
         origin=origin,
         pull_secret=pull_secret,
         ca_bundle=settings.outside.ca_bundle,
     ),
-    # Rights and accounts stand before the server that uses them.
-    pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(providers=[random.Provider("random")], depends_on=[rbac])),
+    # Rights, accounts and the whole fence stand before the server that starts what they bound.
+    pulumi.ResourceOptions.merge(
+        pulumi.ResourceOptions.merge(inside, made_here), pulumi.ResourceOptions(depends_on=[rbac, fence, notebook_network])
+    ),
 )
-url: pulumi.Input[str] = origin
-match settings.entry:
-    case LoadBalancerEntry() | IngressEntry() as way_in:
-        signers = [tls.Provider("tls")] if isinstance(way_in.tls, SelfSignedTls) else []
-        entry = Entry(
-            "entry",
-            EntryArgs(
+NetworkPolicies(
+    "zeppelin-network",
+    network_policies_args(
+        zeppelin.namespace, server_flows(SPARK_NAMESPACE, ZEPPELIN_NAMESPACE, ways_out), [LABELS, interpreter_cleaner.LABELS]
+    ),
+    inside,
+)
+ImagePuller(
+    "image-puller",
+    ImagePullerArgs(
+        namespace=zeppelin.namespace,
+        images=[images["zeppelin"], images["spark"]],
+        node_selector=node_selector,
+        pull_secret=spark.pull_secret,
+    ),
+    inside,
+)
+InterpreterCleaner(
+    "interpreter-cleaner",
+    InterpreterCleanerArgs(
+        namespace=zeppelin.namespace,
+        spark_namespace=SPARK_NAMESPACE,
+        image=images["spark"],
+        wait_seconds=settings.zeppelin.start_timeout_seconds,
+        pull_secret=spark.pull_secret,
+    ),
+    pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[rbac, fence])),
+)
+way_in = settings.entry
+gate = None if isinstance(way_in, NoEntry) else way_in.gate
+before_entry: list[pulumi.Resource] = [zeppelin.service]
+if gate and not isinstance(way_in, NoEntry):
+    before_entry.append(
+        Gate(
+            "gate",
+            GateArgs(
                 namespace=zeppelin.namespace,
                 hostname=way_in.hostname,
-                image=image(settings.images.gateway),
-                exposure=(
-                    LoadBalancerArgs(address=public_address, allowed_cidrs=[str(cidr) for cidr in way_in.allowed_cidrs])
-                    if isinstance(way_in, LoadBalancerEntry)
-                    else IngressArgs(class_name=way_in.class_name)
-                ),
-                tls=tls_args(way_in.tls),
+                image=images["gate"],
+                issuer_url=gate.issuer_url,
+                client_id=gate.client_id,
+                client_secret=config.require_secret(gate.client_secret),
+                email_domains=gate.email_domains,
                 pull_secret=spark.pull_secret,
-                priority=spark.server_priority,
             ),
-            pulumi.ResourceOptions(providers=[provider, *signers], depends_on=[zeppelin.service]),
-        )
-        url = entry.url
+            pulumi.ResourceOptions.merge(inside, made_here),
+        ).service
+    )
+match way_in:
+    case LoadBalancerEntry():
+        exposure = LoadBalancerArgs(address=public_address, allowed_cidrs=[str(cidr) for cidr in way_in.allowed_cidrs])
+    case IngressEntry():
+        exposure = IngressArgs(class_name=way_in.class_name)
+    case NoEntry():
+        exposure = PortForwardArgs()
+certificate = None if isinstance(way_in, NoEntry) else way_in.tls
+entry = Entry(
+    "entry",
+    EntryArgs(
+        namespace=zeppelin.namespace,
+        url=origin,
+        hostname=None if isinstance(way_in, NoEntry) else way_in.hostname,
+        image=images["gateway"],
+        exposure=exposure,
+        tls=certificate and tls_args(certificate),
+        spark_settings=list(sizes),
+        spark_domain=f"{SPARK_NAMESPACE}.svc.cluster.local:{interpreter_files.UI_PORT}",
+        gate=gate is not None,
+        pull_secret=spark.pull_secret,
+        priority=spark.server_priority,
+    ),
+    pulumi.ResourceOptions(
+        providers=[provider, *([tls.Provider("tls")] if isinstance(certificate, SelfSignedTls) else [])], depends_on=before_entry
+    ),
+)
 
-pulumi.export("zeppelin_url", url)
+pulumi.export("zeppelin_url", entry.url)
 pulumi.export("administrator", settings.zeppelin.administrator)
-pulumi.export("administrator_password", zeppelin.administrator_password)
+pulumi.export("passwords", zeppelin.passwords)
 pulumi.export("kubeconfig", kubeconfig)
 pulumi.export("public_address", public_address)
 pulumi.export("namespaces", {"zeppelin": ZEPPELIN_NAMESPACE, "spark": SPARK_NAMESPACE} | ({"csi": CSI_NAMESPACE} if shares else {}))

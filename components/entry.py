@@ -14,8 +14,14 @@ from pulumi_kubernetes.networking import v1 as networking
 from components import interpreter_files
 from components.kubernetes_namespace import restricted_container
 
-_LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "gateway"}
+LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "gateway"}
+HTTP_PORT, HTTPS_PORT = 8080, 8443
 _UID = 101
+# The cluster's resolver is known inside a Pod alone: the names of Spark UIs come and go, so nginx must ask for each.
+_START = """
+awk '$1 == "nameserver" { print "resolver " $2 " valid=10s ipv6=off;"; exit }' /etc/resolv.conf > /tmp/resolver.conf
+exec nginx -g 'daemon off;'
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,18 +63,29 @@ class IngressArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PortForwardArgs:
+    """No public address: `kubectl port-forward` to the Service `gateway`, without TLS."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EntryArgs:
     """What the entry needs.
 
-    namespace: of Zeppelin, a Namespace resource. hostname: public name. image: unprivileged nginx. exposure: load balancer or Ingress.
-    tls: where the certificate comes from. pull_secret: name of the namespace's pull secret, or None. priority: PriorityClass.
+    namespace: of Zeppelin, a Namespace resource. url: address that browsers come by. hostname: public name, or None. image: unprivileged
+    nginx with njs. exposure: load balancer, Ingress or neither. tls: where the certificate comes from, or None. spark_settings: names of the
+    Spark settings whose UI the gateway leads to; spark_domain: `<namespace>.svc.<domain>:<port>` of their Pods. gate: whether oauth2-proxy
+    stands in front. pull_secret: name of the namespace's pull secret, or None. priority: PriorityClass.
     """
 
     namespace: core.Namespace
-    hostname: str
+    url: str
+    hostname: str | None = None
     image: str
-    exposure: LoadBalancerArgs | IngressArgs
-    tls: SecretTlsArgs | CertManagerTlsArgs | SelfSignedTlsArgs
+    exposure: LoadBalancerArgs | IngressArgs | PortForwardArgs
+    tls: SecretTlsArgs | CertManagerTlsArgs | SelfSignedTlsArgs | None = None
+    spark_settings: Sequence[str]
+    spark_domain: str
+    gate: bool = False
     pull_secret: str | None = None
     priority: str | None = None
 
@@ -78,7 +95,7 @@ class Entry(pulumi.ComponentResource):
 
     Creates: ConfigMap, Deployment, Service; the certificate as Secret (given or self-signed) or as Certificate of cert-manager; an
     Ingress where that is wanted. The gateway lets the interface and the login through and nothing else: `/metrics`, `/ping` and
-    `/health` of Zeppelin ask for no login. A load balancer is not `deleted_with` the namespace: it goes while the cluster lives,
+    `/health` of Zeppelin ask for no login. By `/spark-ui/<Pod>` it leads a person to the Spark UI of their own notebooks. A load balancer is not `deleted_with` the namespace: it goes while the cluster lives,
     and our floating IP stays.
     """
 
@@ -91,23 +108,29 @@ class Entry(pulumi.ComponentResource):
         self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
         balanced = isinstance(args.exposure, LoadBalancerArgs)
         certificate, ready = self._certificate(name, args)
+        locations = interpreter_files.text("gateway-locations.conf")
+        for key, value in {"spark_settings": " ".join(args.spark_settings), "spark_domain": args.spark_domain}.items():
+            locations = locations.replace(f"@{key}@", value)
         config = core.ConfigMap(
             f"{name}-config",
             metadata=meta.ObjectMetaArgs(namespace=self._namespace),
             data={
                 "default.conf": interpreter_files.text("gateway-tls.conf" if balanced else "gateway-plain.conf"),
-                "locations.inc": interpreter_files.text("gateway-locations.conf"),
-            },
+                "locations.inc": locations,
+                "nginx.conf.main": interpreter_files.text("gateway-nginx.conf"),
+                "spark-ui.js": interpreter_files.text("gateway-spark-ui.js"),
+            }
+            | ({"gate.inc": interpreter_files.text("gateway-gate.conf")} if args.gate else {}),
             opts=self._inside,
         )
         apps.Deployment(
             f"{name}-gateway",
-            metadata=meta.ObjectMetaArgs(name="gateway", namespace=self._namespace, labels=_LABELS),
+            metadata=meta.ObjectMetaArgs(name="gateway", namespace=self._namespace, labels=LABELS),
             spec=apps.DeploymentSpecArgs(
                 replicas=2,
-                selector=meta.LabelSelectorArgs(match_labels=_LABELS),
+                selector=meta.LabelSelectorArgs(match_labels=LABELS),
                 template=core.PodTemplateSpecArgs(
-                    metadata=meta.ObjectMetaArgs(labels=_LABELS),
+                    metadata=meta.ObjectMetaArgs(labels=LABELS),
                     spec=_pod(args, config.metadata["name"], certificate if balanced else None),
                 ),
             ),
@@ -117,13 +140,18 @@ class Entry(pulumi.ComponentResource):
             case LoadBalancerArgs() as exposure:
                 self._load_balancer(name, exposure)
             case IngressArgs(class_name=class_name):
-                self._ingress(name, args, class_name, certificate)
-        self.url = pulumi.Output.from_input(f"https://{args.hostname}")
+                self._ingress(name, args.hostname or "", class_name, certificate)
+            case PortForwardArgs():
+                self._service(name, HTTP_PORT)
+        self.url = pulumi.Output.from_input(args.url)
         self.register_outputs({"url": self.url})
 
     def _certificate(self, name: str, args: EntryArgs) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
         """Name of the Secret with the certificate, and what must be there before it."""
+        hostname = args.hostname or ""
         match args.tls:
+            case None:
+                return "", []
             case SecretTlsArgs(certificate=certificate, key=key):
                 secret = self._tls_secret(name, certificate, key)
                 return secret.metadata["name"], []
@@ -133,8 +161,8 @@ class Entry(pulumi.ComponentResource):
                 signed = tls.SelfSignedCert(
                     f"{name}-certificate",
                     private_key_pem=key.private_key_pem,
-                    subject=tls.SelfSignedCertSubjectArgs(common_name=args.hostname),
-                    dns_names=[args.hostname],
+                    subject=tls.SelfSignedCertSubjectArgs(common_name=hostname),
+                    dns_names=[hostname],
                     validity_period_hours=days * 24,
                     early_renewal_hours=min(30, days // 2 + 1) * 24,
                     allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
@@ -149,7 +177,7 @@ class Entry(pulumi.ComponentResource):
                     api_version="cert-manager.io/v1",
                     kind="Certificate",
                     metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
-                    spec={"secretName": title, "dnsNames": [args.hostname], "issuerRef": {"name": issuer, "kind": issuer_kind}},
+                    spec={"secretName": title, "dnsNames": [hostname], "issuerRef": {"name": issuer, "kind": issuer_kind}},
                     opts=self._inside,
                 )
                 return title, [certificate]
@@ -170,13 +198,13 @@ class Entry(pulumi.ComponentResource):
             metadata=meta.ObjectMetaArgs(
                 name="gateway",
                 namespace=self._namespace,
-                labels=_LABELS,
+                labels=LABELS,
                 # The floating IP is the network's and outlives this Service (cloud-provider-openstack, load balancer annotations).
                 annotations={"loadbalancer.openstack.org/keep-floatingip": "true"},
             ),
             spec=core.ServiceSpecArgs(
                 type="LoadBalancer",
-                selector=_LABELS,
+                selector=LABELS,
                 load_balancer_ip=args.address,
                 load_balancer_source_ranges=list(args.allowed_cidrs) or None,
                 ports=[
@@ -187,13 +215,16 @@ class Entry(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _ingress(self, name: str, args: EntryArgs, class_name: str, certificate: pulumi.Input[str]) -> None:
-        service = core.Service(
+    def _service(self, name: str, port: int) -> core.Service:
+        return core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name="gateway", namespace=self._namespace, labels=_LABELS),
-            spec=core.ServiceSpecArgs(selector=_LABELS, ports=[core.ServicePortArgs(name="http", port=80, target_port="http")]),
+            metadata=meta.ObjectMetaArgs(name="gateway", namespace=self._namespace, labels=LABELS),
+            spec=core.ServiceSpecArgs(selector=LABELS, ports=[core.ServicePortArgs(name="http", port=port, target_port="http")]),
             opts=self._inside,
         )
+
+    def _ingress(self, name: str, hostname: str, class_name: str, certificate: pulumi.Input[str]) -> None:
+        service = self._service(name, 80)
         backend = networking.IngressBackendArgs(
             service=networking.IngressServiceBackendArgs(name=service.metadata["name"], port=networking.ServiceBackendPortArgs(name="http"))
         )
@@ -207,10 +238,10 @@ class Entry(pulumi.ComponentResource):
             ),
             spec=networking.IngressSpecArgs(
                 ingress_class_name=class_name,
-                tls=[networking.IngressTLSArgs(hosts=[args.hostname], secret_name=certificate)],
+                tls=[networking.IngressTLSArgs(hosts=[hostname], secret_name=certificate)],
                 rules=[
                     networking.IngressRuleArgs(
-                        host=args.hostname,
+                        host=hostname,
                         http=networking.HTTPIngressRuleValueArgs(
                             paths=[networking.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)]
                         ),
@@ -226,17 +257,18 @@ def _pod(args: EntryArgs, config: pulumi.Input[str], certificate: pulumi.Input[s
     """The gateway's Pod: restricted, read-only but for /tmp, where this nginx keeps its caches."""
     mounts = [
         core.VolumeMountArgs(name="config", mount_path="/etc/nginx/conf.d", read_only=True),
+        core.VolumeMountArgs(name="config", mount_path="/etc/nginx/nginx.conf", sub_path="nginx.conf.main", read_only=True),
         core.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108 - path inside the container
     ]
     volumes = [
         core.VolumeArgs(name="config", config_map=core.ConfigMapVolumeSourceArgs(name=config)),
         core.VolumeArgs(name="tmp", empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="1Gi")),
     ]
-    ports = [core.ContainerPortArgs(name="http", container_port=8080)]
+    ports = [core.ContainerPortArgs(name="http", container_port=HTTP_PORT)]
     if certificate is not None:
         mounts.append(core.VolumeMountArgs(name="tls", mount_path="/etc/nginx/tls", read_only=True))
         volumes.append(core.VolumeArgs(name="tls", secret=core.SecretVolumeSourceArgs(secret_name=certificate)))
-        ports.append(core.ContainerPortArgs(name="https", container_port=8443))
+        ports.append(core.ContainerPortArgs(name="https", container_port=HTTPS_PORT))
     alive = core.ProbeArgs(http_get=core.HTTPGetActionArgs(path="/gateway-alive", port="http"), period_seconds=10, timeout_seconds=3)
     return core.PodSpecArgs(
         automount_service_account_token=False,
@@ -250,6 +282,7 @@ def _pod(args: EntryArgs, config: pulumi.Input[str], certificate: pulumi.Input[s
             core.ContainerArgs(
                 name="nginx",
                 image=args.image,
+                command=["sh", "-ec", _START],
                 ports=ports,
                 readiness_probe=alive,
                 liveness_probe=alive,

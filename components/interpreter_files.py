@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 FILES = Path(__file__).parent / "files"
-SHIRO_ITERATIONS = 500_000
-"""Iterations of Shiro 1.13's own DefaultPasswordService."""
+SHIRO_ITERATIONS = 1000
+"""Iterations of a password's hash. Shiro's own 500 000 stretch what people think up; these passwords are 24 random letters and digits, and
+a stack hashes one per person on every run."""
 
 
 def text(name: str) -> str:
@@ -41,6 +42,15 @@ class PodSizeArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SparkSizeArgs:
+    """The sizes of one Spark setting. driver, executor: of one Pod. max_executors: of one notebook."""
+
+    driver: PodSizeArgs
+    executor: PodSizeArgs
+    max_executors: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class MountArgs:
     """A dataset inside a Pod. claim: name of the claim. path: absolute mount path."""
 
@@ -53,11 +63,12 @@ class InterpreterArgs:
     """What every interpreter and executor of a stack has in common.
 
     namespace: where they run. server_service: host name of Zeppelin's RPC service. driver_account, executor_account,
-    interpreter_account: ServiceAccounts. driver_priority, executor_priority: PriorityClasses. zeppelin_image, spark_image: images.
-    datasets: what is mounted, read-only. node_selector: labels of the Spark nodes.
-    pull_secret: name of the pull secret, or None. driver, executor: sizes. max_executors: of one notebook.
-    executor_idle_seconds, cached_idle_seconds: when executors are released. environment: what a process needs to reach the world.
-    maven_mirror: address, or None.
+    interpreter_account: ServiceAccounts. driver_priority, executor_priority: PriorityClasses. people: login names, to what they are in
+    names of objects: theirs are `<driver_account>-<person>`, `<driver_priority>-<person>`, `<executor_priority>-<person>`.
+    zeppelin_image, spark_image: images. datasets: what is mounted, read-only. node_selector: labels of the Spark nodes.
+    pull_secret: name of the pull secret, or None. sizes: by name of the Spark setting, `spark` and `spark-<profile>`; the driver of
+    `spark` is also the size of other interpreters. languages: interpreter groups beside spark. executor_idle_seconds,
+    cached_idle_seconds: when executors are released. environment: what a process needs to reach the world. maven_mirror: address, or None.
     """
 
     namespace: str
@@ -72,14 +83,23 @@ class InterpreterArgs:
     datasets: Sequence[MountArgs] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     pull_secret: str | None = None
-    driver: PodSizeArgs
-    executor: PodSizeArgs
-    max_executors: int
+    people: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, SparkSizeArgs]
+    languages: Sequence[str] = ("python", "md")
     executor_idle_seconds: int
     cached_idle_seconds: int
     environment: Mapping[str, str] = field(default_factory=dict)
     maven_mirror: str | None = None
 
+
+INTERPRETER, EXECUTOR, MANAGER = "zeppelin-interpreter", "spark-executor", "zeppelin"
+"""Labels `app.kubernetes.io/name` of interpreters and executors, and `app.kubernetes.io/managed-by` of what Zeppelin makes."""
+
+INTERPRETER_LABELS = {"app.kubernetes.io/name": INTERPRETER}
+DRIVER_LABELS = INTERPRETER_LABELS | {"gaia-dmp/group": "spark"}
+EXECUTOR_LABELS = {"app.kubernetes.io/name": EXECUTOR}
+INTERPRETER_PORT, DRIVER_PORT, BLOCK_MANAGER_PORT, UI_PORT = 12321, 22321, 22322, 4040
+"""Ports of an interpreter and of a driver, all fixed by Zeppelin's launcher but that of the Spark UI (K8sRemoteInterpreterProcess)."""
 
 RPC_PORT = 12320
 """Port of Zeppelin's server for interpreters: one port, so that a Service can name it."""
@@ -112,28 +132,30 @@ def interpreter_template(args: InterpreterArgs, files: str) -> str:
         "files": files,
         "node_selector": dict(args.node_selector),
         "pull_secrets": _pull_secrets(args),
-        "driver_resources": args.driver.resources(),
-        "driver_scratch": f"{args.driver.scratch_gib}Gi",
+        "executor_priority": args.executor_priority,
+        "people": dict(args.people),
+        "sizes": {
+            name: {"resources": size.driver.resources(), "scratch": f"{size.driver.scratch_gib}Gi"} for name, size in args.sizes.items()
+        },
         "environment": [{"name": key, "value": value} for key, value in environment.items()],
-        "fixed_environment": list(environment),
+        "fixed_environment": [*environment, "APPLICATION_WEB_PROXY_BASE"],
         "datasets": [{"volume": _volume(index), "claim": mount.claim, "path": mount.path} for index, mount in enumerate(args.datasets)],
     }
     return f"{{% set platform = {json.dumps(platform)} %}}\n{text('interpreter.yaml.jinja')}"
 
 
-def executor_template(args: InterpreterArgs) -> str:
-    """The Pod that Spark makes executors from, as YAML."""
+def executor_template(args: InterpreterArgs, size: SparkSizeArgs) -> str:
+    """The Pod that Spark makes executors from, as YAML; `@priority@` and `@user@` are filled in as a driver starts."""
     pod: dict[str, Any] = yaml.safe_load(text("executor.yaml"))
     spec = pod["spec"]
     spec |= {
         "serviceAccountName": args.executor_account,
-        "priorityClassName": args.executor_priority,
         "nodeSelector": dict(args.node_selector),
         "imagePullSecrets": _pull_secrets(args),
     }
     container = spec["containers"][0]
     # Spark sets processor and memory; local disk is ours to bound.
-    disk = {"ephemeral-storage": f"{args.executor.scratch_gib}Gi"}
+    disk = {"ephemeral-storage": f"{size.executor.scratch_gib}Gi"}
     container["resources"] = {"requests": disk, "limits": disk}
     for index, mount in enumerate(args.datasets):
         container["volumeMounts"].append({"name": _volume(index), "mountPath": mount.path, "readOnly": True})
@@ -149,11 +171,11 @@ def _pull_secrets(args: InterpreterArgs) -> list[dict[str, str]]:
     return [{"name": args.pull_secret}] if args.pull_secret else []
 
 
-def spark_properties(args: InterpreterArgs) -> dict[str, str]:
-    """The Spark settings of every notebook. Sources: zeppelin-spark-k8s.md 2.2; `spark.executor.instances` is blank because Zeppelin
+def spark_properties(args: InterpreterArgs, size: SparkSizeArgs) -> dict[str, str]:
+    """The Spark settings of a notebook. Sources: zeppelin-spark-k8s.md 2.2; `spark.executor.instances` is blank because Zeppelin
     presets 2, which would be the number that dynamic allocation starts with.
     """
-    executor, driver = args.executor, args.driver
+    executor, driver = size.executor, size.driver
     properties = {
         "spark.master": "k8s://https://kubernetes.default.svc",
         "spark.submit.deployMode": "client",
@@ -165,7 +187,7 @@ def spark_properties(args: InterpreterArgs) -> dict[str, str]:
         "spark.executor.memoryOverhead": f"{executor.overhead_gib}g",
         "spark.executor.instances": "",
         "spark.kubernetes.executor.limit.cores": str(executor.cores),
-        "spark.kubernetes.executor.podTemplateFile": "/opt/platform/executor.yaml",
+        "spark.kubernetes.executor.podTemplateFile": "/opt/zeppelin/executor.yaml",
         "spark.kubernetes.executor.podTemplateContainerName": "executor",
         "spark.kubernetes.authenticate.executor.serviceAccountName": args.executor_account,
         "spark.kubernetes.driver.ownPersistentVolumeClaim": "false",
@@ -174,13 +196,32 @@ def spark_properties(args: InterpreterArgs) -> dict[str, str]:
         "spark.dynamicAllocation.enabled": "true",
         "spark.dynamicAllocation.shuffleTracking.enabled": "true",
         "spark.dynamicAllocation.minExecutors": "0",
-        "spark.dynamicAllocation.maxExecutors": str(args.max_executors),
+        "spark.dynamicAllocation.maxExecutors": str(size.max_executors),
         "spark.dynamicAllocation.executorIdleTimeout": f"{args.executor_idle_seconds}s",
         "spark.dynamicAllocation.cachedExecutorIdleTimeout": f"{args.cached_idle_seconds}s",
         "spark.dynamicAllocation.shuffleTracking.timeout": f"{args.cached_idle_seconds}s",
+        # A lost or drained node hands its blocks over; the template's grace period is the time for it.
+        "spark.decommission.enabled": "true",
+        "spark.storage.decommission.enabled": "true",
+        # What waits for a node or for quota is asked for again and again, so little of it at a time.
+        "spark.kubernetes.allocation.maxPendingPods": str(min(size.max_executors, 20)),
+        "spark.kubernetes.allocation.driver.readinessTimeout": "10s",
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": "file:///work/spark-events",
+        "spark.eventLog.rolling.enabled": "true",
+        "spark.eventLog.rolling.maxFileSize": "64m",
+        # `driver` and not `*`, which a shell between Zeppelin and Spark would read as a pattern.
+        "spark.metrics.conf.driver.sink.prometheusServlet.class": "org.apache.spark.metrics.sink.PrometheusServlet",
+        "spark.metrics.conf.driver.sink.prometheusServlet.path": "/metrics/prometheus",
+        "spark.metrics.namespace": "zeppelin",
+        "spark.ui.prometheus.enabled": "true",
+        # The UI is read by whoever may read the notebook, and is no place to stop others' work.
+        "spark.ui.killEnabled": "false",
+        # Object stores other than Amazon's have one name for all buckets.
+        "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.jars.ivy": "/work/.ivy2",
     }
     if args.maven_mirror:
@@ -188,18 +229,26 @@ def spark_properties(args: InterpreterArgs) -> dict[str, str]:
     return properties
 
 
+_LANGUAGES: Mapping[str, Mapping[str, str]] = {
+    "python": {"zeppelin.python": "python3", "zeppelin.python.useIPython": "false"},
+    "md": {"markdown.parser.type": "flexmark"},
+    "sh": {"shell.command.timeout.millisecs": "600000"},
+    "jdbc": {},
+}
+"""Interpreter groups beside spark, and their properties where Zeppelin's own will not do."""
+
+
 def interpreter_settings(args: InterpreterArgs) -> str:
-    """Zeppelin's settings of our interpreters, as JSON in the form of interpreter.json: one Pod per notebook and language."""
-    kinds = {
-        "spark": spark_properties(args) | {"SPARK_HOME": "/opt/spark", "PYSPARK_PYTHON": "python3", "PYSPARK_DRIVER_PYTHON": "python3"},
-        "python": {"zeppelin.python": "python3", "zeppelin.python.useIPython": "false"},
-        "md": {"markdown.parser.type": "flexmark"},
-    }
+    """Zeppelin's settings of our interpreters, as JSON in the form of interpreter.json: one Pod per notebook, person and language."""
+    spark = {"SPARK_HOME": "/opt/spark", "PYSPARK_PYTHON": "python3", "PYSPARK_DRIVER_PYTHON": "python3"}
+    spark["zeppelin.spark.uiWebUrl"] = "/spark-ui/{{SERVICE_NAME}}"
+    kinds = {name: ("spark", spark_properties(args, size) | spark) for name, size in args.sizes.items()}
+    kinds |= {language: (language, dict(_LANGUAGES[language])) for language in args.languages}
     settings = {
         name: {
             "id": name,
             "name": name,
-            "group": name,
+            "group": group,
             "properties": {
                 key: {"name": key, "value": value, "type": "string"}
                 for key, value in ({"zeppelin.k8s.interpreter.namespace": args.namespace} | properties).items()
@@ -214,7 +263,7 @@ def interpreter_settings(args: InterpreterArgs) -> str:
                 "isUserImpersonate": False,
             },
         }
-        for name, properties in kinds.items()
+        for name, (group, properties) in kinds.items()
     }
     return json.dumps({"interpreterSettings": settings}, indent=2)
 
@@ -231,10 +280,57 @@ def shiro_hash(password: str, salt: bytes, iterations: int = SHIRO_ITERATIONS) -
     return f"$shiro1$SHA-256${iterations}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
-def shiro_ini(administrator: str, password_hash: str, *, secure_cookie: bool) -> str:
-    """Zeppelin's shiro.ini with one administrator."""
-    values = {"administrator": administrator, "password_hash": password_hash, "cookie_secure": str(secure_cookie).lower()}
+@dataclass(frozen=True, kw_only=True)
+class LdapArgs:
+    """A directory that knows people. url: ldap:// or ldaps://. user_dn_template: with {0} for the login name. group_search_base,
+    administrators_group: groupOfNames whose members are administrators, or None. bind_dn: who searches for groups, or None.
+    """
+
+    url: str
+    user_dn_template: str
+    group_search_base: str | None = None
+    administrators_group: str | None = None
+    bind_dn: str | None = None
+
+
+def shiro_ini(hashes: Mapping[str, str], administrators: Sequence[str], ldap: LdapArgs | None, bind_password: str, *, secure: bool) -> str:
+    """Zeppelin's shiro.ini.
+
+    hashes: login names, to passwords as `shiro_hash` writes them. administrators: those of them with the role. bind_password: of
+    `ldap.bind_dn`. secure: whether the session cookie goes by https alone.
+    """
+    users = [f"{name} = {hashed}{', admin' if name in administrators else ''}" for name, hashed in hashes.items()]
+    values = {"users": "\n".join(users), "cookie_secure": str(secure).lower(), "realms": _realms(ldap, bind_password)}
     result = text("shiro.ini")
     for key, value in values.items():
         result = result.replace(f"@{key}@", value)
     return result
+
+
+def _realms(ldap: LdapArgs | None, bind_password: str) -> str:
+    """The lines of [main] about who knows people. Source: org.apache.zeppelin.realm.LdapRealm, 0.12.1."""
+    if ldap is None:
+        return "securityManager.realms = $iniRealm"
+    lines = [
+        "ldapRealm = org.apache.zeppelin.realm.LdapRealm",
+        f"ldapRealm.contextFactory.url = {ldap.url}",
+        "ldapRealm.contextFactory.authenticationMechanism = simple",
+        f"ldapRealm.userDnTemplate = {ldap.user_dn_template}",
+    ]
+    if ldap.bind_dn:
+        # Shiro takes a value that begins with a dollar sign for the name of an object.
+        password = f"\\{bind_password}" if bind_password.startswith("$") else bind_password
+        lines += [
+            f"ldapRealm.contextFactory.systemUsername = {ldap.bind_dn}",
+            f"ldapRealm.contextFactory.systemPassword = {password.strip()}",
+        ]
+    if ldap.administrators_group:
+        lines += [
+            "ldapRealm.authorizationEnabled = true",
+            f"ldapRealm.searchBase = {ldap.group_search_base}",
+            f"ldapRealm.groupSearchBase = {ldap.group_search_base}",
+            "ldapRealm.groupObjectClass = groupofnames",
+            f"ldapRealm.memberAttributeValueTemplate = {ldap.user_dn_template}",
+            f'ldapRealm.rolesByGroup = "{ldap.administrators_group}":admin',
+        ]
+    return "\n".join([*lines, "securityManager.realms = $iniRealm, $ldapRealm"])

@@ -1,5 +1,6 @@
 """The namespace in which notebooks compute, with the bounds of what they may use."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,11 +11,17 @@ from pulumi_kubernetes.scheduling import v1 as scheduling
 from components.kubernetes_namespace import PULL_SECRET, pull_secret, secured_namespace
 
 
+_PRIORITIES = {"server": (100_000, "PreemptLowerPriority"), "driver": (10_000, "PreemptLowerPriority"), "executor": (1_000, "Never")}
+"""Role to value and preemption policy."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SparkNamespaceArgs:
     """What the namespace needs.
 
     namespace: its name. cores, memory_gib, scratch_gib, pods: what all its Pods may request together.
+    people: names of people, as part of names of objects. person_interpreters: interpreters of one person at a time.
+    person_executors: what all executors of one person may request together, `pods`, `cpu`, `memory`, `ephemeral-storage`.
     pull_secret: docker config.json (secret) for the registry, or None.
     """
 
@@ -23,14 +30,20 @@ class SparkNamespaceArgs:
     memory_gib: int
     scratch_gib: int
     pods: int
+    people: Sequence[str] = ()
+    person_interpreters: int
+    person_executors: Mapping[str, str]
     pull_secret: pulumi.Input[str] | None = None
 
 
 class SparkNamespace(pulumi.ComponentResource):
     """The namespace of interpreters and executors.
 
-    Creates: Namespace (Pod Security `restricted`), ResourceQuota, LimitRange, three PriorityClasses, and a pull secret where the
-    registry wants one. No other secret ever stands here: whoever may create Pods may mount every Secret of the namespace.
+    Creates: Namespace (Pod Security `restricted`), ResourceQuota, LimitRange, PriorityClasses (server, driver, executor), and a pull
+    secret where the registry wants one. No other secret ever stands here: whoever may create Pods may mount every Secret of the namespace.
+
+    A person has PriorityClasses of their own, of the same value, because a quota can be scoped by nothing else that a Pod carries; one
+    ResourceQuota bounds their interpreters, another their executors. SparkAdmission sees to it that nobody borrows another's class.
     """
 
     namespace: core.Namespace
@@ -43,10 +56,10 @@ class SparkNamespace(pulumi.ComponentResource):
     """PriorityClass of the Zeppelin server."""
 
     driver_priority: str
-    """PriorityClass of drivers and other interpreters."""
+    """PriorityClass of drivers and other interpreters; that of a person is `<it>-<person>`."""
 
     executor_priority: str
-    """PriorityClass of executors: they wait rather than push anything out."""
+    """PriorityClass of executors, which wait rather than push anything out; that of a person is `<it>-<person>`."""
 
     pull_secret: str | None
     """Name of the pull secret, or None."""
@@ -83,12 +96,10 @@ class SparkNamespace(pulumi.ComponentResource):
         )
         self.server_priority, self.driver_priority, self.executor_priority = (
             self._priority(name, args.namespace, role, value, policy)
-            for role, value, policy in (
-                ("server", 100_000, "PreemptLowerPriority"),
-                ("driver", 10_000, "PreemptLowerPriority"),
-                ("executor", 1_000, "Never"),
-            )
+            for role, (value, policy) in _PRIORITIES.items()
         )
+        for person in args.people:
+            self._person(name, args, person, inside)
         self.pull_secret = PULL_SECRET if pull_secret(name, self.namespace, args.pull_secret, self) else None
         self.register_outputs(
             {
@@ -100,6 +111,26 @@ class SparkNamespace(pulumi.ComponentResource):
                 "pull_secret": self.pull_secret,
             }
         )
+
+    def _person(self, name: str, args: SparkNamespaceArgs, person: str, inside: pulumi.ResourceOptions) -> None:
+        """The classes and quotas of one person."""
+        for role, hard in (("driver", {"pods": str(args.person_interpreters)}), ("executor", args.person_executors)):
+            value, policy = _PRIORITIES[role]
+            title = self._priority(name, args.namespace, f"{role}-{person}", value, policy)
+            bounds = {key if key == "pods" else f"{kind}.{key}": amount for key, amount in hard.items() for kind in ("requests", "limits")}
+            core.ResourceQuota(
+                f"{name}-quota-{role}-{person}",
+                metadata=meta.ObjectMetaArgs(name=f"{role}-{person}", namespace=self.namespace_name),
+                spec=core.ResourceQuotaSpecArgs(
+                    hard=bounds,
+                    scope_selector=core.ScopeSelectorArgs(
+                        match_expressions=[
+                            core.ScopedResourceSelectorRequirementArgs(scope_name="PriorityClass", operator="In", values=[title])
+                        ]
+                    ),
+                ),
+                opts=inside,
+            )
 
     def _priority(self, name: str, namespace: str, role: str, value: int, policy: str) -> str:
         """Make one PriorityClass, which belongs to the whole cluster, and return its name."""

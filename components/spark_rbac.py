@@ -22,27 +22,39 @@ SERVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
 """What Zeppelin's launcher calls to make and remove interpreters (local-cloud.md: seen with a real server 0.12.1)."""
 
 
+CLEANER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("pods", ("list", "delete")),
+    ("pods/status", ("patch",)),
+    ("services", ("list", "delete")),
+)
+"""What `files/clean_interpreters.py` calls."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SparkRBACArgs:
     """What the rights need.
 
     namespace: where notebooks compute, a Namespace resource. server_namespace, server_account: the account of the Zeppelin server.
+    cleaner_account: the account of the cleaner, in the server's namespace. people: names of people, as part of names of objects.
     """
 
     namespace: core.Namespace
     server_namespace: pulumi.Input[str]
     server_account: str
+    cleaner_account: str
+    people: Sequence[str] = ()
 
 
 class SparkRBAC(pulumi.ComponentResource):
-    """ServiceAccounts for drivers, executors and other interpreters; Roles for drivers and for the Zeppelin server.
+    """ServiceAccounts for drivers, executors and other interpreters; Roles for drivers, for the Zeppelin server and for the cleaner.
 
-    Creates: three ServiceAccounts (no token by itself: only a driver's Pod asks for one), two Roles, two RoleBindings. Executors
-    and other interpreters have no rights. Nothing here is cluster-wide, nothing may touch roles.
+    Creates: three ServiceAccounts and one more for the drivers of each person (no token by itself: only a driver's Pod asks for one),
+    three Roles, three RoleBindings. Executors and other interpreters have no rights. Nothing here is cluster-wide, nothing may touch roles.
+    What a Role cannot say, whose Pods a driver may touch, SparkAdmission says.
     """
 
     driver_account: str
-    """Account of Spark drivers."""
+    """Account of Spark drivers; that of a person is `<it>-<person>`."""
 
     executor_account: str
     """Account of executors."""
@@ -57,8 +69,10 @@ class SparkRBAC(pulumi.ComponentResource):
         self.driver_account, self.executor_account, self.interpreter_account = (
             self._account(name, title) for title in ("spark-driver", "spark-executor", "interpreter")
         )
-        self._grant(name, "spark-driver", DRIVER_RULES, self.driver_account, self._namespace)
-        self._grant(name, "zeppelin-server", SERVER_RULES, args.server_account, args.server_namespace)
+        drivers = [self.driver_account, *(self._account(name, f"{self.driver_account}-{person}") for person in args.people)]
+        self._grant(name, "spark-driver", DRIVER_RULES, drivers, self._namespace)
+        self._grant(name, "zeppelin-server", SERVER_RULES, [args.server_account], args.server_namespace)
+        self._grant(name, "interpreter-cleaner", CLEANER_RULES, [args.cleaner_account], args.server_namespace)
         self.register_outputs(
             {
                 "driver_account": self.driver_account,
@@ -77,9 +91,9 @@ class SparkRBAC(pulumi.ComponentResource):
         return title
 
     def _grant(
-        self, name: str, title: str, rules: Sequence[tuple[str, tuple[str, ...]]], account: str, account_namespace: pulumi.Input[str]
+        self, name: str, title: str, rules: Sequence[tuple[str, tuple[str, ...]]], accounts: Sequence[str], accounts_namespace: pulumi.Input[str]
     ) -> None:
-        """A Role of these rules, bound to one account."""
+        """A Role of these rules, bound to accounts of one namespace."""
         role = rbac.Role(
             f"{name}-{title}-role",
             metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
@@ -90,6 +104,6 @@ class SparkRBAC(pulumi.ComponentResource):
             f"{name}-{title}-binding",
             metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
             role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata["name"]),
-            subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=account, namespace=account_namespace)],
+            subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=account, namespace=accounts_namespace) for account in accounts],
             opts=self._inside,
         )

@@ -1,7 +1,9 @@
 """The Zeppelin server, its notebooks, and what it starts interpreters with."""
 
 import base64
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_random as random
@@ -12,17 +14,21 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components import interpreter_files
 from components.data_volume import DataVolume
-from components.interpreter_files import RPC_PORT, InterpreterArgs
+from components.interpreter_files import RPC_PORT, InterpreterArgs, LdapArgs
 from components.kubernetes_namespace import pull_secret, restricted_container, secured_namespace
 
 SERVICE = "zeppelin-server"
 ACCOUNT = "zeppelin-server"
 HTTP_PORT = 8080
+CONNECT_SECONDS = 180
+"""Seconds that an interpreter has from the start of its Pod until it answers: a JVM, and nothing to download."""
+
 _UID = 1000
-_LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "server"}
+LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "server"}
 _SEED = """
-mkdir -p /notebooks/notebook /notebooks/conf
-python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json
+mkdir -p /notebooks/notebook /notebooks/conf /notebooks/recovery
+python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json /opt/zeppelin/interpreter /work/interpreter
+python3 /seed/seed_notebooks.py /seed/notebooks.json /notebooks/notebook
 """
 
 
@@ -52,8 +58,8 @@ class ZeppelinArgs:
     namespace: name of the namespace to make. interpreters: what every interpreter has.
     spark_namespace: where interpreters run, a Namespace resource. priority: PriorityClass of the server.
     notebooks: a share of their own, or a claim.
-    administrator: login name. cores: whole number. memory_gib: of the Pod; three quarters are heap. start_timeout_seconds: how
-    long a notebook waits for its interpreter. idle_minutes: after which an interpreter ends. origin: address that browsers come
+    administrator: login name. people: login names with a password of the stack, to whether they are administrators. ldap: a directory, or
+    None. ldap_password: of its `bind_dn` (secret). notebooks_seed: JSON of example notebooks. cores: whole number. memory_gib: of the Pod; three quarters are heap. idle_minutes: after which an interpreter ends. origin: address that browsers come
     by; where it is https, the session cookie is sent by https alone. pull_secret: docker config.json (secret), or None.
     ca_bundle: PEM certificates to trust, or None.
     """
@@ -64,9 +70,12 @@ class ZeppelinArgs:
     priority: str
     notebooks: NotebookShareArgs | NotebookClaimArgs
     administrator: str
+    people: Mapping[str, bool] = field(default_factory=dict)
+    ldap: LdapArgs | None = None
+    ldap_password: pulumi.Input[str] = ""
+    notebooks_seed: str
     cores: int
     memory_gib: int
-    start_timeout_seconds: int
     idle_minutes: int
     origin: str
     pull_secret: pulumi.Input[str] | None = None
@@ -85,11 +94,17 @@ def server_environment(args: ZeppelinArgs) -> dict[str, str]:
         "ZEPPELIN_K8S_TEMPLATE_DIR": "/opt/platform/k8s",
         "ZEPPELIN_K8S_CONTAINER_IMAGE": args.interpreters.zeppelin_image,
         "ZEPPELIN_K8S_SPARK_CONTAINER_IMAGE": args.interpreters.spark_image,
-        # The clock runs while a Pod is pending, too: one that no node or quota takes is given up and removed, not waited for for ever.
-        "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "true",
-        "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(args.start_timeout_seconds * 1000),
+        # The clock starts when a Pod runs, so neither a cold image nor a new node is too slow. How long a Pod may be pending is for the
+        # cleaner: Zeppelin itself would wait for ever.
+        "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "false",
+        "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(CONNECT_SECONDS * 1000),
         "ZEPPELIN_SERVER_RPC_PORTRANGE": f"{RPC_PORT}:{RPC_PORT}",
-        "ZEPPELIN_INTERPRETER_INCLUDES": "spark,python,md",
+        "ZEPPELIN_INTERPRETER_INCLUDES": ",".join(["spark", *args.interpreters.languages]),
+        # Only what seed_interpreters.py copied there is an interpreter, with `%<setting>.conf` shadowed.
+        "ZEPPELIN_INTERPRETER_DIR": "/work/interpreter",
+        # Interpreters outlive a restart of the server, which finds them again.
+        "ZEPPELIN_RECOVERY_STORAGE_CLASS": "org.apache.zeppelin.interpreter.recovery.LocalRecoveryStorage",
+        "ZEPPELIN_RECOVERY_DIR": "/notebooks/recovery",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_CLASS": "org.apache.zeppelin.interpreter.lifecycle.TimeoutLifecycleManager",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_CHECK_INTERVAL": "60000",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_THRESHOLD": str(args.idle_minutes * 60_000),
@@ -135,8 +150,8 @@ class Zeppelin(pulumi.ComponentResource):
     service: core.Service
     """The Service: `http` for browsers, `rpc` for interpreters."""
 
-    administrator_password: pulumi.Output[str]
-    """Password of the administrator (secret)."""
+    passwords: pulumi.Output[dict[str, str]]
+    """Passwords by login name, the administrator's first (secret)."""
 
     def __init__(self, name: str, args: ZeppelinArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:Zeppelin", name, {}, opts)
@@ -155,9 +170,10 @@ class Zeppelin(pulumi.ComponentResource):
             f"{name}-interpreter-files",
             metadata=meta.ObjectMetaArgs(namespace=args.spark_namespace.metadata["name"]),
             data={
-                "executor.yaml": interpreter_files.executor_template(args.interpreters),
-                "copy-zeppelin.sh": interpreter_files.text("copy-zeppelin.sh"),
+                f"executor-{title}.yaml": interpreter_files.executor_template(args.interpreters, size)
+                for title, size in args.interpreters.sizes.items()
             }
+            | {"copy-zeppelin.sh": interpreter_files.text("copy-zeppelin.sh")}
             | certificates,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.spark_namespace),
         )
@@ -176,6 +192,8 @@ class Zeppelin(pulumi.ComponentResource):
                 ),
                 "interpreter.json": interpreter_files.interpreter_settings(args.interpreters),
                 "seed_interpreters.py": interpreter_files.text("seed_interpreters.py"),
+                "seed_notebooks.py": interpreter_files.text("seed_notebooks.py"),
+                "notebooks.json": args.notebooks_seed,
             }
             | certificates,
             opts=self._inside,
@@ -185,14 +203,14 @@ class Zeppelin(pulumi.ComponentResource):
         pull_secrets = pull_secret(name, self.namespace, args.pull_secret, self)
         deployment = apps.Deployment(
             f"{name}-server",
-            metadata=meta.ObjectMetaArgs(name=SERVICE, namespace=self.namespace_name, labels=_LABELS),
+            metadata=meta.ObjectMetaArgs(name=SERVICE, namespace=self.namespace_name, labels=LABELS),
             spec=apps.DeploymentSpecArgs(
                 replicas=1,
                 # Two servers on one notebook folder would write over each other.
                 strategy=apps.DeploymentStrategyArgs(type="Recreate"),
-                selector=meta.LabelSelectorArgs(match_labels=_LABELS),
+                selector=meta.LabelSelectorArgs(match_labels=LABELS),
                 template=core.PodTemplateSpecArgs(
-                    metadata=meta.ObjectMetaArgs(labels=_LABELS),
+                    metadata=meta.ObjectMetaArgs(labels=LABELS),
                     spec=_pod(
                         args,
                         account=account.metadata["name"],
@@ -209,9 +227,9 @@ class Zeppelin(pulumi.ComponentResource):
         )
         self.service = core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name=SERVICE, namespace=self.namespace_name, labels=_LABELS),
+            metadata=meta.ObjectMetaArgs(name=SERVICE, namespace=self.namespace_name, labels=LABELS),
             spec=core.ServiceSpecArgs(
-                selector=_LABELS,
+                selector=LABELS,
                 ports=[
                     core.ServicePortArgs(name="http", port=HTTP_PORT, target_port="http"),
                     core.ServicePortArgs(name="rpc", port=RPC_PORT, target_port="rpc"),
@@ -225,23 +243,30 @@ class Zeppelin(pulumi.ComponentResource):
                 "namespace_name": self.namespace_name,
                 "account": self.account,
                 "service": self.service,
-                "administrator_password": self.administrator_password,
+                "passwords": self.passwords,
             }
         )
 
     def _login(self, name: str, args: ZeppelinArgs) -> core.Secret:
-        """shiro.ini and the key of stored credentials, as a Secret; sets the administrator's password."""
+        """shiro.ini and the key of stored credentials, as a Secret; makes the passwords."""
         child = pulumi.ResourceOptions(parent=self)
-        password = random.RandomPassword(f"{name}-administrator", length=24, special=False, opts=child)
+        people = {args.administrator: True, **args.people}
+        passwords = {
+            person: random.RandomPassword(f"{name}-password-{person}", length=24, special=False, opts=child).result
+            for person in people
+        }
         salt = random.RandomBytes(f"{name}-salt", length=16, opts=child)
         # Zeppelin encrypts stored credentials by AES, with a key of 16 characters.
         key = random.RandomPassword(f"{name}-credentials-key", length=16, special=False, opts=child)
-        self.administrator_password = password.result
-        ini = pulumi.Output.all(password.result, salt.base64).apply(
+        self.passwords = pulumi.Output.secret(pulumi.Output.all(**passwords))
+        administrators = [person for person, is_administrator in people.items() if is_administrator]
+        ini = pulumi.Output.all(self.passwords, salt.base64, args.ldap_password).apply(
             lambda given: interpreter_files.shiro_ini(
-                args.administrator,
-                interpreter_files.shiro_hash(given[0], base64.b64decode(given[1])),
-                secure_cookie=args.origin.startswith("https:"),
+                {person: interpreter_files.shiro_hash(password, _salt(given[1], person)) for person, password in given[0].items()},
+                administrators,
+                args.ldap,
+                given[2],
+                secure=args.origin.startswith("https:"),
             )
         )
         return core.Secret(
@@ -324,6 +349,11 @@ class Zeppelin(pulumi.ComponentResource):
         )
 
 
+def _salt(salt: str, person: str) -> bytes:
+    """A salt of 16 bytes for one person, from the stack's own."""
+    return hashlib.sha256(base64.b64decode(salt) + person.encode()).digest()[:16]
+
+
 def _pod(
     args: ZeppelinArgs,
     *,
@@ -369,7 +399,11 @@ def _pod(
                 resources=core.ResourceRequirementsArgs(
                     requests={"cpu": "100m", "memory": "128Mi"}, limits={"cpu": "500m", "memory": "256Mi"}
                 ),
-                volume_mounts=[notebooks, core.VolumeMountArgs(name="platform", mount_path="/seed", read_only=True)],
+                volume_mounts=[
+                    notebooks,
+                    core.VolumeMountArgs(name="platform", mount_path="/seed", read_only=True),
+                    core.VolumeMountArgs(name="work", mount_path="/work"),
+                ],
             )
         ],
         containers=[

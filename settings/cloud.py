@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.cluster import DEFAULT_WORKERS, ClusterSettings, Reserve
+from settings.cluster import DEFAULT_WORKERS, ClusterSettings, NetworkDriver, Reserve
 from settings.network import NetworkSettings
 from settings.sites import SiteChoice
 from settings.vocabulary import ConfigKey, Cores, GiB, KeyPath, KubernetesVersion, Name, ObjectName, Problem, Settings
@@ -21,6 +21,16 @@ class NodeSize(Settings):
     disk_gib: int
     minimum: int
     maximum: int
+
+
+class ApiServer(Settings):
+    """Where Pods really meet the Kubernetes API: network policies see the address behind its Service."""
+
+    cidr: IPv4Network = IPv4Network("0.0.0.0/0")
+    """Network of the API server's own addresses, as an IPv4 network; any address by default."""
+
+    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(strict=False, min_length=1)] = (443, 6443)
+    """TCP ports of the API server."""
 
 
 class OpenStackProject(Settings):
@@ -58,6 +68,16 @@ class OpenStackCloud(OpenStackProject):
     def kubernetes_version(self) -> str:
         """Version of the cluster that manifests are checked against."""
         return self.cluster.kubernetes_version
+
+    @property
+    def network_driver(self) -> NetworkDriver:
+        """Container network of the cluster."""
+        return self.cluster.template.network_driver
+
+    @property
+    def api_server(self) -> ApiServer:
+        """Where Pods really meet the Kubernetes API: behind its Service stand the control plane nodes, on our subnet."""
+        return ApiServer(cidr=self.network.subnet, ports=(6443,))
 
     @property
     def reserve(self) -> Reserve:
@@ -172,6 +192,12 @@ class KubernetesCloud(Settings):
 
     reserve: Reserve = Reserve()
     """What each node keeps for the system."""
+
+    network_driver: NetworkDriver | Literal["other"] = "other"
+    """Container network of the cluster: calico, cilium, flannel or other. Cilium wants a policy of its own kind for the API server."""
+
+    api_server: ApiServer = ApiServer()
+    """Where Pods really meet the Kubernetes API."""
 
     def node_sizes(self) -> list[NodeSize]:
         """Every pool that Pods can run on."""

@@ -147,6 +147,9 @@ class Pool(Flavour):
             )
 
 
+NetworkDriver = Literal["calico", "cilium", "flannel"]
+
+
 class NamedTemplate(Settings):
     """A cluster template that the site made."""
 
@@ -155,6 +158,9 @@ class NamedTemplate(Settings):
 
     name: Annotated[ObjectName, Field(examples=["kubernetes-v1.33.4"])]
     """Name of the template."""
+
+    network_driver: NetworkDriver = "calico"
+    """The container network that the template has: calico, cilium or flannel."""
 
 
 class OwnTemplate(Settings):
@@ -166,8 +172,8 @@ class OwnTemplate(Settings):
     image: Annotated[ObjectName, Field(examples=["ubuntu-jammy-kube-v1.33.4"])]
     """Name or id of the node image; it carries the property `os_distro`, and for capi-helm `kube_version`."""
 
-    network_driver: Literal["calico", "cilium", "flannel"] = "calico"
-    """Container network; the operator's list may be shorter."""
+    network_driver: NetworkDriver = "calico"
+    """Container network; the operator's list may be shorter. flannel enforces no network policy."""
 
 
 class Reserve(Settings):

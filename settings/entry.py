@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.vocabulary import ConfigKey, Hostname, ObjectName, Problem, Settings
+from settings.vocabulary import ConfigKey, Hostname, ObjectName, Problem, Settings, Url
 
 
 class SecretTls(Settings):
@@ -48,6 +48,24 @@ class SelfSignedTls(Settings):
 Tls = Annotated[SecretTls | CertManagerTls | SelfSignedTls, Field(discriminator="kind")]
 
 
+class Gate(Settings):
+    """oauth2-proxy in front of everything: who has no account at the issuer does not even see Zeppelin's login. It is a gate and no single
+    sign-on: Zeppelin's own login comes after it.
+    """
+
+    issuer_url: Annotated[Url, Field(examples=["https://iam.example.org/"])]
+    """OpenID Connect issuer. Let `outside.egress` lead the gate there."""
+
+    client_id: Annotated[ObjectName, Field(examples=["gaia-dmp"])]
+    """Client id at the issuer; its redirect address is https://<hostname>/oauth2/callback."""
+
+    client_secret: Annotated[ConfigKey, Field(examples=["gate-client-secret"])]
+    """Name of the config key that holds the client secret: pulumi config set --secret gaia-dmp:<this name>."""
+
+    email_domains: Annotated[tuple[Hostname, ...], Field(strict=False)] = ()
+    """E-mail domains that may pass; everybody whom the issuer knows where none is given."""
+
+
 class LoadBalancerEntry(Settings):
     """An unprivileged nginx gateway behind a load balancer."""
 
@@ -62,6 +80,9 @@ class LoadBalancerEntry(Settings):
 
     allowed_cidrs: Annotated[tuple[IPv4Network, ...], Field(strict=False)] = ()
     """IPv4 networks that may reach the gateway; everybody where none is given."""
+
+    gate: Gate | None = None
+    """oauth2-proxy in front of everything; none by default."""
 
 
 class IngressEntry(Settings):
@@ -78,6 +99,9 @@ class IngressEntry(Settings):
 
     tls: Tls
     """Where the certificate comes from: secret, cert_manager or self_signed."""
+
+    gate: Gate | None = None
+    """oauth2-proxy in front of everything; none by default."""
 
 
 class NoEntry(Settings):

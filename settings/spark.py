@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from settings.vocabulary import Cores, GiB, Name, Problem, Settings
+from settings.vocabulary import Cores, GiB, KeyPath, Name, Problem, Settings
 
 
 class PodSize(Settings):
@@ -45,6 +45,40 @@ class Quota(Settings):
     """Number of Pods."""
 
 
+class Profile(Settings):
+    """A further size of Spark, which a notebook calls by `%spark-<name>`. What it does not state is that of `%spark`."""
+
+    name: Annotated[Name, Field(max_length=12, examples=["large"])]
+    """Name of the profile, unique in the stack."""
+
+    driver: PodSize | None = None
+    """Size of a driver."""
+
+    executor: PodSize | None = None
+    """Size of an executor."""
+
+    max_executors: Annotated[int, Field(ge=1, le=2000)] | None = None
+    """Most executors of one notebook."""
+
+
+class PerPerson(Settings):
+    """What one person may have at the same time."""
+
+    interpreters: Annotated[int, Field(ge=1, le=500)] = 6
+    """Interpreters: one per notebook and language."""
+
+    executors: Annotated[int, Field(ge=1, le=5000)] | None = None
+    """Executors of all their notebooks; by default as many as the largest profile's `max_executors`."""
+
+
+class NotebookSize(Settings):
+    """The sizes behind one interpreter setting of Zeppelin, `spark` or `spark-<profile>`."""
+
+    driver: PodSize
+    executor: PodSize
+    max_executors: int
+
+
 class SparkSettings(Settings):
     """How Spark runs on demand."""
 
@@ -60,8 +94,14 @@ class SparkSettings(Settings):
     max_executors: Annotated[int, Field(ge=1, le=2000, examples=[12])]
     """Most executors of one notebook (spark.dynamicAllocation.maxExecutors)."""
 
+    profiles: Annotated[tuple[Profile, ...], Field(strict=False, max_length=10)] = ()
+    """Further sizes, called by `%spark-<name>`."""
+
     quota: Quota
     """What all notebooks may use together."""
+
+    per_person: PerPerson = PerPerson()
+    """What one person may have at the same time."""
 
     executor_idle_seconds: Annotated[int, Field(ge=10, le=86400)] = 60
     """Seconds after which an idle executor is released."""
@@ -72,21 +112,61 @@ class SparkSettings(Settings):
     interpreter_idle_minutes: Annotated[int, Field(ge=1, le=10080)] = 60
     """Minutes after which an idle interpreter, and so its driver, is released."""
 
+    def sizes(self) -> dict[str, NotebookSize]:
+        """The sizes by interpreter setting: `spark` first, then one `spark-<profile>` each."""
+        result = {"spark": NotebookSize(driver=self.driver, executor=self.executor, max_executors=self.max_executors)}
+        for profile in self.profiles:
+            result[f"spark-{profile.name}"] = NotebookSize(
+                driver=profile.driver or self.driver,
+                executor=profile.executor or self.executor,
+                max_executors=profile.max_executors or self.max_executors,
+            )
+        return result
+
+    @property
+    def executors_per_person(self) -> int:
+        """Executors that one person may have at the same time."""
+        return self.per_person.executors or max(size.max_executors for size in self.sizes().values())
+
+    def paths(self, setting: str, key: str) -> KeyPath:
+        """Where the stack file says `key` (driver, executor, max_executors) of one interpreter setting."""
+        for index, profile in enumerate(self.profiles):
+            if setting == f"spark-{profile.name}" and getattr(profile, key) is not None:
+                return ("profiles", index, key)
+        return (key,)
+
     def problems(self) -> Iterator[Problem]:
-        whole = (("driver",), ("executor",), ("max_executors",), ("quota",))
-        driver, executor, quota = self.driver, self.executor, self.quota
+        names = [profile.name for profile in self.profiles]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield Problem(("profiles", index, "name"), "is taken by another profile", "a name of its own")
+        for setting, size in self.sizes().items():
+            where = self.paths(setting, "max_executors")
+            involves = (*(self.paths(setting, key) for key in ("driver", "executor", "max_executors")), ("quota",))
+            if setting == "spark" or any(path[0] == "profiles" for path in involves):
+                yield from self._quota_problems(size, where, involves)
+            if self.per_person.executors and self.per_person.executors < size.max_executors:
+                yield Problem(
+                    ("per_person", "executors"),
+                    f"is less than the {size.max_executors} that one notebook of {setting} may have: Spark would retry for ever",
+                    f"at least {size.max_executors}, or smaller max_executors",
+                    (where,),
+                )
+
+    def _quota_problems(self, size: NotebookSize, where: KeyPath, involves: tuple[KeyPath, ...]) -> Iterator[Problem]:
+        driver, executor, quota = size.driver, size.executor, self.quota
         for key, of_driver, of_executor, limit in (
             ("cores", driver.cores, executor.cores, quota.cores),
             ("memory_gib", driver.total_memory_gib, executor.total_memory_gib, quota.memory_gib),
             ("scratch_gib", driver.scratch_gib, executor.scratch_gib, quota.scratch_gib),
             ("pods", 1, 1, quota.pods),
         ):
-            wanted = of_driver + self.max_executors * of_executor
+            wanted = of_driver + size.max_executors * of_executor
             if wanted > limit:
                 fit = max((limit - of_driver) // of_executor, 0)
                 yield Problem(
-                    ("max_executors",),
+                    where,
                     f"asks for {wanted} {key} with its driver, over quota.{key} {limit}: Spark would retry for ever",
                     f"at most {fit} for this quota" if fit else f"a quota.{key} of at least {of_driver + of_executor}",
-                    whole,
+                    involves,
                 )

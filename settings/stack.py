@@ -5,13 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.cloud import Cloud, OpenStackCloud
+from settings.cloud import Cloud, NodeSize, OpenStackCloud
 from settings.dataset import AdoptedShare, CreatedShare, Dataset, dataset_problems
 from settings.entry import Entry, LoadBalancerEntry, entry_problems
 from settings.images import ImageSettings, OutsideSettings
-from settings.spark import PodSize, SparkSettings
-from settings.vocabulary import ObjectName, Problem, Settings
+from settings.spark import NotebookSize, PodSize, SparkSettings
+from settings.vocabulary import KeyPath, ObjectName, Problem, Settings
 from settings.zeppelin import NotebookShare, ZeppelinSettings
+
+
+OLDEST_KUBERNETES = 30
+"""Minor version since which ValidatingAdmissionPolicy is stable (kubernetes 1.30 release notes)."""
 
 
 class CephCsiSettings(Settings):
@@ -97,6 +101,16 @@ class StackSettings(Settings):
             Problem(("entry", *p.path), p.message, p.accepted, involved) for p in entry_problems(self.entry, record and record.name)
         )
 
+        yield from self._fence_problems()
+
+    def _fence_problems(self) -> Iterator[Problem]:
+        version = self.cloud.kubernetes_version
+        on_openstack = isinstance(self.cloud, OpenStackCloud)
+        where = ("cloud", "cluster", "kubernetes_version") if on_openstack else ("cloud", "kubernetes_version")
+        if int(version.split(".")[1]) < OLDEST_KUBERNETES:
+            message = "has no ValidatingAdmissionPolicy, on which the fence of notebooks rests"
+            yield Problem(where, message, f"1.{OLDEST_KUBERNETES} or later")
+
     def _source_problems(self) -> Iterator[Problem]:
         on_openstack = isinstance(self.cloud, OpenStackCloud)
         accepted = ("create", "adopt", "bring") if on_openstack else ("bring", "nfs", "csi")
@@ -146,21 +160,8 @@ class StackSettings(Settings):
             "memory_gib": pool.memory_gib - reserve.memory_gib,
             "scratch_gib": pool.disk_gib - reserve.disk_gib,
         }
-        involved = (nodes, ("spark", "pool"), ("spark", "driver"), ("spark", "executor"))
-        per_node = None
-        for role, size in (("driver", spark.driver), ("executor", spark.executor)):
-            wanted = _of(size)
-            for key, free in room.items():
-                if wanted[key] > free:
-                    extra = " (heap and overhead)" if key == "memory_gib" else ""
-                    yield Problem(
-                        ("spark", role, key),
-                        f"{wanted[key]}{extra} does not fit a node of pool {pool.name}, which has {max(free, 0)} less its reserve",
-                        f"at most {free}" if free > 0 else "a larger flavour, or a smaller reserve",
-                        involved,
-                    )
-            if role == "executor":
-                per_node = min(free // wanted[key] for key, free in room.items())
+        for setting, sizes in spark.sizes().items():
+            yield from self._fit_problems(setting, sizes, pool, room, nodes)
         for key, free in room.items():
             most = max(free, 0) * pool.maximum
             limit = getattr(spark.quota, key)
@@ -171,10 +172,29 @@ class StackSettings(Settings):
                     f"at most {most}" if most else "a larger flavour, more nodes, or a smaller reserve",
                     (nodes, ("spark", "pool")),
                 )
-        if per_node and per_node > 0 and spark.max_executors > per_node * pool.maximum:
+
+    def _fit_problems(self, setting: str, sizes: NotebookSize, pool: NodeSize, room: dict[str, int], nodes: KeyPath) -> Iterator[Problem]:
+        """Whether driver and executors of one interpreter setting fit the nodes of the pool, one by one and all together."""
+        paths = {key: ("spark", *self.spark.paths(setting, key)) for key in ("driver", "executor", "max_executors")}
+        involved = (nodes, ("spark", "pool"), *paths.values())
+        for role, size in (("driver", sizes.driver), ("executor", sizes.executor)):
+            if setting != "spark" and paths[role][1] != "profiles":
+                continue  # said already of `spark` itself
+            wanted = _of(size)
+            for key, free in room.items():
+                if wanted[key] > free:
+                    extra = " (heap and overhead)" if key == "memory_gib" else ""
+                    yield Problem(
+                        (*paths[role], key),
+                        f"{wanted[key]}{extra} does not fit a node of pool {pool.name}, which has {max(free, 0)} less its reserve",
+                        f"at most {free}" if free > 0 else "a larger flavour, or a smaller reserve",
+                        involved,
+                    )
+        per_node = min(free // _of(sizes.executor)[key] for key, free in room.items())
+        if per_node > 0 and sizes.max_executors > per_node * pool.maximum:
             yield Problem(
-                ("spark", "max_executors"),
-                f"does not fit: pool {pool.name} has {pool.maximum} nodes at full size and {per_node} executors fit on one",
+                paths["max_executors"],
+                f"does not fit: pool {pool.name} has {pool.maximum} nodes at full size and {per_node} executors of {setting} fit on one",
                 f"at most {per_node * pool.maximum}",
                 involved,
             )

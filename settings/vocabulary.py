@@ -62,6 +62,15 @@ Name = Annotated[
 ObjectName = Annotated[str, Field(min_length=1, max_length=255), _checked(r"\S(.*\S)?", "must not begin or end with a space")]
 """The name or id of something that exists on the cloud: whatever its owner chose."""
 
+LoginName = Annotated[
+    str,
+    Field(max_length=40),
+    _checked(
+        r"[A-Za-z0-9]([A-Za-z0-9._@-]*[A-Za-z0-9])?", "wants letters, digits, `.`, `_`, `@`, `-`, a letter or digit at both ends"
+    ),
+]
+"""A name that a person logs in by."""
+
 ConfigKey = Annotated[
     str,
     Field(max_length=60),

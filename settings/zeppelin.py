@@ -1,10 +1,12 @@
-"""Settings of Zeppelin: the server's size, the notebooks' home, who may log in."""
+"""Settings of Zeppelin: the server's size, the notebooks' home, its people, the languages of notebooks."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.vocabulary import Cores, GiB, Name, ObjectName, Settings
+from settings.login import LocalLogin, Login, Person, people_problems
+from settings.vocabulary import Cores, GiB, Name, ObjectName, Problem, Settings
 
 
 class NotebookShare(Settings):
@@ -36,6 +38,10 @@ class NotebookVolume(Settings):
     """Size of the volume, in GiB."""
 
 
+Interpreter = Literal["python", "md", "sh", "jdbc"]
+"""Interpreter groups of Zeppelin that a stack may allow. All run in Pods of their own, without a token."""
+
+
 class ZeppelinSettings(Settings):
     """The Zeppelin server."""
 
@@ -45,6 +51,15 @@ class ZeppelinSettings(Settings):
     administrator: Annotated[Name, Field(max_length=20)] = "admin"
     """Login name of the administrator; the password is made by the stack and shown by `pulumi stack output --show-secrets`."""
 
+    login: Login = LocalLogin(kind="local")
+    """How people prove who they are: local or ldap."""
+
+    people: Annotated[tuple[Person, ...], Field(strict=False, max_length=300)] = ()
+    """Who works here, one line a person. With login local nobody else can log in, beside the administrator."""
+
+    interpreters: Annotated[tuple[Interpreter, ...], Field(strict=False)] = ("python", "md")
+    """Languages of notebooks beside spark: python, md (Markdown), sh (a shell in a Pod), jdbc."""
+
     cores: Cores = 2
     """Processor cores of the server."""
 
@@ -52,5 +67,8 @@ class ZeppelinSettings(Settings):
     """Memory of the server, in GiB; three quarters of it are the JVM's heap."""
 
     start_timeout_seconds: Annotated[int, Field(ge=60, le=7200)] = 900
-    """Seconds a notebook waits for its interpreter, from the moment its Pod is asked for: the first pull of an image, or a new node of
-    an autoscaled pool, takes minutes. What has not answered by then is removed."""
+    """Seconds that an interpreter's Pod may wait for a node and its images: a new node of an autoscaled pool takes minutes. What does not
+    run by then is given up."""
+
+    def problems(self) -> Iterator[Problem]:
+        yield from people_problems(self.people, self.administrator)

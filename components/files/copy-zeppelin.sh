@@ -1,5 +1,6 @@
 # Copies what one interpreter group needs from the Zeppelin image into the folder that the Spark image mounts at /opt/zeppelin.
-# Argument: name of the interpreter group, such as spark. The folder /copy is an emptyDir of the Pod.
+# Arguments: interpreter group, such as spark; interpreter setting, such as spark-large; PriorityClass and label of its executors.
+# The folder /copy is an emptyDir of the Pod.
 set -eu
 home="${ZEPPELIN_HOME:-/opt/zeppelin}"
 target="${COPY_TO:-/copy}"
@@ -8,3 +9,7 @@ cp -r "$home/bin" "$home/conf" "$target/"
 cp -r "$home/interpreter/$1" "$target/interpreter/"
 # Every interpreter needs the shaded jar that stands beside the interpreters' folders.
 cp "$home"/interpreter/zeppelin-interpreter-shaded-*.jar "$target/interpreter/"
+if [ "$1" = spark ]; then
+  sed -e "s/@priority@/$3/" -e "s/@user@/$4/" "${PLATFORM:-/opt/platform}/executor-$2.yaml" > "$target/executor.yaml"
+  mkdir -p "${EVENTS:-/work/spark-events}"
+fi

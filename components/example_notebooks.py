@@ -1,0 +1,110 @@
+"""The notebooks that a newcomer finds: what is here, how executors come and go, and each dataset read and plotted. Plain functions."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+FOLDER = "Examples"
+"""Where they stand among people's own notebooks."""
+
+_ON_DEMAND = '''
+import time
+
+def executors():
+    """Executors that this notebook has now, beside its driver."""
+    return spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1
+
+print("at first:", executors())
+started = time.time()
+count = spark.range(0, 2_000_000_000, numPartitions=200).selectExpr("sum(id % 7)").collect()[0][0]
+print(f"{count} after {time.time() - started:.0f} s, on {executors()} executors")
+'''
+
+_LATER = '''
+print("now:", executors(), "- run this again when a minute has passed without work, and they are gone")
+'''
+
+_LIST = '''
+import os
+
+root = "{path}"
+files = [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names][:1000]
+print(f"{{len(files)}} files (the first thousand are counted)")
+for file in files[:10]:
+    print(os.path.getsize(file), file)
+'''
+
+_READ = '''
+parquet = sorted({{os.path.dirname(file) for file in files if file.endswith(".parquet")}})
+table = spark.read.parquet(*(parquet or [root]))
+table.printSchema()
+print(f"{{table.count():,}} rows")
+'''
+
+_PLOT = '''
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+from pyspark.sql import types
+
+wanted = ("phot_g_mean_mag", "parallax", "ra")
+numbers = [field.name for field in table.schema.fields if isinstance(field.dataType, types.NumericType)]
+column = next((name for name in wanted if name in numbers), numbers[0])
+edges, counts = table.select(column).dropna().rdd.map(lambda row: float(row[0])).histogram(60)
+figure, axes = plt.subplots(figsize=(8, 4))
+axes.stairs(counts, edges, fill=True)
+axes.set_xlabel(column)
+axes.set_ylabel("rows")
+z.show(plt)
+'''
+
+
+def example_notebooks(datasets: Sequence[tuple[str, str]], settings: Sequence[str]) -> str:
+    """JSON of {path below the folder of notebooks: notebook}.
+
+    datasets: name and mount path. settings: names of the Spark settings, `spark` first.
+    """
+    mounted = "\n".join(f"* `{path}` ({name})" for name, path in datasets) or "* none yet"
+    profiles = ", ".join(f"`%{name}.pyspark`" for name in settings)
+    welcome = (
+        f"%md\n## What is here\n{mounted}\n\nEvery notebook has a Spark of its own, which starts with its first paragraph. Sizes: {profiles}.\n"
+        "Executors start when there is work and go when there is none; the notebook's own driver goes when it has been idle.\n"
+        "Settings of a running Spark are changed by `spark.conf.set(...)`; those of its start are the administrators'."
+    )
+    notebooks = {
+        "Welcome": [welcome, "%spark.pyspark" + _ON_DEMAND, "%spark.pyspark" + _LATER],
+    }
+    for name, path in datasets:
+        paragraphs = (_LIST, _READ, _PLOT)
+        notebooks[f"Read {name}"] = [f"%md\n## {name}\nRead-only, at `{path}`.", *("%spark.pyspark" + p.format(path=path) for p in paragraphs)]
+    return json.dumps(dict(_notebook(index, title, texts) for index, (title, texts) in enumerate(notebooks.items())))
+
+
+def _notebook(index: int, title: str, texts: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Path and contents in the form of Zeppelin 0.12's .zpln files."""
+    # Zeppelin's ids are nine of these letters, beginning with 2 (IdHashes).
+    note_id = f"2GAADMP{index // 10 + 1}{'ABCDEFGHJK'[index % 10]}"
+    paragraphs = [
+        {
+            "id": f"paragraph_{note_id}_{number}",
+            "text": text,
+            "user": "anonymous",
+            "config": {"enabled": True, "editorHide": text.startswith("%md"), "results": {}},
+            "settings": {"params": {}, "forms": {}},
+            "status": "READY",
+        }
+        for number, text in enumerate(texts)
+    ]
+    notebook = {
+        "id": note_id,
+        "name": title,
+        "path": f"/{FOLDER}/{title}",
+        "defaultInterpreterGroup": "spark",
+        "version": "0.12.1",
+        "noteParams": {},
+        "noteForms": {},
+        "config": {"isZeppelinNotebookCronEnable": False},
+        "info": {},
+        "paragraphs": paragraphs,
+    }
+    return f"{FOLDER}/{title}_{note_id}.zpln", notebook

@@ -1,0 +1,130 @@
+"""Who may talk to whom: everything is closed, and each flow that the platform has is opened by name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+from pulumi_kubernetes.networking import v1 as networking
+
+METADATA = IPv4Network("169.254.169.254/32")
+"""Where a cloud tells a node its own secrets (OpenStack: Nova metadata service). No Pod may ask."""
+
+NODE_LOCAL_DNS = "169.254.20.10/32"
+"""Address of the node-local DNS cache (kubernetes: nodelocaldns add-on), which is no Pod that a selector could find."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """Pods of a namespace: its name and labels of the Pods, all Pods where there are none. Or `cidr`, an IPv4 network."""
+
+    namespace: str | None = None
+    labels: Mapping[str, str] | None = None
+    cidr: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """One flow of the Pods with these labels: to (`egress`) or from (`ingress`) any of the peers, by TCP, or UDP as well."""
+
+    title: str
+    labels: Mapping[str, str]
+    ingress: Sequence[Peer] = ()
+    egress: Sequence[Peer] = ()
+    ports: Sequence[int] = ()
+    udp: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPoliciesArgs:
+    """What the policies need.
+
+    namespace: a Namespace resource. flows: what is open. api_callers: labels of the Pods that call the Kubernetes API.
+    api_server, api_ports: network and TCP ports of the API server's own addresses. cilium: whether the container network is Cilium.
+    """
+
+    namespace: core.Namespace
+    flows: Sequence[Flow] = ()
+    api_callers: Sequence[Mapping[str, str]] = ()
+    api_server: str = "0.0.0.0/0"
+    api_ports: Sequence[int] = ()
+    cilium: bool = False
+
+
+class NetworkPolicies(pulumi.ComponentResource):
+    """The NetworkPolicies of one namespace.
+
+    Creates: a NetworkPolicy that closes everything, one that opens DNS for every Pod, one per flow, and one per caller of the Kubernetes
+    API. Cilium takes no address of a node for a peer, so there a CiliumNetworkPolicy for the API server stands beside it.
+    """
+
+    def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gaia-dmp:kubernetes:NetworkPolicies", name, {}, opts)
+        self._name, self._namespace = name, args.namespace.metadata["name"]
+        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
+        self._policy("closed", {}, types=("Ingress", "Egress"))
+        dns = [Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}), Peer(cidr=NODE_LOCAL_DNS)]
+        for flow in [Flow(title="dns", labels={}, egress=dns, ports=(53,), udp=True), *args.flows]:
+            self._flow(flow)
+        for index, labels in enumerate(args.api_callers):
+            title = f"api-server-{index}"
+            self._flow(Flow(title=title, labels=labels, egress=[Peer(cidr=args.api_server)], ports=args.api_ports))
+            if args.cilium:
+                CustomResource(
+                    f"{name}-{title}-cilium",
+                    api_version="cilium.io/v2",
+                    kind="CiliumNetworkPolicy",
+                    metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
+                    spec={"endpointSelector": {"matchLabels": dict(labels)}, "egress": [{"toEntities": ["kube-apiserver"]}]},
+                    opts=self._inside,
+                )
+        self.register_outputs({"namespace": args.namespace})
+
+    def _flow(self, flow: Flow) -> None:
+        ports = [
+            networking.NetworkPolicyPortArgs(protocol=protocol, port=port)
+            for port in flow.ports
+            for protocol in (("TCP", "UDP") if flow.udp else ("TCP",))
+        ]
+        ingress = [networking.NetworkPolicyIngressRuleArgs(from_=[_peer(peer) for peer in flow.ingress], ports=ports)]
+        egress = [networking.NetworkPolicyEgressRuleArgs(to=[_peer(peer) for peer in flow.egress], ports=ports)]
+        self._policy(
+            flow.title,
+            flow.labels,
+            types=tuple(kind for kind, peers in (("Ingress", flow.ingress), ("Egress", flow.egress)) if peers),
+            ingress=ingress if flow.ingress else None,
+            egress=egress if flow.egress else None,
+        )
+
+    def _policy(
+        self,
+        title: str,
+        labels: Mapping[str, str],
+        *,
+        types: Sequence[str],
+        ingress: list[networking.NetworkPolicyIngressRuleArgs] | None = None,
+        egress: list[networking.NetworkPolicyEgressRuleArgs] | None = None,
+    ) -> None:
+        networking.NetworkPolicy(
+            f"{self._name}-{title}",
+            metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
+            spec=networking.NetworkPolicySpecArgs(
+                pod_selector=meta.LabelSelectorArgs(match_labels=dict(labels)), policy_types=list(types), ingress=ingress, egress=egress
+            ),
+            opts=self._inside,
+        )
+
+
+def _peer(peer: Peer) -> networking.NetworkPolicyPeerArgs:
+    if peer.cidr:
+        inside = METADATA.subnet_of(IPv4Network(peer.cidr)) and IPv4Network(peer.cidr) != METADATA
+        return networking.NetworkPolicyPeerArgs(
+            ip_block=networking.IPBlockArgs(cidr=peer.cidr, except_=[str(METADATA)] if inside else None)
+        )
+    return networking.NetworkPolicyPeerArgs(
+        namespace_selector=meta.LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": peer.namespace or ""}),
+        pod_selector=meta.LabelSelectorArgs(match_labels=dict(peer.labels or {})),
+    )
