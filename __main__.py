@@ -184,7 +184,6 @@ def person_executors() -> dict[str, str]:
         "pods": str(settings.spark.executors_per_person),
         "cpu": str(max(count * size.cores for count, size in wanted)),
         "memory": f"{max(count * size.total_memory_gib for count, size in wanted)}Gi",
-        "ephemeral-storage": f"{max(count * size.scratch_gib for count, size in wanted)}Gi",
     }
 
 
@@ -386,7 +385,9 @@ fence = SparkAdmission(
 ways_out = [WayOut(title=way.name, cidr=str(way.cidr), ports=way.ports, who=way.who) for way in settings.outside.egress]
 notebook_network = NetworkPolicies(
     "spark-network",
-    network_policies_args(spark.namespace, notebook_flows(SPARK_NAMESPACE, ZEPPELIN_NAMESPACE, ways_out), [interpreter_files.DRIVER_LABELS]),
+    network_policies_args(
+        spark.namespace, notebook_flows(SPARK_NAMESPACE, ZEPPELIN_NAMESPACE, ways_out), [interpreter_files.DRIVER_LABELS]
+    ),
     inside,
 )
 

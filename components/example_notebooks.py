@@ -20,11 +20,11 @@ count = spark.range(0, 2_000_000_000, numPartitions=200).selectExpr("sum(id % 7)
 print(f"{count} after {time.time() - started:.0f} s, on {executors()} executors")
 '''
 
-_LATER = '''
+_LATER = """
 print("now:", executors(), "- run this again when a minute has passed without work, and they are gone")
-'''
+"""
 
-_LIST = '''
+_LIST = """
 import os
 
 root = "{path}"
@@ -32,16 +32,16 @@ files = [os.path.join(folder, name) for folder, _, names in os.walk(root) for na
 print(f"{{len(files)}} files (the first thousand are counted)")
 for file in files[:10]:
     print(os.path.getsize(file), file)
-'''
+"""
 
-_READ = '''
+_READ = """
 parquet = sorted({{os.path.dirname(file) for file in files if file.endswith(".parquet")}})
 table = spark.read.parquet(*(parquet or [root]))
 table.printSchema()
 print(f"{{table.count():,}} rows")
-'''
+"""
 
-_PLOT = '''
+_PLOT = """
 import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -56,7 +56,7 @@ axes.stairs(counts, edges, fill=True)
 axes.set_xlabel(column)
 axes.set_ylabel("rows")
 z.show(plt)
-'''
+"""
 
 
 def example_notebooks(datasets: Sequence[tuple[str, str]], settings: Sequence[str]) -> str:
@@ -76,7 +76,10 @@ def example_notebooks(datasets: Sequence[tuple[str, str]], settings: Sequence[st
     }
     for name, path in datasets:
         paragraphs = (_LIST, _READ, _PLOT)
-        notebooks[f"Read {name}"] = [f"%md\n## {name}\nRead-only, at `{path}`.", *("%spark.pyspark" + p.format(path=path) for p in paragraphs)]
+        notebooks[f"Read {name}"] = [
+            f"%md\n## {name}\nRead-only, at `{path}`.",
+            *("%spark.pyspark" + p.format(path=path) for p in paragraphs),
+        ]
     return json.dumps(dict(_notebook(index, title, texts) for index, (title, texts) in enumerate(notebooks.items())))
 
 

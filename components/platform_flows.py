@@ -40,9 +40,7 @@ def notebook_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[
         # Executors read each other's shuffle blocks and broadcasts.
         Flow(title="executor-from-driver", labels=EXECUTOR_LABELS, ingress=[driver, executor], ports=(BLOCK_MANAGER_PORT,)),
         Flow(title="executor-to-executors", labels=EXECUTOR_LABELS, egress=[executor], ports=(BLOCK_MANAGER_PORT,)),
-        Flow(
-            title="spark-ui", labels=DRIVER_LABELS, ingress=[Peer(namespace=server, labels=entry.LABELS)], ports=(UI_PORT,)
-        ),
+        Flow(title="spark-ui", labels=DRIVER_LABELS, ingress=[Peer(namespace=server, labels=entry.LABELS)], ports=(UI_PORT,)),
     ]
     for way in ways_out:
         if "notebooks" in way.who:
@@ -60,9 +58,14 @@ def server_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[Fl
         Flow(title="server-from-interpreters", labels=zeppelin.LABELS, ingress=[interpreter], ports=(RPC_PORT,)),
         Flow(title="server-to-interpreters", labels=zeppelin.LABELS, egress=[interpreter], ports=(INTERPRETER_PORT,)),
         # Browsers come by a load balancer, an Ingress controller or a node; who may is said there.
-        Flow(title="gateway-from-anywhere", labels=entry.LABELS, ingress=[Peer(cidr="0.0.0.0/0")], ports=(entry.HTTP_PORT, entry.HTTPS_PORT)),
         Flow(
-            title="gateway-to-server", labels=entry.LABELS, egress=[Peer(namespace=server, labels=zeppelin.LABELS)], ports=(zeppelin.HTTP_PORT,)
+            title="gateway-from-anywhere", labels=entry.LABELS, ingress=[Peer(cidr="0.0.0.0/0")], ports=(entry.HTTP_PORT, entry.HTTPS_PORT)
+        ),
+        Flow(
+            title="gateway-to-server",
+            labels=entry.LABELS,
+            egress=[Peer(namespace=server, labels=zeppelin.LABELS)],
+            ports=(zeppelin.HTTP_PORT,),
         ),
         Flow(title="gateway-to-spark-ui", labels=entry.LABELS, egress=[Peer(namespace=spark, labels=DRIVER_LABELS)], ports=(UI_PORT,)),
         Flow(title="gateway-to-gate", labels=entry.LABELS, egress=[Peer(namespace=server, labels=gate.LABELS)], ports=(gate.PORT,)),

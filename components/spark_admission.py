@@ -73,7 +73,9 @@ class SparkAdmission(pulumi.ComponentResource):
                 failure_policy="Fail",
                 match_constraints=admission.MatchResourcesArgs(
                     resource_rules=[
-                        admission.NamedRuleWithOperationsArgs(api_groups=["*"], api_versions=["*"], resources=["*/*"], operations=["*"], scope="Namespaced")
+                        admission.NamedRuleWithOperationsArgs(
+                            api_groups=["*"], api_versions=["*"], resources=["*/*"], operations=["*"], scope="Namespaced"
+                        )
                     ]
                 ),
                 match_conditions=[admission.MatchConditionArgs(name="account", expression=who)],

@@ -21,7 +21,8 @@ class SparkNamespaceArgs:
 
     namespace: its name. cores, memory_gib, scratch_gib, pods: what all its Pods may request together.
     people: names of people, as part of names of objects. person_interpreters: interpreters of one person at a time.
-    person_executors: what all executors of one person may request together, `pods`, `cpu`, `memory`, `ephemeral-storage`.
+    person_executors: what all executors of one person may request together, `pods`, `cpu`, `memory`; a quota scoped by PriorityClass
+    takes no `ephemeral-storage` (kube-apiserver refuses it).
     pull_secret: docker config.json (secret) for the registry, or None.
     """
 
@@ -95,8 +96,7 @@ class SparkNamespace(pulumi.ComponentResource):
             opts=inside,
         )
         self.server_priority, self.driver_priority, self.executor_priority = (
-            self._priority(name, args.namespace, role, value, policy)
-            for role, (value, policy) in _PRIORITIES.items()
+            self._priority(name, args.namespace, role, value, policy) for role, (value, policy) in _PRIORITIES.items()
         )
         for person in args.people:
             self._person(name, args, person, inside)

@@ -91,7 +91,12 @@ class SparkRBAC(pulumi.ComponentResource):
         return title
 
     def _grant(
-        self, name: str, title: str, rules: Sequence[tuple[str, tuple[str, ...]]], accounts: Sequence[str], accounts_namespace: pulumi.Input[str]
+        self,
+        name: str,
+        title: str,
+        rules: Sequence[tuple[str, tuple[str, ...]]],
+        accounts: Sequence[str],
+        accounts_namespace: pulumi.Input[str],
     ) -> None:
         """A Role of these rules, bound to accounts of one namespace."""
         role = rbac.Role(

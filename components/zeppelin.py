@@ -252,8 +252,7 @@ class Zeppelin(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         people = {args.administrator: True, **args.people}
         passwords = {
-            person: random.RandomPassword(f"{name}-password-{person}", length=24, special=False, opts=child).result
-            for person in people
+            person: random.RandomPassword(f"{name}-password-{person}", length=24, special=False, opts=child).result for person in people
         }
         salt = random.RandomBytes(f"{name}-salt", length=16, opts=child)
         # Zeppelin encrypts stored credentials by AES, with a key of 16 characters.

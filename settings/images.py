@@ -91,7 +91,6 @@ class ImageSettings(Settings):
     pull_secret: ConfigKey | None = None
     """Name of the config key that holds a docker config.json for the registry: pulumi config set --secret gaia-dmp:<this name>."""
 
-
     def problems(self) -> Iterator[Problem]:
         versions = self.versions
         for key, (image, pattern) in _TAGS.items():

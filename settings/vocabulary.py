@@ -65,9 +65,7 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=255), _checked(r"\S(.
 LoginName = Annotated[
     str,
     Field(max_length=40),
-    _checked(
-        r"[A-Za-z0-9]([A-Za-z0-9._@-]*[A-Za-z0-9])?", "wants letters, digits, `.`, `_`, `@`, `-`, a letter or digit at both ends"
-    ),
+    _checked(r"[A-Za-z0-9]([A-Za-z0-9._@-]*[A-Za-z0-9])?", "wants letters, digits, `.`, `_`, `@`, `-`, a letter or digit at both ends"),
 ]
 """A name that a person logs in by."""
 

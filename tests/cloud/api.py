@@ -7,7 +7,12 @@ from typing import Any
 import httpx
 
 Object = dict[str, Any]
-_PLURALS = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses", "StorageClass": "storageclasses", "PriorityClass": "priorityclasses"}
+_PLURALS = {
+    "NetworkPolicy": "networkpolicies",
+    "Ingress": "ingresses",
+    "StorageClass": "storageclasses",
+    "PriorityClass": "priorityclasses",
+}
 _PLURALS |= {"ValidatingAdmissionPolicy": "validatingadmissionpolicies", "Endpoints": "endpoints"}
 
 
@@ -34,7 +39,11 @@ class Api:
     def __init__(self, access: Access) -> None:
         self.access = access
         self._http = httpx.Client(
-            base_url=access.url, verify=_context(access.ca), headers={"Authorization": f"Bearer {access.token}"}, timeout=60, trust_env=False
+            base_url=access.url,
+            verify=_context(access.ca),
+            headers={"Authorization": f"Bearer {access.token}"},
+            timeout=60,
+            trust_env=False,
         )
 
     def close(self) -> None:
@@ -44,7 +53,9 @@ class Api:
         """The same API server, asked by another user."""
         return Api(Access(self.access.url, self.access.ca, token))
 
-    def call(self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None, kind: str = "application/json") -> Any:
+    def call(
+        self, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None, kind: str = "application/json"
+    ) -> Any:
         response = self._http.request(method, path, json=body, params=params, headers={"Content-Type": kind})
         if response.status_code >= 400:
             try:
@@ -87,7 +98,11 @@ class Api:
     def token(self, namespace: str, account: str, pod: Object | None = None, seconds: int = 3600) -> str:
         """A token of a ServiceAccount, bound to a Pod as the kubelet's are, or to nothing."""
         bound = pod and {"kind": "Pod", "apiVersion": "v1", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
-        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": seconds, "boundObjectRef": bound}}
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds, "boundObjectRef": bound},
+        }
         return self.call("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token", body)["status"]["token"]
 
     def may(self, user: str, verb: str, resource: str, namespace: str, group: str = "", name: str = "") -> bool:

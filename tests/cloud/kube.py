@@ -76,13 +76,8 @@ class Kube:
     def stop(self) -> None:
         """Stop every program, last first."""
         for _, process in reversed(self._processes):
-            process.terminate()
-        for _, process in reversed(self._processes):
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()  # nothing of the state is kept, so nobody needs time to write it
+            process.wait()
         self._processes.clear()
 
     def node(self, name: str, labels: Mapping[str, str], cpu: int = 8, memory_gib: int = 32, disk_gib: int = 60) -> None:
@@ -96,7 +91,12 @@ class Kube:
         # The log is the child's for its whole life.
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [str(program(name)), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, preexec_fn=die_with_parent
+                [str(program(name)), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                preexec_fn=die_with_parent,
             )
         self._processes.append((name, process))
 

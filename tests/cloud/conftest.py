@@ -1,0 +1,31 @@
+"""One API server and one stack on it, for all tests of this folder."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cloud import platform
+from tests.cloud.api import Api, Object
+from tests.cloud.kube import Kube, running
+
+
+@pytest.fixture(scope="session")
+def kube() -> Iterator[Kube]:
+    with running() as cluster:
+        cluster.node("worker-0", {"capi.stackhpc.com/node-group": "default-worker"})
+        for index in range(2):
+            cluster.node(f"spark-{index}", {"capi.stackhpc.com/node-group": "spark"})
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def items() -> list[Object]:
+    """Every object of the stack."""
+    return platform.objects(platform.stack())
+
+
+@pytest.fixture(scope="session")
+def api(kube: Kube, items: list[Object]) -> Api:
+    """The API server, as its administrator, with the stack applied."""
+    platform.apply(kube.api, items)
+    return kube.api

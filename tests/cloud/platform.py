@@ -1,0 +1,63 @@
+"""The Kubernetes objects of a recorded stack, put on a real API server."""
+
+from typing import Any
+
+from preview import manifests
+from preview.run import record
+from tests.cloud.api import Api, Object
+from tests.support.stack_files import ROOT, as_config, document
+
+ORDER = ("Namespace", "PriorityClass", "ServiceAccount", "ResourceQuota", "LimitRange", "Secret", "ConfigMap", "PersistentVolume")
+STACK = "kube"
+NOTEBOOKS, SERVER = "gaia-spark", "gaia-zeppelin"
+DRIVER_IMAGE = "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu"
+
+
+def stack(**sections: Any) -> dict[str, Any]:
+    """The dev stack with two people, two profiles and room for a few small executors; further sections replace its own."""
+    data = document("dev")
+    small = {"cores": 1, "memory_gib": 1, "overhead_gib": 1, "scratch_gib": 4}
+    data["gaia-dmp:spark"] |= {
+        "driver": small,
+        "executor": small,
+        "max_executors": 3,
+        "profiles": [{"name": "large", "max_executors": 4}],
+        "quota": {"cores": 14, "memory_gib": 40, "scratch_gib": 60},
+        "per_person": {"interpreters": 3, "executors": 4},
+        "executor_idle_seconds": 10,
+        "cached_idle_seconds": 12,
+    }
+    data["gaia-dmp:zeppelin"] |= {"people": [{"name": "alice"}, {"name": "bob@example.org"}], "interpreters": ["python", "md", "sh"]}
+    for name, value in sections.items():
+        data[f"gaia-dmp:{name}"] = value
+    return data
+
+
+def objects(data: dict[str, Any]) -> list[Object]:
+    """Every Kubernetes object of a stack as one would apply it, in an order that a server takes; secrets are made up."""
+    recording = record(ROOT, STACK, mode="update", config=as_config(data))
+    found = [_filled(item) for item in manifests.of(recording)]
+    return sorted(found, key=lambda item: ORDER.index(item["kind"]) if item["kind"] in ORDER else len(ORDER))
+
+
+_MADE_UP = {"kubernetes.io/dockerconfigjson": {".dockerconfigjson": '{"auths": {}}'}, "kubernetes.io/tls": {"tls.crt": "", "tls.key": ""}}
+
+
+def _filled(item: Object) -> Object:
+    """A Secret with data that its type takes: a recording masks all of it."""
+    if item["kind"] != "Secret":
+        return item
+    return item | {"stringData": _MADE_UP.get(item.get("type", ""), {"made": "up"})}
+
+
+def apply(api: Api, items: list[Object]) -> None:
+    """Server-side apply of all, as the Pulumi provider does."""
+    for item in items:
+        api.apply(item)
+
+
+def one(items: list[Object], kind: str, name: str) -> Object:
+    """The object of a kind whose name is, or begins with, `name`."""
+    found = [item for item in items if item["kind"] == kind and item["metadata"]["name"].startswith(name)]
+    assert len(found) == 1, [item["metadata"]["name"] for item in found]
+    return found[0]

@@ -1,0 +1,318 @@
+"""The fence, both ways, with the tokens that Pods really get: what a driver, the server and the cleaner need is allowed, all else refused."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.cloud import pods
+from tests.cloud.api import Api, ApiError, Object
+from tests.cloud.platform import NOTEBOOKS, SERVER
+from tests.cloud.pods import changed
+
+PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
+CONFIG_MAPS = f"/api/v1/namespaces/{NOTEBOOKS}/configmaps"
+SERVICES = f"/api/v1/namespaces/{NOTEBOOKS}/services"
+
+
+SECOND = {
+    "name": "second",
+    "image": pods.DRIVER_IMAGE,
+    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    "resources": {kind: {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"} for kind in ("requests", "limits")},
+}
+
+
+def refused(call: Any, *args: Any, **kwargs: Any) -> str:
+    """The words of a refusal; fails where the call passes or fails in another way."""
+    with pytest.raises(ApiError) as error:
+        call(*args, **kwargs)
+    assert error.value.code == 403, error.value
+    return error.value.message
+
+
+@pytest.fixture(scope="module")
+def notes(items: list[Object], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Object]]:
+    """Pod and Service as Zeppelin would make them: alice's and bob's Spark, a guest's, alice's Markdown."""
+    who = {"alice": "alice", "bob": "bob@example.org", "guest": "carol"}
+    changes = [
+        {"zeppelin.k8s.interpreter.user": user, "zeppelin.k8s.interpreter.pod.name": f"spark-{key}-2abcdefgh-aaaaaa"}
+        for key, user in who.items()
+    ]
+    markdown = {"zeppelin.k8s.interpreter.pod.name": "md-alice-2abcdefgh-aaaaaa"}
+    markdown |= {f"zeppelin.k8s.interpreter.{kind}.name": "md" for kind in ("group", "setting")}
+    return dict(zip([*who, "md"], pods.rendered(items, tmp_path_factory.mktemp("notes"), *changes, markdown), strict=True))
+
+
+@pytest.fixture(scope="module")
+def server(api: Api) -> Iterator[Api]:
+    """The Zeppelin server."""
+    client = api.acting_as(api.token(SERVER, "zeppelin-server"))
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def drivers(api: Api, server: Api, notes: dict[str, list[Object]]) -> Iterator[dict[str, tuple[Object, Api]]]:
+    """Running drivers of alice, bob and a guest, made by the server: their Pods, and the API with their Pod's token."""
+    result = {}
+    for key in ("alice", "bob", "guest"):
+        pod = server.create(notes[key][0])
+        result[key] = (pod, api.acting_as(api.token(NOTEBOOKS, pod["spec"]["serviceAccountName"], pod)))
+    yield result
+    for pod, client in result.values():
+        client.close()
+        api.delete(f"{PODS}/{pod['metadata']['name']}", gracePeriodSeconds="0")
+
+
+@pytest.fixture(autouse=True)
+def _tidy(api: Api, drivers: dict[str, tuple[Object, Api]]) -> Iterator[None]:
+    """After each test: only the drivers are left, and the quotas know it."""
+    yield
+    kept = {pod["metadata"]["name"] for pod, _ in drivers.values()}
+    for path, prefix in ((PODS, ""), (CONFIG_MAPS, "spark-exec-")):
+        for item in api.items(path):
+            if item["metadata"]["name"].startswith(prefix) and item["metadata"]["name"] not in kept:
+                with contextlib.suppress(ApiError):
+                    api.delete(f"{path}/{item['metadata']['name']}", gracePeriodSeconds="0")
+    eventually(lambda: used(api, "notebooks") == used(api, "driver") == len(kept) and used(api, "executor") == 0)
+
+
+def used(api: Api, quota: str) -> int:
+    """Pods that the quotas whose names begin so count; those of drivers without a person's class count for `driver` too."""
+    found = api.items(f"/api/v1/namespaces/{NOTEBOOKS}/resourcequotas")
+    guests = 1 if quota == "driver" else 0
+    return guests + sum(int(item["status"]["used"]["pods"]) for item in found if item["metadata"]["name"].startswith(quota))
+
+
+def eventually(check: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until `check` holds."""
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def renamed(pod: Object, name: str) -> Object:
+    """The Pod of an interpreter under another name."""
+    return changed(changed(pod, "metadata/name", name), "metadata/labels/app", name)
+
+
+class TestDriver:
+    def test_it_makes_finds_and_deletes_its_executors(self, items, drivers):
+        for person, key in (("alice", "alice"), ("bob-example-org", "bob"), ("", "guest")):
+            pod, api = drivers[key]
+            made = api.create(pods.executor(items, pod, f"exec-{key}", person))
+            assert made["spec"]["priorityClassName"] == f"gaia-spark-executor{'-' + person if person else ''}"
+            api.create(pods.config_map(pod, f"spark-exec-{key}-conf-map"))
+            assert f"exec-{key}" in {item["metadata"]["name"] for item in api.items(PODS, labelSelector="spark-role=executor")}
+            api.delete(f"{PODS}/exec-{key}", gracePeriodSeconds="0")
+        pod, api = drivers["alice"]
+        api.create(pods.executor(items, pod, "exec-again"))
+        api.delete(PODS, labelSelector="spark-role=executor", gracePeriodSeconds="0")
+        # Each driver's ConfigMap is its own, so a deletion by label stops at another's.
+        api.delete(CONFIG_MAPS, fieldSelector="metadata.name=spark-exec-alice-conf-map")
+
+    @pytest.mark.parametrize(
+        ("path", "value", "words"),
+        [
+            ("spec/serviceAccountName", "spark-driver-alice", "account spark-executor"),
+            ("spec/serviceAccountName", "interpreter", "account spark-executor"),
+            ("spec/automountServiceAccountToken", True, "no token"),
+            ("spec/automountServiceAccountToken", None, "no token"),
+            ("spec/containers/0/image", "docker.io/library/evil:1", "one container, of image"),
+            ("spec/containers/+", SECOND, "one container"),
+            ("spec/initContainers", [SECOND], "one container"),
+            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "registry"}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "notebooks", "readOnly": True}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "data-sample"}}, "read-only"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "data-sample", "readOnly": False}}, "read-only"),
+            ("spec/volumes/+", {"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "kube-api-access-x", "projected": {"sources": [{"secret": {"name": "s"}}]}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "v", "csi": {"driver": "cephfs.csi.ceph.com"}}, "mounts emptyDir"),
+            (
+                "spec/volumes/+",
+                {
+                    "name": "v",
+                    "ephemeral": {
+                        "volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+                    },
+                },
+                "mounts emptyDir",
+            ),
+            ("spec/containers/0/env", [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}], "nothing from a Secret"),
+            ("spec/containers/0/envFrom", [{"secretRef": {"name": "s"}}], "nothing from a Secret"),
+            ("spec/priorityClassName", "gaia-spark-executor-bob-example-org", "quota, of its driver's person"),
+            ("spec/priorityClassName", "gaia-spark-executor", "quota, of its driver's person"),
+            ("spec/priorityClassName", "gaia-spark-driver-alice", "quota, of its driver's person"),
+            ("spec/priorityClassName", None, "quota, of its driver's person"),
+            ("spec/nodeSelector", None, "on the Spark nodes"),
+            ("spec/nodeSelector", {"capi.stackhpc.com/node-group": "default-worker"}, "on the Spark nodes"),
+            ("spec/nodeName", "worker-0", "placed by the scheduler"),
+            ("spec/tolerations", [{"operator": "Exists"}], "tolerates no taint"),
+            ("spec/tolerations", [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}], "tolerates no taint"),
+            ("spec/terminationGracePeriodSeconds", 3600, "within two minutes"),
+            ("metadata/finalizers", ["example.org/stay"], "no finalizer"),
+            ("metadata/annotations/k8s.v1.cni.cncf.io~networks", "cephfs", "one network"),
+            ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "labelled as one"),
+            ("metadata/labels/app.kubernetes.io~name", "zeppelin-interpreter", "labelled as one"),
+            ("metadata/labels/spark-role", "driver", "labelled as one"),
+            ("metadata/labels/gaia-dmp~user", "bob-example-org", "driver's person"),
+            ("metadata/labels/gaia-dmp~user", None, "driver's person"),
+            ("metadata/ownerReferences", None, "its own Pod owns"),
+        ],
+    )
+    def test_it_makes_nothing_else(self, items, drivers, path, value, words):
+        pod, api = drivers["alice"]
+        good = pods.executor(items, pod, "exec-bad")
+        assert words in refused(api.create, changed(good, path, value))
+
+    def test_it_owns_nothing_that_is_not_its_own(self, items, drivers):
+        (alice, api), (bob, _) = drivers["alice"], drivers["bob"]
+        assert "its own Pod owns" in refused(api.create, pods.executor(items, bob, "exec-bad"))
+        both = changed(pods.executor(items, alice, "exec-bad"), "metadata/ownerReferences/+", pods.owner(bob) | {"controller": False})
+        assert "its own Pod owns" in refused(api.create, both)
+        old = changed(pods.executor(items, alice, "exec-bad"), "metadata/ownerReferences/0/uid", "00000000-0000-0000-0000-000000000000")
+        assert "its own Pod owns" in refused(api.create, old)
+        assert "its own Pod owns" in refused(api.create, pods.config_map(bob))
+        assert "spark-exec-" in refused(api.create, pods.config_map(alice, "zeppelin-interpreter-files"))
+
+    def test_it_deletes_nothing_of_others(self, api, items, drivers):
+        (alice, mine), (bob, theirs) = drivers["alice"], drivers["bob"]
+        theirs.create(pods.executor(items, bob, "exec-bob", "bob-example-org"))
+        theirs.create(pods.config_map(bob))
+        mine.create(pods.executor(items, alice, "exec-alice"))
+        for path in (f"{PODS}/exec-bob", f"{PODS}/{bob['metadata']['name']}", f"{PODS}/{alice['metadata']['name']}"):
+            assert "its own Pod owns" in refused(mine.delete, path)
+        # All at once goes no further than one by one.
+        assert "its own Pod owns" in refused(mine.delete, PODS)
+        assert "its own Pod owns" in refused(mine.delete, CONFIG_MAPS)
+        assert "cannot delete resource" in refused(mine.delete, f"{CONFIG_MAPS}/spark-exec-1-conf-map")
+        left = {item["metadata"]["name"] for item in api.items(PODS) if "deletionTimestamp" not in item["metadata"]}
+        assert {"exec-bob", bob["metadata"]["name"], alice["metadata"]["name"]} <= left
+
+    def test_a_token_without_a_pod_does_nothing(self, api, items, drivers):
+        pod, _ = drivers["alice"]
+        loose = api.acting_as(api.token(NOTEBOOKS, "spark-driver-alice"))
+        assert "this one is not" in refused(loose.create, pods.executor(items, pod, "exec-bad"))
+        assert "this one is not" in refused(loose.delete, f"{PODS}/{pod['metadata']['name']}")
+
+    def test_a_stolen_token_is_good_for_its_pod_alone_and_ends_with_it(self, api, server, notes, items, drivers):
+        pod = server.create(renamed(notes["alice"][0], "spark-alice-2abcdefgh-stolen"))
+        stolen = api.acting_as(api.token(NOTEBOOKS, "spark-driver-alice", pod))
+        assert stolen.items(PODS)
+        assert "its own Pod owns" in refused(stolen.create, pods.executor(items, drivers["alice"][0]))
+        api.delete(f"{PODS}/{pod['metadata']['name']}", gracePeriodSeconds="0")
+        codes = set()
+
+        def ended() -> bool:
+            try:
+                stolen.items(PODS)
+            except ApiError as error:
+                codes.add(error.code)
+            return bool(codes)
+
+        eventually(ended)
+        assert codes == {401}
+
+    def test_a_person_has_so_many_executors_and_interpreters(self, api, server, items, drivers, notes):
+        pod, mine = drivers["alice"]
+        for index in range(4):
+            mine.create(pods.executor(items, pod, f"exec-{index}"))
+        message = refused(mine.create, pods.executor(items, pod, "exec-4"))
+        assert "exceeded quota: executor-alice" in message
+        assert "pods=4" in message
+        for index in range(2):
+            server.create(renamed(notes["md"][0], f"md-{index}"))
+        assert "exceeded quota: driver-alice" in refused(server.create, renamed(notes["md"][0], "md-2"))
+        # What alice has used up is not bob's affair.
+        bob, theirs = drivers["bob"]
+        theirs.create(pods.executor(items, bob, "exec-bob", "bob-example-org"))
+
+    def test_an_executor_cannot_be_as_large_as_all_of_them(self, items, drivers):
+        pod, api = drivers["alice"]
+        large = changed(
+            pods.executor(items, pod, "exec-large"),
+            "spec/containers/0/resources",
+            {k: {"cpu": "5", "memory": "2Gi", "ephemeral-storage": "1Gi"} for k in ("requests", "limits")},
+        )
+        assert "exceeded quota: executor-alice" in refused(api.create, large)
+
+
+class TestServer:
+    def test_it_makes_and_removes_interpreters(self, server, notes, drivers):
+        for pod, service in (notes["md"],):
+            assert server.create(pod)["spec"]["serviceAccountName"] == "interpreter"
+            server.create(service)
+            server.delete(f"{SERVICES}/{service['metadata']['name']}")
+            server.delete(f"{PODS}/{pod['metadata']['name']}")
+
+    @pytest.mark.parametrize(
+        ("path", "value", "words"),
+        [
+            ("spec/serviceAccountName", "spark-driver-bob-example-org", "account of its person"),
+            ("spec/serviceAccountName", "spark-driver", "account of its person"),
+            ("spec/serviceAccountName", "default", "account of its person"),
+            ("spec/priorityClassName", "gaia-spark-driver-bob-example-org", "quota, of its person"),
+            ("spec/containers/0/image", "docker.io/library/evil:1", "an interpreter runs"),
+            ("spec/initContainers/0/image", "docker.io/library/evil:1", "an interpreter runs"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "notebooks", "readOnly": True}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "registry"}}, "mounts emptyDir"),
+            ("spec/nodeSelector", {}, "on the Spark nodes"),
+            ("spec/restartPolicy", "Always", "not restarted"),
+            ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "by its own name"),
+            ("metadata/labels/spark-role", "executor", "labelled as one"),
+            ("metadata/ownerReferences", [{"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "x"}], "owned by nothing"),
+        ],
+    )
+    def test_it_makes_no_other_pod(self, server, notes, path, value, words):
+        pod = renamed(notes["alice"][0], "spark-alice-bad")
+        assert words in refused(server.create, changed(pod, path, value))
+
+    def test_markdown_gets_no_token(self, server, notes):
+        pod = changed(notes["md"][0], "spec/automountServiceAccountToken", True)
+        assert "has no token" in refused(server.create, pod)
+        driver = changed(
+            changed(notes["md"][0], "spec/serviceAccountName", "spark-driver-alice"), "spec/automountServiceAccountToken", True
+        )
+        assert "has no token" in refused(server.create, driver)
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("spec/selector", {"app": "spark-bob-2abcdefgh-aaaaaa"}),
+            ("spec/selector", {"app.kubernetes.io/name": "spark-executor"}),
+            ("spec/clusterIP", None),
+            ("spec/externalIPs", ["203.0.113.7"]),
+        ],
+    )
+    def test_its_services_lead_to_their_own_pod(self, server, notes, path, value):
+        assert "headless" in refused(server.create, changed(notes["alice"][1], path, value))
+
+    def test_it_deletes_no_executor(self, api, server, items, drivers):
+        pod, mine = drivers["alice"]
+        mine.create(pods.executor(items, pod, "exec-1"))
+        assert "managed by it" in refused(server.delete, f"{PODS}/exec-1")
+
+    def test_nothing_privileged_passes_pod_security(self, server, notes):
+        for path, value in (
+            ("spec/hostNetwork", True),
+            ("spec/containers/0/securityContext", {"privileged": True}),
+            ("spec/securityContext", {}),
+        ):
+            message = refused(server.create, changed(notes["alice"][0], path, value))
+            assert 'violates PodSecurity "restricted' in message
+
+
+class TestCleaner:
+    def test_it_deletes_ended_interpreters_and_gives_up_waiting_ones(self, api, server, notes):
+        cleaner = api.acting_as(api.token(SERVER, "interpreter-cleaner"))
+        name = "md-alice-2abcdefgh-aaaaaa"
+        server.create(notes["md"][0])
+        assert "Pods that have ended" in refused(cleaner.delete, f"{PODS}/{name}")
+        assert "Pods that wait" in refused(cleaner.patch_status, f"{PODS}/{name}", {"phase": "Succeeded"})
+        api.patch_status(f"{PODS}/{name}", {"phase": "Succeeded"})
+        cleaner.delete(f"{PODS}/{name}", gracePeriodSeconds="0")
+        assert name not in {item["metadata"]["name"] for item in api.items(PODS)}
