@@ -200,9 +200,12 @@ def spark_properties(args: InterpreterArgs, size: SparkSizeArgs) -> dict[str, st
         "spark.dynamicAllocation.executorIdleTimeout": f"{args.executor_idle_seconds}s",
         "spark.dynamicAllocation.cachedExecutorIdleTimeout": f"{args.cached_idle_seconds}s",
         "spark.dynamicAllocation.shuffleTracking.timeout": f"{args.cached_idle_seconds}s",
-        # A lost or drained node hands its blocks over; the template's grace period is the time for it.
+        # An executor that goes, idle or with its node, hands its blocks to those that stay; but it does go. Unbounded, some stayed for
+        # minutes (tests/cloud/test_spark.py), because each round of migration waits 30 s and the last of them has nobody to give to.
         "spark.decommission.enabled": "true",
         "spark.storage.decommission.enabled": "true",
+        "spark.storage.decommission.replicationReattemptInterval": "5s",
+        "spark.executor.decommission.forceKillTimeout": "60s",
         # What waits for a node or for quota is asked for again and again, so little of it at a time.
         "spark.kubernetes.allocation.maxPendingPods": str(min(size.max_executors, 20)),
         "spark.kubernetes.allocation.driver.readinessTimeout": "10s",

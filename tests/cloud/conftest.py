@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cloud import platform
+from tests.cloud import deployed
 from tests.cloud.api import Api, Object
 from tests.cloud.kube import Kube, running
 
@@ -21,11 +21,11 @@ def kube() -> Iterator[Kube]:
 @pytest.fixture(scope="session")
 def items() -> list[Object]:
     """Every object of the stack."""
-    return platform.objects(platform.stack())
+    return deployed.objects(deployed.stack())
 
 
 @pytest.fixture(scope="session")
 def api(kube: Kube, items: list[Object]) -> Api:
     """The API server, as its administrator, with the stack applied."""
-    platform.apply(kube.api, items)
+    deployed.apply(kube.api, items)
     return kube.api

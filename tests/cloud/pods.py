@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tests.cloud.api import Object
-from tests.cloud.platform import DRIVER_IMAGE, NOTEBOOKS, one
+from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, one
 from tests.cloud.tools import jinjava
 
 BINDINGS = {

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cloud import pods
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.platform import NOTEBOOKS, SERVER
+from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.pods import changed
 
 PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"

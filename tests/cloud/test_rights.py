@@ -6,7 +6,7 @@ import pytest
 
 from components.spark_rbac import CLEANER_RULES, DRIVER_RULES, SERVER_RULES
 from tests.cloud.api import Api
-from tests.cloud.platform import NOTEBOOKS, SERVER
+from tests.cloud.deployed import NOTEBOOKS, SERVER
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 RESOURCES = (

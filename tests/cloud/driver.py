@@ -1,0 +1,147 @@
+"""A real Spark driver in client mode, with exactly the settings of the stack and the token of its Pod."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from components.interpreter_files import FILES
+from tests.cloud import pods, tools
+from tests.cloud.api import Api, Object
+from tests.cloud.kube import die_with_parent
+from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, SERVER, one
+
+
+class Driver:
+    """A driver that has started. pod: its Pod, which KWOK plays; the process runs beside it."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path, pod: Object) -> None:
+        self._process, self._log, self.pod = process, log, pod
+
+    def __call__(self, expression: str) -> Any:
+        """The value of a Python expression in the driver. Raises RuntimeError with its words where it fails."""
+        assert self._process.stdin
+        self._process.stdin.write(expression + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._line("ANSWER "))
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["value"]
+
+    def log(self) -> str:
+        """All that Spark has logged so far."""
+        return self._log.read_text(errors="replace")
+
+    def _line(self, begin: str) -> str:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            if line.startswith(begin):
+                return line.removeprefix(begin)
+        raise RuntimeError(f"the driver ended:\n{self.log()[-3000:]}")
+
+    def wait_ready(self) -> None:
+        self._line("READY")
+
+
+def properties(items: list[Object], setting: str) -> dict[str, str]:
+    """The Spark settings that the stack writes into interpreter.json."""
+    text = next(item["data"]["interpreter.json"] for item in items if "interpreter.json" in item.get("data", {}))
+    found = json.loads(text)["interpreterSettings"][setting]["properties"]
+    return {key: each["value"] for key, each in found.items() if key.startswith("spark.") and each["value"]}
+
+
+@contextmanager
+def running(
+    api: Api,
+    items: list[Object],
+    folder: Path,
+    *,
+    minor: str = "3.5",
+    setting: str = "spark",
+    name: str = "spark-alice-2abcdefgh-driver",
+    hostile: Mapping[str, str] | None = None,
+) -> Iterator[Driver]:
+    """A driver of alice, whose Pod the Zeppelin server has made from the template.
+
+    Beside the stack's settings stand those that Zeppelin's launcher forces (K8sRemoteInterpreterProcess.addSparkK8sProperties), and what
+    differs because the process is no Pod: addresses, ports, paths, the files of token and certificate. hostile: settings of a person.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    change = {"zeppelin.k8s.interpreter.pod.name": name, "zeppelin.k8s.interpreter.setting.name": setting}
+    (interpreter, _), *_ = pods.rendered(items, folder, change)
+    server = api.acting_as(api.token(SERVER, "zeppelin-server"))
+    pod = server.create(interpreter)
+    server.close()
+    token = folder / "token"
+    token.write_text(api.token(NOTEBOOKS, pod["spec"]["serviceAccountName"], pod))
+    platform = folder / "platform"
+    platform.mkdir()
+    for key, text in one(items, "ConfigMap", "zeppelin-interpreter-files")["data"].items():
+        (platform / key).write_text(text)
+    _copy(interpreter, folder, platform)
+    settings = properties(items, setting) | {
+        "spark.kubernetes.namespace": NOTEBOOKS,
+        "spark.kubernetes.driver.pod.name": name,
+        "spark.kubernetes.container.image": DRIVER_IMAGE,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.master": f"k8s://{api.access.url}",
+        "spark.ui.port": "0",
+        "spark.kubernetes.executor.podTemplateFile": str(folder / "executor.yaml"),
+        "spark.kubernetes.authenticate.oauthTokenFile": str(token),
+        "spark.kubernetes.authenticate.caCertFile": api.access.ca,
+        "spark.jars.ivy": str(folder / "ivy"),
+        "spark.eventLog.dir": (folder / "spark-events").as_uri(),
+        "spark.driver.memory": "512m",
+        **(hostile or {}),
+    }
+    (folder / "properties.json").write_text(json.dumps(settings))
+    site = tools.spark(minor)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_", "KUBERNETES_"))}
+    environment |= {
+        "PYTHONPATH": str(site),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_DIRS": str(folder),
+    }
+    log = folder / "driver.log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("driver_program.py")), str(folder / "properties.json")],
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+    try:
+        driver = Driver(process, log, pod)
+        driver.wait_ready()
+        yield driver
+    finally:
+        process.kill()
+        process.wait()
+        api.delete(f"/api/v1/namespaces/{NOTEBOOKS}/pods/{name}", gracePeriodSeconds="0")
+
+
+def _copy(interpreter: Object, folder: Path, platform: Path) -> None:
+    """What the initContainer of the interpreter does, with the arguments that the template gives it."""
+    image = folder / "image"
+    for path in ("bin", "conf", "interpreter/spark"):
+        (image / path).mkdir(parents=True)
+    (image / "interpreter" / "zeppelin-interpreter-shaded-0.jar").touch()
+    environment = {
+        "ZEPPELIN_HOME": image,
+        "COPY_TO": folder,
+        "PLATFORM": platform,
+        "EVENTS": folder / "spark-events",
+        "PATH": os.environ["PATH"],
+    }
+    arguments = interpreter["spec"]["initContainers"][0]["args"]
+    subprocess.run(["sh", FILES / "copy-zeppelin.sh", *arguments], check=True, env=environment, capture_output=True)

@@ -1,0 +1,160 @@
+"""Real Spark on the fence: drivers with the stack's settings, executors as processes, jobs that run."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.spark_rbac import DRIVER_RULES
+from tests.cloud import driver, tools
+from tests.cloud.api import Api, Object
+from tests.cloud.kubelet import Kubelet
+from tests.cloud.deployed import NOTEBOOKS
+
+PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
+CONFIG_MAPS = f"/api/v1/namespaces/{NOTEBOOKS}/configmaps"
+CACHED, FORCED = 12, 60
+"""Seconds: cached_idle_seconds of tests.cloud.deployed.stack, after which an idle executor with shuffle files goes, and the time that it may
+take to hand them over."""
+
+
+@pytest.fixture(params=sorted(tools.SPARK))
+def minor(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def kubelet(api: Api, minor: str, tmp_path: Path) -> Iterator[Kubelet]:
+    runner = Kubelet(api, tools.spark(minor), tmp_path / "executors")
+    runner.start()
+    yield runner
+    runner.stop()
+    for pod in executors(api):
+        api.delete(f"{PODS}/{pod['metadata']['name']}", gracePeriodSeconds="0")
+
+
+def executors(api: Api) -> list[Object]:
+    return api.items(PODS, labelSelector="spark-role=executor")
+
+
+def forbidden(log: str) -> list[str]:
+    """The lines that tell of a refusal."""
+    return [line for line in log.splitlines() if "forbidden" in line.lower() or "Code: 403" in line or "code=403" in line]
+
+
+def eventually(check, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+def test_a_job_runs_grows_recovers_lets_go_and_stops_clean(api: Api, items, tmp_path, minor, kubelet, record_property):
+    with driver.running(api, items, tmp_path / "driver", minor=minor) as spark:
+        assert spark("executors()") == 0
+        started = spark("first_executor()")
+        assert started is not None
+        record_property("seconds to the first executor", round(started, 1))
+        assert spark("shuffle(12, 1.0)") == 49995000
+        # One core each and work for more: as many as the setting allows, and no more.
+        assert kubelet.peak == 3
+        assert {pod["spec"]["priorityClassName"] for pod in executors(api)} == {"gaia-spark-executor-alice"}
+        killed = kubelet.kill_one()
+        assert spark("shuffle(12, 0.3)") == 49995000
+        eventually(lambda: killed not in {pod["metadata"]["name"] for pod in executors(api)}, 30)
+        released = spark(f"wait(lambda: executors() == 0, {CACHED + FORCED + 10})")
+        assert released is not None
+        record_property("seconds from idle to released", round(released, 1))
+        eventually(lambda: executors(api) == [], 20)
+        assert spark("shuffle(2)") == 49995000
+        spark("spark.stop()")
+        eventually(lambda: executors(api) == [], 20)
+        assert [item["metadata"]["name"] for item in api.items(CONFIG_MAPS) if item["metadata"]["name"].startswith("spark-exec-")] == []
+        assert forbidden(spark.log()) == []
+    assert (tmp_path / "driver" / "spark-events").exists()
+
+
+def test_a_profile_has_its_own_size_and_the_quota_is_the_last_word(api: Api, items, tmp_path, kubelet, minor):
+    hostile = {"spark.dynamicAllocation.maxExecutors": "50", "spark.kubernetes.allocation.maxPendingPods": "50"}
+    with driver.running(api, items, tmp_path / "driver", minor=minor, setting="spark-large", hostile=hostile) as spark:
+        assert spark("shuffle(16, 1.0)") == 49995000
+        assert kubelet.peak == 4
+        assert any("exceeded quota: executor-alice" in line for line in forbidden(spark.log()))
+        spark("spark.stop()")
+        eventually(lambda: executors(api) == [], 20)
+
+
+@pytest.mark.parametrize("minor", ["3.5"], indirect=True)
+@pytest.mark.parametrize(
+    ("hostile", "words"),
+    [
+        ({"spark.kubernetes.container.image": "docker.io/library/evil:1"}, "an executor has one container, of image"),
+        ({"spark.kubernetes.executor.label.app": "spark-bob"}, "an executor is labelled as one"),
+        ({"spark.kubernetes.driver.pod.name": "@other@"}, "a driver makes what its own Pod owns"),
+        ({"spark.kubernetes.executor.secrets.registry": "/stolen"}, "a Pod here mounts emptyDir"),
+        ({"spark.kubernetes.executor.secretKeyRef.X": "registry:y"}, "a Pod here takes nothing from a Secret"),
+        ({"spark.kubernetes.node.selector.kubernetes.io/hostname": "worker-0"}, "a Pod here runs on the Spark nodes"),
+        (
+            {"spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "data-sample",
+             "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/writable"},
+            "a Pod here mounts emptyDir",
+        ),
+        ({"spark.kubernetes.executor.annotation.k8s.v1.cni.cncf.io/networks": "cephfs"}, "a Pod here has one network"),
+        ({"spark.kubernetes.executor.volumes.hostPath.x.mount.path": "/x", "spark.kubernetes.executor.volumes.hostPath.x.options.path": "/"}, "restricted"),
+        ({"spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "OnDemand",
+          "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.sizeLimit": "1Gi",
+          "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.storageClass": "csi-cinder",
+          "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/x"}, "persistentvolumeclaim"),
+    ],
+)  # fmt: skip
+def test_hostile_settings_of_a_driver_start_nothing(api: Api, items, tmp_path, kubelet, hostile, words):
+    other = driver.running(api, items, tmp_path / "other", name="spark-alice-2bbbbbbbb-driver") if "@other@" in hostile.values() else None
+    if other:
+        with other:
+            _refused(
+                api,
+                items,
+                tmp_path,
+                {key: value.replace("@other@", "spark-alice-2bbbbbbbb-driver") for key, value in hostile.items()},
+                words,
+            )
+    else:
+        _refused(api, items, tmp_path, hostile, words)
+    assert kubelet.peak == 0
+
+
+def _refused(api: Api, items: list[Object], folder: Path, hostile: dict[str, str], words: str) -> None:
+    try:
+        with driver.running(api, items, folder / "driver", hostile=hostile) as spark:
+            assert spark("first_executor(6)") is None
+            eventually(lambda: words in spark.log(), 10)
+    except RuntimeError as error:
+        assert words in str(error)
+    assert executors(api) == []
+
+
+VERBS = [(resource, verb) for resource, verbs in DRIVER_RULES for verb in verbs]
+
+
+@pytest.mark.parametrize("minor", ["3.5"], indirect=True)
+@pytest.mark.parametrize(("resource", "verb"), VERBS)
+def test_every_verb_is_needed(api: Api, items, tmp_path, kubelet, resource, verb):
+    """A driver whose Role lacks the verb meets a refusal of just that verb."""
+    role = next(item for item in items if item["kind"] == "Role" and item["metadata"]["name"] == "spark-driver")
+    rules = [rule | {"verbs": [v for v in rule["verbs"] if rule["resources"] != [resource] or v != verb]} for rule in role["rules"]]
+    api.apply(role | {"rules": rules})
+    log = ""
+    try:
+        with driver.running(api, items, tmp_path / "driver") as spark:
+            threading.Timer(8, lambda: kubelet.running() and kubelet.kill_one()).start()
+            spark("first_executor(12)")
+            spark("wait(lambda: False, 4)")
+            spark("spark.stop()")
+            log = spark.log()
+    except RuntimeError as error:
+        log = str(error) + (tmp_path / "driver" / "driver.log").read_text()
+    finally:
+        api.apply(role)
+    assert f'cannot {verb} resource "{resource}"' in log
