@@ -5,7 +5,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test lint schema docs bench lock clean
+.PHONY: help preview test test-kube lint schema docs bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,6 +16,10 @@ preview: .venv/.runtime ## the whole platform of a stack, offline: STACK=prod OU
 
 test: .venv/.development ## every test that needs only Python
 	@$(PY) -m pytest
+
+test-kube: .venv/.development ## tests against a real Kubernetes API server and real Spark drivers; builds them at first (Go, Java, Maven)
+	@$(PY) -m tests.cloud.tools
+	@$(PY) -m pytest tests/cloud -n 0
 
 lint: .venv/.development ## ruff and pyright
 	@$(PY) -m ruff check .

@@ -3,9 +3,9 @@
 from typing import Any
 
 from preview import manifests
-from preview.run import record
 from tests.cloud.api import Api, Object
-from tests.support.stack_files import ROOT, as_config, document
+from tests.support.programs import record_data
+from tests.support.stack_files import document
 
 ORDER = ("Namespace", "PriorityClass", "ServiceAccount", "ResourceQuota", "LimitRange", "Secret", "ConfigMap", "PersistentVolume")
 STACK = "kube"
@@ -35,7 +35,7 @@ def stack(**sections: Any) -> dict[str, Any]:
 
 def objects(data: dict[str, Any]) -> list[Object]:
     """Every Kubernetes object of a stack as one would apply it, in an order that a server takes; secrets are made up."""
-    recording = record(ROOT, STACK, mode="update", config=as_config(data))
+    recording = record_data(data, "update", STACK)
     found = [_filled(item) for item in manifests.of(recording)]
     return sorted(found, key=lambda item: ORDER.index(item["kind"]) if item["kind"] in ORDER else len(ORDER))
 

@@ -118,7 +118,9 @@ class Kubelet:
         with (local / "log").open("wb") as log:
             return subprocess.Popen(
                 command,
-                env=os.environ | environment | {"SPARK_LOCAL_DIRS": str(local), "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": str(self._spark)},
+                env=os.environ
+                | environment
+                | {"SPARK_LOCAL_DIRS": str(local), "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": str(self._spark)},
                 cwd=local,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -5,18 +5,15 @@ import json
 import pytest
 
 from preview import manifests
-from preview.recording import Recording
-from preview.run import record, stack_config
-from tests.support.programs import named
-from tests.support.stack_files import ROOT, changed, document, write
+from preview.recording import Mode, Recording
+from tests.support.programs import named, record_data
+from tests.support.stack_files import changed, document
 
 
 @pytest.fixture
-def recorded(tmp_path):
-    def run(data: dict, mode: str = "preview") -> Recording:
-        write(tmp_path, "x", data)
-        config, secret_keys = stack_config(tmp_path, "x")
-        recording = record(ROOT, "x", mode=mode, config=config, secret_keys=secret_keys)  # type: ignore[arg-type]
+def recorded():
+    def run(data: dict, mode: Mode = "preview") -> Recording:
+        recording = record_data(data, mode)
         assert manifests.check(manifests.of(recording), recording.kubernetes_version) == []
         return recording
 

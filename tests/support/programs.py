@@ -1,6 +1,8 @@
 """Small Pulumi programs under the recorder."""
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -11,7 +13,7 @@ import pulumi_tls as tls
 
 from preview.recording import Mode, RecordedResource, Recording
 from preview.run import record, run, stack_config
-from tests.support.stack_files import ROOT
+from tests.support.stack_files import ROOT, write
 
 MODES: tuple[Mode, ...] = ("preview", "update")
 
@@ -36,6 +38,14 @@ def kubernetes_only(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
 def record_stack(stack: str, mode: Mode = "preview") -> Recording:
     """Record one of the real stacks."""
     config, secret_keys = stack_config(ROOT, stack)
+    return record(ROOT, stack, mode=mode, config=config, secret_keys=secret_keys)
+
+
+def record_data(data: dict[str, Any], mode: Mode = "preview", stack: str = "x") -> Recording:
+    """Record a stack that no committed file describes."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), stack, data)
+        config, secret_keys = stack_config(Path(folder), stack)
     return record(ROOT, stack, mode=mode, config=config, secret_keys=secret_keys)
 
 

@@ -1,0 +1,131 @@
+"""The interpreter template by the real renderer, over hostile values: what comes out is in the schema, restricted, and let in."""
+
+import itertools
+import re
+from typing import Any
+
+import pytest
+
+from preview import manifests
+from tests.cloud import pods
+from tests.cloud.api import Api, ApiError
+from tests.cloud.deployed import NOTEBOOKS, SERVER
+
+HOSTILE = [
+    'a"b',
+    "a'b",
+    "a\nevil: true\nb",
+    "a\\nserviceAccountName: admin",
+    "{{ '\"' }}",
+    "{{ platform }}",
+    "{% raw %}",
+    "{% for x in (1,2) %}x{% endfor %}",
+    "{# gone #}",
+    "a@b.org",
+    "First Last",
+    "x" * 200,
+    "# comment",
+    ": {}",
+    "- [a, b]",
+    "&anchor *alias !!binary",
+    "$(HOME) ${HOME} `id`",
+    "é✓\u202e\u0000"[:-1],
+    "---\nkind: Pod",
+    "|\n  block",
+    "null",
+    "true",
+    "-",
+    "",
+]
+FIELDS = ("user", "group.id", "pod.name", "setting.name")
+
+
+@pytest.fixture(scope="module")
+def outputs(items, tmp_path_factory) -> dict[tuple[str, str], list[Any]]:
+    """Every hostile value in every place, rendered by one run of jinjava."""
+    places = [f"zeppelin.k8s.interpreter.{field}" for field in FIELDS]
+    cases = list(itertools.product(places, HOSTILE))
+    changes: list[dict[str, Any]] = [{place: value} for place, value in cases]
+    envs = [
+        {"zeppelin.k8s.envs": {"A": value, "SPARK_HOME": value, "APPLICATION_WEB_PROXY_BASE": value, f"X{value[:5]}": "1"}}
+        for value in HOSTILE
+    ]
+    overrides = ("namespace", "serviceAccount", "container.image", "container.name", "localRepo", "rpc.portRange", "memory", "cores")
+    mixed = [
+        {f"zeppelin.k8s.interpreter.{key}": value for key in overrides} | {"platform": value, "platform.namespace": value}
+        for value in HOSTILE
+    ]
+    keys = cases + [("envs", value) for value in HOSTILE] + [("overrides", value) for value in HOSTILE]
+    return dict(zip(keys, pods.rendered(items, tmp_path_factory.mktemp("hostile"), *changes, *envs, *mixed), strict=True))
+
+
+@pytest.fixture(scope="module")
+def plain(items, tmp_path_factory) -> list[Any]:
+    return pods.rendered(items, tmp_path_factory.mktemp("plain"), {})[0]
+
+
+def test_every_value_stays_a_value(outputs, plain):
+    """Pod and Service, in the strict schema; all that a notebook must not choose as in a harmless one."""
+    for (place, value), documents in outputs.items():
+        assert [document["kind"] for document in documents] == ["Pod", "Service"], (place, value)
+        if not (place.endswith("pod.name") and re.sub("[^a-z0-9-]", "", value).strip("-") == ""):
+            assert manifests.check(documents, "1.36") == [], (place, value)
+        pod, expected = documents[0], plain[0]
+        for key in set(expected["spec"]) | set(pod["spec"]):
+            if key not in ("containers", "initContainers", "serviceAccountName", "priorityClassName"):
+                assert pod["spec"][key] == expected["spec"][key], (place, value, key)
+        for role in ("containers", "initContainers"):
+            for found, wanted in zip(pod["spec"][role], expected["spec"][role], strict=True):
+                assert {k: v for k, v in found.items() if k not in ("args", "env")} == {
+                    k: v for k, v in wanted.items() if k not in ("args", "env")
+                }
+        # A stranger is a guest and nobody else; alice stays alice.
+        guest = place.endswith(".user")
+        assert pod["spec"]["serviceAccountName"] == ("spark-driver" if guest else "spark-driver-alice"), (place, value)
+        assert pod["metadata"]["labels"]["gaia-dmp/user"].startswith("guest" if guest else "alice")
+        environment = {each["name"]: each.get("value") for each in pod["spec"]["containers"][0]["env"]}
+        assert environment["SPARK_HOME"] == "/opt/spark"
+        assert environment["APPLICATION_WEB_PROXY_BASE"].startswith("/spark-ui/")
+        assert "$(" not in str(environment.get("A"))
+
+
+def test_every_value_is_let_in_or_refused_for_its_name(api: Api, outputs):
+    """By Pod Security, admission and the API server's own checks, as the Zeppelin server."""
+    server = api.acting_as(api.token(SERVER, "zeppelin-server"))
+    for (place, value), documents in outputs.items():
+        for document in documents:
+            try:
+                server.call("POST", f"/api/v1/namespaces/{NOTEBOOKS}/{document['kind'].lower()}s?dryRun=All", document)
+            except ApiError as error:
+                name = document["metadata"]["name"]
+                # No name, or one too long for a label: Zeppelin itself makes none such.
+                assert place.endswith("pod.name"), (place, value, error)
+                assert error.code == 422, (place, value, error)
+                assert not re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", name), (place, value, error)
+    server.close()
+
+
+@pytest.mark.parametrize("group", ["spark", "python", "md", "sh"])
+def test_each_language_is_let_in(api: Api, items, tmp_path, group):
+    change = {f"zeppelin.k8s.interpreter.{key}.name": group for key in ("group", "setting")} | {
+        "zeppelin.k8s.interpreter.pod.name": f"{group}-alice-1"
+    }
+    pod, service = pods.rendered(items, tmp_path, change)[0]
+    server = api.acting_as(api.token(SERVER, "zeppelin-server"))
+    for item in (pod, service):
+        assert (
+            server.call("POST", f"/api/v1/namespaces/{NOTEBOOKS}/{item['kind'].lower()}s?dryRun=All", item)["metadata"]["name"]
+            == f"{group}-alice-1"
+        )
+    assert pod["spec"]["automountServiceAccountToken"] is (group == "spark")
+    server.close()
+
+
+def test_sizes_follow_the_profile_and_people_their_names(items, tmp_path):
+    settings = {"spark": "spark", "spark-large": "spark-large", "made-by-hand": "spark"}
+    changes = [{"zeppelin.k8s.interpreter.setting.name": name} for name in settings]
+    for (pod, _), expected in zip(pods.rendered(items, tmp_path, *changes), settings.values(), strict=True):
+        assert pod["spec"]["initContainers"][0]["args"] == ["spark", expected, "gaia-spark-executor-alice", "alice"]
+    mail = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.user": "bob@example.org"})[0][0]
+    assert mail["spec"]["serviceAccountName"] == "spark-driver-bob-example-org"
+    assert mail["metadata"]["labels"]["gaia-dmp/user"] == "bob-example-org"
