@@ -10,7 +10,6 @@ from pulumi_kubernetes.scheduling import v1 as scheduling
 
 from components.kubernetes_namespace import PULL_SECRET, pull_secret, secured_namespace
 
-
 _PRIORITIES = {"server": (100_000, "PreemptLowerPriority"), "driver": (10_000, "PreemptLowerPriority"), "executor": (1_000, "Never")}
 """Role to value and preemption policy."""
 

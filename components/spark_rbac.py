@@ -16,10 +16,10 @@ DRIVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
 allocate, hold, scale, stop, without a 403)."""
 
 SERVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("pods", ("create", "get", "list", "watch", "delete")),
-    ("services", ("create", "get", "list", "delete")),
+    ("pods", ("create", "get", "watch", "delete")),
+    ("services", ("create", "delete")),
 )
-"""What Zeppelin's launcher calls to make and remove interpreters (local-cloud.md: seen with a real server 0.12.1)."""
+"""What Zeppelin's launcher calls to make and remove interpreters (K8sRemoteInterpreterProcess, 0.12.1; seen with a real server)."""
 
 
 CLEANER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from settings.vocabulary import ConfigKey, Image, Name, ObjectName, Problem, Settings, Url
 
-
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,2}$")]
 
 
@@ -158,7 +157,16 @@ class OutsideSettings(Settings):
     egress: Annotated[tuple[Egress, ...], Field(strict=False)] = ()
     """Ways out of the cluster; none by default, so that data can leave by none."""
 
+    def leads_out(self, who: str) -> bool:
+        """Whether any way is open for notebooks, server or gate."""
+        return any(who in way.who for way in self.egress)
+
     def problems(self) -> Iterator[Problem]:
+        for key in ("http_proxy", "pip_index", "maven_mirror"):
+            if getattr(self, key) and not self.leads_out("notebooks"):
+                yield Problem(
+                    (key,), "cannot be reached: no way out is open for notebooks", "an entry of egress that leads there", (("egress",),)
+                )
         names = [way.name for way in self.egress]
         for index, name in enumerate(names):
             if name in names[:index]:

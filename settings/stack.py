@@ -7,12 +7,12 @@ from pydantic import Field
 
 from settings.cloud import Cloud, NodeSize, OpenStackCloud
 from settings.dataset import AdoptedShare, CreatedShare, Dataset, dataset_problems
-from settings.entry import Entry, LoadBalancerEntry, entry_problems
+from settings.entry import Entry, LoadBalancerEntry, NoEntry, entry_problems
 from settings.images import ImageSettings, OutsideSettings
+from settings.login import LdapLogin, slug
 from settings.spark import NotebookSize, PodSize, SparkSettings
 from settings.vocabulary import KeyPath, ObjectName, Problem, Settings
 from settings.zeppelin import NotebookShare, ZeppelinSettings
-
 
 OLDEST_KUBERNETES = 30
 """Minor version since which ValidatingAdmissionPolicy is stable (kubernetes 1.30 release notes)."""
@@ -110,6 +110,26 @@ class StackSettings(Settings):
         if int(version.split(".")[1]) < OLDEST_KUBERNETES:
             message = "has no ValidatingAdmissionPolicy, on which the fence of notebooks rests"
             yield Problem(where, message, f"1.{OLDEST_KUBERNETES} or later")
+        egress = (("outside", "egress"),)
+        if isinstance(self.zeppelin.login, LdapLogin) and not self.outside.leads_out("server"):
+            path = ("zeppelin", "login", "url")
+            yield Problem(
+                path, "cannot be reached: no way out is open for the server", "an entry of outside.egress with who: [server]", egress
+            )
+        if not isinstance(self.entry, NoEntry) and self.entry.gate and not self.outside.leads_out("gate"):
+            path = ("entry", "gate", "issuer_url")
+            yield Problem(path, "cannot be reached: no way out is open for the gate", "an entry of outside.egress with who: [gate]", egress)
+        profiles = [profile.name for profile in self.spark.profiles]
+        for index, person in enumerate(self.zeppelin.people):
+            for profile in profiles:
+                # Pods are named <setting>-<person>-..., and the gateway tells by that whose Spark UI is whose.
+                if slug(person.name).startswith(f"{profile}-"):
+                    yield Problem(
+                        ("zeppelin", "people", index, "name"),
+                        f"begins like the profile spark-{profile}, so that Pods of both could not be told apart",
+                        "another login name, or another name for the profile",
+                        (("spark", "profiles"),),
+                    )
 
     def _source_problems(self) -> Iterator[Problem]:
         on_openstack = isinstance(self.cloud, OpenStackCloud)

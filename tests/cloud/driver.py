@@ -12,8 +12,8 @@ from typing import Any
 from components.interpreter_files import FILES
 from tests.cloud import pods, tools
 from tests.cloud.api import Api, Object
-from tests.cloud.kube import die_with_parent
 from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, SERVER, one
+from tests.cloud.kube import die_with_parent
 
 
 class Driver:

@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.kube import die_with_parent
 from tests.cloud.deployed import NOTEBOOKS
+from tests.cloud.kube import die_with_parent
 
 _PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
 _OPENED = (

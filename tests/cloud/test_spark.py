@@ -11,8 +11,8 @@ import pytest
 from components.spark_rbac import DRIVER_RULES
 from tests.cloud import driver, tools
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.kubelet import Kubelet
 from tests.cloud.deployed import NOTEBOOKS
+from tests.cloud.kubelet import Kubelet
 
 PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
 CONFIG_MAPS = f"/api/v1/namespaces/{NOTEBOOKS}/configmaps"

@@ -32,7 +32,10 @@ def namespace(opts: pulumi.ResourceOptions, name: str = "ns") -> core.Namespace:
 class TestSparkRBAC:
     def recorded(self):
         def program(opts: pulumi.ResourceOptions) -> None:
-            SparkRBAC("rbac", SparkRBACArgs(namespace=namespace(opts), server_namespace="zeppelin", server_account="server"), opts)
+            args = SparkRBACArgs(
+                namespace=namespace(opts), server_namespace="zeppelin", server_account="server", cleaner_account="cleaner", people=["alice"]
+            )
+            SparkRBAC("rbac", args, opts)
 
         return record_component(program)
 
@@ -47,26 +50,44 @@ class TestSparkRBAC:
     def test_the_server_may_do_this_and_nothing_else(self):
         rules = named(self.recorded(), "rbac-zeppelin-server-role").inputs["rules"]
         assert {rule["resources"][0]: set(rule["verbs"]) for rule in rules} == {
-            "pods": {"create", "get", "list", "watch", "delete"},
-            "services": {"create", "get", "list", "delete"},
+            "pods": {"create", "get", "watch", "delete"},
+            "services": {"create", "delete"},
         }
 
     def test_executors_and_other_interpreters_are_bound_to_nothing(self):
         bindings = self.recorded().of_type("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding")
         subjects = [(subject["namespace"], subject["name"]) for binding in bindings for subject in binding.inputs["subjects"]]
-        assert sorted(subjects) == [("ns", "spark-driver"), ("zeppelin", "server")]
+        assert sorted(subjects) == [
+            ("ns", "spark-driver"),
+            ("ns", "spark-driver-alice"),
+            ("zeppelin", "cleaner"),
+            ("zeppelin", "server"),
+        ]
 
     def test_nothing_is_cluster_wide_and_no_account_has_a_token_by_itself(self):
         recording = self.recorded()
         assert not [r for r in recording.resources if "ClusterRole" in r.type]
         accounts = recording.of_type("kubernetes:core/v1:ServiceAccount")
-        assert {account.inputs["metadata"]["name"] for account in accounts} == {"spark-driver", "spark-executor", "interpreter"}
+        assert {account.inputs["metadata"]["name"] for account in accounts} == {
+            "spark-driver",
+            "spark-driver-alice",
+            "spark-executor",
+            "interpreter",
+        }
         assert all(account.inputs["automountServiceAccountToken"] is False for account in accounts)
 
 
 class TestSparkNamespace:
     def recorded(self, **changes):
-        args = {"namespace": "gaia-spark", "cores": 14, "memory_gib": 56, "scratch_gib": 80, "pods": 50} | changes
+        args = {
+            "namespace": "gaia-spark",
+            "cores": 14,
+            "memory_gib": 56,
+            "scratch_gib": 80,
+            "pods": 50,
+            "person_interpreters": 3,
+            "person_executors": {"pods": "4", "cpu": "8", "memory": "24Gi"},
+        } | changes
         return record_component(lambda opts: SparkNamespace("spark", SparkNamespaceArgs(**args), opts))
 
     def test_pod_security_is_restricted(self):
@@ -78,6 +99,19 @@ class TestSparkNamespace:
         for kind in ("requests", "limits"):
             assert (hard[f"{kind}.cpu"], hard[f"{kind}.memory"], hard[f"{kind}.ephemeral-storage"]) == ("14", "56Gi", "80Gi")
         assert (hard["pods"], hard["services.loadbalancers"], hard["services.nodeports"]) == ("50", "0", "0")
+
+    def test_a_person_has_classes_and_quotas_of_their_own(self):
+        recording = self.recorded(people=["alice"])
+        quotas = {q.inputs["metadata"]["name"]: q.inputs["spec"] for q in recording.of_type("kubernetes:core/v1:ResourceQuota")}
+        assert quotas["driver-alice"]["hard"] == {"pods": "3"}
+        amounts = {f"{kind}.{key}": value for kind in ("requests", "limits") for key, value in (("cpu", "8"), ("memory", "24Gi"))}
+        assert quotas["executor-alice"]["hard"] == {"pods": "4"} | amounts
+        (scope,) = quotas["executor-alice"]["scopeSelector"]["matchExpressions"]
+        assert scope == {"scopeName": "PriorityClass", "operator": "In", "values": ["gaia-spark-executor-alice"]}
+        values = {
+            c.inputs["metadata"]["name"]: c.inputs["value"] for c in recording.of_type("kubernetes:scheduling.k8s.io/v1:PriorityClass")
+        }
+        assert values["gaia-spark-driver-alice"] == values["gaia-spark-driver"]
 
     def test_executors_wait_rather_than_push_out(self):
         classes = self.recorded().of_type("kubernetes:scheduling.k8s.io/v1:PriorityClass")
@@ -245,7 +279,10 @@ class TestEntry:
         def program(opts: pulumi.ResourceOptions) -> None:
             args = EntryArgs(
                 namespace=namespace(opts),
+                url="https://zeppelin.example.org",
                 hostname="zeppelin.example.org",
+                spark_settings=["spark", "spark-large"],
+                spark_domain="gaia-spark.svc.cluster.local:4040",
                 image="nginx:1",
                 exposure=exposure or LoadBalancerArgs(address="198.51.100.10"),
                 tls=tls or SecretTlsArgs(certificate="PLAIN-CERT", key="PLAIN-KEY"),

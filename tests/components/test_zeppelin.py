@@ -21,9 +21,10 @@ def args(spark: core.Namespace, notebooks: NotebookClaimArgs | NotebookShareArgs
         priority="gaia-spark-server",
         notebooks=notebooks,
         administrator="admin",
+        people={"alice": False},
+        notebooks_seed="{}",
         cores=2,
         memory_gib=4,
-        start_timeout_seconds=900,
         idle_minutes=60,
         origin="https://zeppelin.example.org",
     )
@@ -87,7 +88,11 @@ def test_settings_that_matter():
         "ZEPPELIN_K8S_CONTAINER_IMAGE": "apache/zeppelin:0.12.1",
         "ZEPPELIN_K8S_SPARK_CONTAINER_IMAGE": "apache/spark:3.5.8",
         "ZEPPELIN_SERVER_RPC_PORTRANGE": "12320:12320",
-        "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": "900000",
+        "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "false",
+        "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": "180000",
+        "ZEPPELIN_INTERPRETER_INCLUDES": "spark,python,md",
+        "ZEPPELIN_INTERPRETER_DIR": "/work/interpreter",
+        "ZEPPELIN_RECOVERY_STORAGE_CLASS": "org.apache.zeppelin.interpreter.recovery.LocalRecoveryStorage",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_CLASS": "org.apache.zeppelin.interpreter.lifecycle.TimeoutLifecycleManager",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_THRESHOLD": "3600000",
         "ZEPPELIN_NOTEBOOK_PUBLIC": "false",
@@ -95,7 +100,7 @@ def test_settings_that_matter():
         "ZEPPELIN_MEM": "-Xmx3072m",
     }
     assert expected.items() <= environment.items()
-    for key in ("ZEPPELIN_CONFIG_FS_DIR", "ZEPPELIN_NOTEBOOK_DIR"):
+    for key in ("ZEPPELIN_CONFIG_FS_DIR", "ZEPPELIN_NOTEBOOK_DIR", "ZEPPELIN_RECOVERY_DIR"):
         assert environment[key].startswith("/notebooks/")  # what must survive a restart
     assert "ZEPPELIN_CREDENTIALS_ENCRYPT_KEY" not in environment
 

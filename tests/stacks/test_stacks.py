@@ -116,7 +116,7 @@ def test_volumes_outlive_the_namespaces_that_claim_them_and_the_plug_in_outlives
         return seen
 
     volumes = [r.urn for r in recording.resources if r.inputs.get("kind") == "PersistentVolume"]
-    plugin = [r.urn for r in recording.resources if r.inputs.get("kind") == "DaemonSet"]
+    plugin = [r.urn for r in recording.resources if r.name == "ceph-csi-node-plugin"]
     for resource in recording.resources:
         if resource.inputs.get("kind") == "Namespace":
             assert set(volumes) <= needs(resource.urn, set()), resource.urn

@@ -83,14 +83,14 @@ def test_nfs_and_csi_datasets_on_any_cluster(recorded):
     ]
     recording = recorded(changed("local", "datasets", datasets))
     assert recording.outputs["datasets"] == {"a": "/data/a", "b": "/data/b"}
-    executor = named(recording, "zeppelin-interpreter-files").inputs["data"]["executor.yaml"]
+    executor = named(recording, "zeppelin-interpreter-files").inputs["data"]["executor-spark.yaml"]
     assert executor.count("mountPath: /data/") == 2
-    assert [r for r in recording.resources if r.inputs.get("kind") == "DaemonSet"] == []
+    assert [r.name for r in recording.resources if r.inputs.get("kind") == "DaemonSet"] == ["image-puller-pull"]
 
 
 def test_the_site_ships_ceph_csi(recorded):
     recording = recorded(changed("dev", "ceph_csi", {"install": False, "cluster_id": "site-ceph"}))
-    assert [r for r in recording.resources if r.inputs.get("kind") == "DaemonSet"] == []
+    assert [r.name for r in recording.resources if r.inputs.get("kind") == "DaemonSet"] == ["image-puller-pull"]
     spec = named(recording, "data-sample-volume").inputs["spec"]
     assert spec["csi"]["nodeStageSecretRef"]["namespace"] == "gaia-csi"
 
@@ -104,6 +104,7 @@ def test_mirror_pull_secret_proxy_and_certificates_reach_every_pod(recorded):
         "ca_bundle": "-----BEGIN CERTIFICATE-----",
         "pip_index": "https://pip.example.org/simple",
         "maven_mirror": "https://maven.example.org",
+        "egress": [{"name": "all", "cidr": "0.0.0.0/0", "ports": [443, 3128]}],
     }
     recording = recorded(data)
     for name in ("zeppelin-server", "ceph-csi-node-plugin"):
@@ -120,8 +121,7 @@ def test_mirror_pull_secret_proxy_and_certificates_reach_every_pod(recorded):
 
 
 def test_a_stack_name_with_a_dot_makes_no_ceph_id_with_one():
-    config, secret_keys = stack_config(ROOT, "dev")
-    recording = record(ROOT, "blue.1", config=config, secret_keys=secret_keys)
+    recording = record_data(document("dev"), stack="blue.1")
     rules = recording.of_type("openstack:sharedfilesystem/shareAccess:ShareAccess")
     assert sorted(rule.inputs["accessTo"] for rule in rules) == ["gaia-dmp-blue-1-data-sample", "gaia-dmp-blue-1-notebooks"]
 

@@ -2,27 +2,29 @@
 
 import json
 import re
-import shutil
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import jinja2
 import pytest
 import yaml
 
-from components.files import seed_interpreters
+from components.example_notebooks import example_notebooks
+from components.files import seed_interpreters, seed_notebooks
 from components.interpreter_files import (
     FILES,
     InterpreterArgs,
+    LdapArgs,
     MountArgs,
     PodSizeArgs,
+    SparkSizeArgs,
     executor_template,
     interpreter_settings,
     interpreter_template,
     shiro_hash,
     shiro_ini,
     spark_properties,
-    text,
 )
 from preview import manifests
 
@@ -38,13 +40,24 @@ ARGS = InterpreterArgs(
     spark_image="apache/spark:3.5.8",
     datasets=[MountArgs(claim="data-gdr3", path="/data/gaia/GDR3")],
     node_selector={"pool": "spark"},
-    driver=PodSizeArgs(cores=2, memory_gib=3, overhead_gib=2, scratch_gib=8),
-    executor=PodSizeArgs(cores=4, memory_gib=12, overhead_gib=4, scratch_gib=20),
-    max_executors=12,
+    people={"alice": "alice", "a@b.org": "a-b-org"},
+    sizes={
+        "spark": SparkSizeArgs(
+            driver=PodSizeArgs(cores=2, memory_gib=3, overhead_gib=2, scratch_gib=8),
+            executor=PodSizeArgs(cores=4, memory_gib=12, overhead_gib=4, scratch_gib=20),
+            max_executors=12,
+        ),
+        "spark-large": SparkSizeArgs(
+            driver=PodSizeArgs(cores=4, memory_gib=8, overhead_gib=4, scratch_gib=16),
+            executor=PodSizeArgs(cores=8, memory_gib=24, overhead_gib=8, scratch_gib=40),
+            max_executors=6,
+        ),
+    },
     executor_idle_seconds=60,
     cached_idle_seconds=900,
     environment={"PIP_INDEX_URL": "https://pip.example.org"},
 )
+SPARK = ARGS.sizes["spark"]
 HOSTILE = [
     'a"b',
     "a'b",
@@ -89,7 +102,11 @@ class TestInterpreterTemplate:
         assert manifests.check([pod, service], "1.35") == []
 
     def test_only_spark_gets_a_token(self):
-        for group, account, token in (("spark", "spark-driver", True), ("python", "interpreter", False), ("md", "interpreter", False)):
+        for group, account, token in (
+            ("spark", "spark-driver-alice", True),
+            ("python", "interpreter", False),
+            ("md", "interpreter", False),
+        ):
             spec = rendered(group)[0]["spec"]
             assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == (account, token)
 
@@ -137,7 +154,9 @@ class TestInterpreterTemplate:
         pod, service = rendered(user=hostile, group={"id": hostile, "name": "spark"}, envs={"A": hostile, "SPARK_HOME": hostile})
         assert manifests.check([pod, service], "1.35") == []
         plain = rendered()[0]
-        assert {k: v for k, v in pod["spec"].items() if k != "containers"} == {k: v for k, v in plain["spec"].items() if k != "containers"}
+        persons = ("containers", "initContainers", "serviceAccountName", "priorityClassName")
+        assert {k: v for k, v in pod["spec"].items() if k not in persons} == {k: v for k, v in plain["spec"].items() if k not in persons}
+        assert pod["spec"]["serviceAccountName"] == ("spark-driver-a-b-org" if hostile == "a@b.org" else "spark-driver")
         for label in pod["metadata"]["labels"].values():
             assert re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", label), label
         environment = {e["name"]: e["value"] for e in pod["spec"]["containers"][0]["env"]}
@@ -145,22 +164,23 @@ class TestInterpreterTemplate:
         assert "$(" not in environment["A"]
         assert "{" not in environment["A"]
 
-    @pytest.mark.parametrize(("user", "label"), [("alice", "alice"), ("a@b.org", "a-b-org"), (" First Last ", "First-Last"), ("", "")])
+    @pytest.mark.parametrize(
+        ("user", "label"), [("alice", "alice"), ("a@b.org", "a-b-org"), (" First Last ", "guest.First-Last"), ("", "guest")]
+    )
     def test_people_find_their_pods(self, user, label):
         assert rendered(user=user)[0]["metadata"]["labels"]["gaia-dmp/user"] == label
 
 
 class TestExecutorTemplate:
     def test_it_is_in_the_strict_schema_once_spark_has_filled_it(self):
-        pod = yaml.safe_load(executor_template(ARGS))
+        pod = yaml.safe_load(executor_template(ARGS, SPARK))
         pod["metadata"]["name"] = "exec-1"
         pod["spec"]["containers"][0]["image"] = "apache/spark:3.5.8"
         assert manifests.check([pod], "1.35") == []
 
     def test_no_token_no_rights_and_the_same_data(self):
-        spec = yaml.safe_load(executor_template(ARGS))["spec"]
+        spec = yaml.safe_load(executor_template(ARGS, SPARK))["spec"]
         assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("spark-executor", False)
-        assert spec["priorityClassName"] == "gaia-spark-executor"
         assert spec["nodeSelector"] == {"pool": "spark"}
         driver = {m["mountPath"] for m in rendered()[0]["spec"]["containers"][0]["volumeMounts"] if m["mountPath"].startswith("/data")}
         executor = {m["mountPath"] for m in spec["containers"][0]["volumeMounts"] if m["mountPath"].startswith("/data")}
@@ -171,13 +191,18 @@ class TestExecutorTemplate:
 class TestInterpreterSettings:
     def test_one_pod_per_notebook_and_language(self):
         settings = json.loads(interpreter_settings(ARGS))["interpreterSettings"]
-        assert set(settings) == {"spark", "python", "md"}
+        assert {name: setting["group"] for name, setting in settings.items()} == {
+            "spark": "spark",
+            "spark-large": "spark",
+            "python": "python",
+            "md": "md",
+        }
         for setting in settings.values():
             assert (setting["option"]["perNote"], setting["option"]["perUser"]) == ("isolated", "isolated")
             assert setting["properties"]["zeppelin.k8s.interpreter.namespace"]["value"] == "gaia-spark"
 
     def test_spark_starts_small_and_lets_go(self):
-        properties = spark_properties(ARGS)
+        properties = spark_properties(ARGS, SPARK)
         assert properties["spark.dynamicAllocation.minExecutors"] == "0"
         assert properties["spark.dynamicAllocation.maxExecutors"] == "12"
         assert properties["spark.executor.instances"] == ""
@@ -186,12 +211,12 @@ class TestInterpreterSettings:
         assert properties["spark.kubernetes.executor.limit.cores"] == properties["spark.executor.cores"] == "4"
 
     def test_spark_asks_for_no_right_that_the_driver_lacks(self):
-        properties = spark_properties(ARGS)
+        properties = spark_properties(ARGS, SPARK)
         for feature in ("driver.ownPersistentVolumeClaim", "driver.reusePersistentVolumeClaim", "driver.service.deleteOnTermination"):
             assert properties[f"spark.kubernetes.{feature}"] == "false"
 
     def test_no_value_breaks_the_list_that_zeppelin_joins_by_a_bar(self):
-        assert [key for key, value in spark_properties(ARGS).items() if "|" in value] == []
+        assert [key for key, value in spark_properties(ARGS, SPARK).items() if "|" in value] == []
 
 
 class TestSeedInterpreters:
@@ -213,16 +238,48 @@ class TestSeedInterpreters:
         result = seed_interpreters.seeded(self.OURS, existing)
         assert result["interpreterSettings"]["spark"] == self.OURS["interpreterSettings"]["spark"]
         assert result["interpreterSettings"]["jdbc"] == {"name": "jdbc", "kept": 1}
-        assert set(result["interpreterSettings"]) == {"spark", "python", "md", "jdbc"}
+        assert set(result["interpreterSettings"]) == {"spark", "spark-large", "python", "md", "jdbc"}
         assert (result["interpreterRepositories"], result["more"]) == ([{"id": "central"}], 1)
 
-    def test_the_file_is_replaced_whole(self, tmp_path):
+    def test_the_file_is_replaced_whole_and_conf_is_shadowed(self, tmp_path):
         (tmp_path / "ours.json").write_text(json.dumps(self.OURS))
+        for group in ("spark", "python", "md", "shell-of-the-image"):
+            (tmp_path / "image" / group).mkdir(parents=True)
+            interpreters = [{"group": group, "name": name, "className": f"org.{group}.{name}"} for name in (group, "sql")]
+            (tmp_path / "image" / group / "interpreter-setting.json").write_text(json.dumps(interpreters))
         target = tmp_path / "conf" / "interpreter.json"
         for _ in range(2):
-            seed_interpreters.main(str(tmp_path / "ours.json"), str(target))
+            seed_interpreters.main(str(tmp_path / "ours.json"), str(target), str(tmp_path / "image"), str(tmp_path / "made"))
         assert json.loads(target.read_text())["interpreterSettings"] == self.OURS["interpreterSettings"]
         assert [path.name for path in target.parent.iterdir()] == ["interpreter.json"]
+        assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["md", "python", "spark"]
+        made = json.loads((tmp_path / "made" / "spark" / "interpreter-setting.json").read_text())
+        assert [(each["name"], each["className"]) for each in made] == [
+            ("spark", "org.spark.spark"),
+            ("sql", "org.spark.sql"),
+            ("conf", "org.spark.spark"),
+        ]
+
+    def test_a_language_that_the_image_lacks_stops_the_start(self, tmp_path):
+        (tmp_path / "ours.json").write_text(json.dumps(self.OURS))
+        with pytest.raises(FileNotFoundError, match=r"interpreter-setting\.json"):
+            seed_interpreters.main(str(tmp_path / "ours.json"), str(tmp_path / "i.json"), str(tmp_path / "none"), str(tmp_path / "made"))
+
+
+class TestSeedNotebooks:
+    def test_each_example_comes_once_and_covers_nothing(self, tmp_path):
+        (tmp_path / "source").write_text(example_notebooks([("gdr3", "/data/gaia/GDR3")], ["spark", "spark-large"]))
+        folder = tmp_path / "notebook"
+        for path, notebook in json.loads((tmp_path / "source").read_text()).items():
+            assert re.fullmatch(r"Examples/[\w ]+_2[A-Z0-9]{8}\.zpln", path)
+            assert notebook["path"] == "/" + path.rsplit("_", 1)[0]
+        seed_notebooks.main(str(tmp_path / "source"), str(folder))
+        first, second = sorted((folder / "Examples").iterdir())
+        assert (first.name[:9], second.name[:7]) == ("Read gdr3", "Welcome")
+        first.unlink()
+        second.write_text("mine")
+        seed_notebooks.main(str(tmp_path / "source"), str(folder))
+        assert [path.read_text() for path in (folder / "Examples").iterdir()] == ["mine"]
 
 
 def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
@@ -231,12 +288,28 @@ def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("x")
     (home / "interpreter/zeppelin-interpreter-shaded-0.12.1.jar").write_text("x")
-    environment = {"ZEPPELIN_HOME": str(home), "COPY_TO": str(target), "PATH": "/usr/bin:/bin"}
-    subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), "spark"], check=True, env=environment)
+    platform, events = tmp_path / "platform", tmp_path / "events"
+    platform.mkdir()
+    (platform / "executor-spark-large.yaml").write_text(executor_template(ARGS, ARGS.sizes["spark-large"]))
+    environment = {
+        "ZEPPELIN_HOME": str(home),
+        "COPY_TO": str(target),
+        "PLATFORM": str(platform),
+        "EVENTS": str(events),
+        "PATH": "/usr/bin:/bin",
+    }
+    arguments = ["spark", "spark-large", "gaia-spark-executor-alice", "alice"]
+    subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), *arguments], check=True, env=environment)
+    executor = yaml.safe_load((target / "executor.yaml").read_text())
+    assert executor["spec"]["priorityClassName"] == "gaia-spark-executor-alice"
+    assert executor["metadata"]["labels"]["gaia-dmp/user"] == "alice"
+    assert executor["spec"]["containers"][0]["resources"]["limits"] == {"ephemeral-storage": "40Gi"}
+    assert events.is_dir()
     copied = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
     assert copied == [
         "bin/interpreter.sh",
         "conf/log4j.properties",
+        "executor.yaml",
         "interpreter/spark/a.jar",
         "interpreter/zeppelin-interpreter-shaded-0.12.1.jar",
     ]
@@ -247,7 +320,7 @@ def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
 class TestLogin:
     def test_the_hash_is_shiros_own(self):
         """The vector was accepted by Shiro 1.13's DefaultPasswordService and by a login through PasswordMatcher."""
-        assert shiro_hash("6pxdUcpIQb9lsfh9", bytes(range(16))) == (
+        assert shiro_hash("6pxdUcpIQb9lsfh9", bytes(range(16)), 500_000) == (
             "$shiro1$SHA-256$500000$AAECAwQFBgcICQoLDA0ODw==$gfakJg5ASogjHxoDaGCUU5E1X9zZcsC7raZqMMg7XOw="
         )
 
@@ -257,60 +330,24 @@ class TestLogin:
 
     @pytest.mark.parametrize("secure", [True, False])
     def test_shiro_ini(self, secure):
-        ini = shiro_ini("admin", "$shiro1$x", secure_cookie=secure)
-        assert "\nadmin = $shiro1$x, admin\n" in ini
+        ini = shiro_ini({"admin": "$shiro1$x", "bob@b.org": "$shiro1$y"}, ["admin"], None, "", secure=secure)
+        assert "\nadmin = $shiro1$x, admin\nbob@b.org = $shiro1$y\n" in ini
         assert f"cookie.secure = {str(secure).lower()}\n" in ini
-        assert "@" not in ini.split("[urls]")[0].split("components/")[-1].split("\n", 1)[1]
+        assert "securityManager.realms = $iniRealm\n" in ini
+        assert not re.search(r"@[a-z_]+@", ini)
         rules = ini.split("[urls]")[1].strip().splitlines()
         assert rules[0] == "/api/version = anon"  # the readiness probe
         assert rules[-1] == "/** = authc"
         assert "/api/interpreter/** = authc, roles[admin]" in rules
 
-
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-
-
-class TestGateway:
-    @pytest.mark.parametrize(
-        ("path", "open_"),
-        [
-            ("/", True),
-            ("/api/version", True),
-            ("/#/notebook/2ABC", True),
-            ("/metrics", False),
-            ("/Metrics/", False),
-            ("//metrics", False),
-            ("/ping", False),
-            ("/health/readiness", False),
-            ("/metricsboard", True),
-        ],
-    )
-    def test_the_filter(self, path, open_):
-        rule = re.search(r"location ~\* (\S+) \{\s+return 404;", text("gateway-locations.conf"))
-        assert rule
-        assert (re.search(rule[1], path, re.IGNORECASE) is None) == open_
-
-    def test_path_parameters_are_refused(self):
-        """Jetty reads `/metrics;x` as `/metrics`."""
-        assert re.search(r'location ~ ";" \{\s+return 404;', text("gateway-locations.conf"))
-
-    @pytest.mark.skipif(NGINX is None, reason="nginx is not installed: its own check of the configuration is left out")
-    @pytest.mark.parametrize("file", ["gateway-tls.conf", "gateway-plain.conf"])
-    def test_nginx_takes_the_configuration(self, tmp_path, file):
-        assert NGINX
-        key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", "tls.key", "-out", "tls.crt"]
-        subprocess.run(key, cwd=tmp_path, check=True, capture_output=True)
-        config = (
-            text(file)
-            .replace("zeppelin-server:8080", "127.0.0.1:8080")
-            .replace("/etc/nginx/tls", str(tmp_path))
-            .replace("/etc/nginx/conf.d", str(tmp_path))
-        )
-        # `http2 on` came with nginx 1.25; the image has it, Debian's may not.
-        (tmp_path / "default.conf").write_text(config.replace("http2 on;", ""))
-        (tmp_path / "locations.inc").write_text(text("gateway-locations.conf"))
-        (tmp_path / "nginx.conf").write_text(
-            f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{ access_log off; include {tmp_path}/default.conf; }}\n"
-        )
-        result = subprocess.run([NGINX, "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr
+    def test_a_directory(self):
+        plain = LdapArgs(url="ldaps://ldap.example.org", user_dn_template="uid={0},ou=people,dc=example")
+        ini = shiro_ini({"admin": "$shiro1$x"}, ["admin"], plain, "", secure=True)
+        assert "ldapRealm.userDnTemplate = uid={0},ou=people,dc=example\n" in ini
+        assert "securityManager.realms = $iniRealm, $ldapRealm\n" in ini
+        assert "rolesByGroup" not in ini
+        groups = replace(plain, group_search_base="ou=groups", administrators_group="gaia-admins", bind_dn="cn=reader")
+        ini = shiro_ini({"admin": "$shiro1$x"}, ["admin"], groups, "$ecret\n", secure=True)
+        assert 'ldapRealm.rolesByGroup = "gaia-admins":admin\n' in ini
+        # Shiro would take `$ecret` for the name of an object.
+        assert "ldapRealm.contextFactory.systemPassword = \\$ecret\n" in ini

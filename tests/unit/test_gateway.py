@@ -1,0 +1,255 @@
+"""The gateway's configuration, run by a real nginx in front of a Zeppelin and a Spark UI of this test's own."""
+
+import http.client
+import http.server
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.entry import _START
+from components.interpreter_files import text
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+MODULES = Path("/usr/lib/nginx/modules")
+NJS = (MODULES / "ngx_http_js_module.so").exists()
+needs_nginx = pytest.mark.skipif(
+    not (NGINX and NJS), reason="nginx with its JavaScript module is not installed (Debian: libnginx-mod-http-js)"
+)
+ALICE, BOB = "spark-alice-2abcdefgh-qwerty", "spark-bob-2abcdefgh-qwerty"
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    """Zeppelin: its login is the cookie `user`. Spark: any other host. Answers with what it was asked."""
+
+    def do_GET(self) -> None:
+        user = dict(re.findall(r"(\w+)=([^;]+)", self.headers.get("Cookie", ""))).get("user")
+        if self.path == "/api/security/ticket":
+            code, body = (200, {"body": {"principal": user}}) if user else (403, {})
+        else:
+            code, body = 200, {"path": self.path, "cookie": self.headers.get("Cookie"), "authorization": self.headers.get("Authorization")}
+        if self.path == "/":
+            code = 302
+        self.send_response(code)
+        if code == 302:
+            self.send_header("Location", f"http://{self.headers['Host']}/jobs/")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def configure(folder: Path, file: str, backend: int, listen: int, gate: str = "") -> Path:
+    """The gateway's files as its Pod has them, with the addresses of this test."""
+    locations = text("gateway-locations.conf").replace("@spark_settings@", "spark spark-large")
+    (folder / "locations.inc").write_text(locations.replace("http://$spark_pod.@spark_domain@", f"http://127.0.0.1:{backend}"))
+    server = text(file).replace("zeppelin-server:8080", f"127.0.0.1:{backend}").replace("listen 8080", f"listen 127.0.0.1:{listen}")
+    # `http2 on` came with nginx 1.25; the image has it, Debian's may not.
+    server = (
+        server.replace("http2 on;", "").replace("listen 8443", f"listen 127.0.0.1:{free_port()}").replace("/etc/nginx/tls", str(folder))
+    )
+    (folder / "default.conf").write_text(server.replace("/etc/nginx/conf.d", str(folder)))
+    (folder / "spark-ui.js").write_text(text("gateway-spark-ui.js"))
+    (folder / "resolver").write_text("resolver 127.0.0.1;\n")
+    if gate:
+        (folder / "gate.inc").write_text(text("gateway-gate.conf").replace("gate:4180", gate))
+    main = (
+        text("gateway-nginx.conf")
+        .replace("modules/ngx", f"{MODULES}/ngx")
+        .replace("/tmp/", f"{folder}/")
+        .replace("/etc/nginx/conf.d", str(folder))
+    )
+    # Not beside default.conf, where `include *.conf` would find it.
+    (folder / "nginx.main").write_text(
+        main.replace("resolver.conf", "resolver")
+        .replace("/dev/stdout", str(folder / "access.log"))
+        .replace("/dev/stderr", str(folder / "error.log"))
+    )
+    return folder / "nginx.main"
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[int]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+
+
+class Browser:
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:
+        """Status, Location and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        result = answer.status, answer.headers.get("Location", ""), answer.read().decode()
+        connection.close()
+        return result
+
+
+def serve(folder: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([str(NGINX), "-c", str(config), "-g", "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"])
+    end = time.monotonic() + 10
+    while True:
+        try:
+            Browser(port).get("/gateway-alive")
+            return process
+        except OSError:
+            assert time.monotonic() < end, (folder / "error.log").read_text()
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def browser(backend: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder, port = tmp_path_factory.mktemp("gateway"), free_port()
+    process = serve(folder, configure(folder, "gateway-plain.conf", backend, port), port)
+    yield Browser(port)
+    process.terminate()
+    process.wait()
+
+
+@needs_nginx
+class TestZeppelin:
+    @pytest.mark.parametrize(
+        ("path", "open_"),
+        [
+            ("/index.html", True),
+            ("/api/version", True),
+            ("/metrics", False),
+            ("/Metrics/", False),
+            ("//metrics", False),
+            ("/metrics;x", False),
+            ("/%6detrics", False),
+            ("/ping", False),
+            ("/health/readiness", False),
+            ("/metricsboard", True),
+            ("/who-am-i", False),
+            ("/gateway-alive", True),
+        ],
+    )
+    def test_what_passes(self, browser, path, open_):
+        assert (browser.get(path)[0] == 200) is open_
+
+
+@needs_nginx
+class TestSparkUi:
+    def test_ones_own(self, browser):
+        status, _, body = browser.get(f"/spark-ui/{ALICE}/jobs/job?id=0", Cookie="user=alice; JSESSIONID=secret", Authorization="Bearer x")
+        assert (status, json.loads(body)) == (200, {"path": "/jobs/job?id=0", "cookie": None, "authorization": None})
+
+    def test_a_profile(self, browser):
+        assert browser.get("/spark-ui/spark-large-alice-2abcdefgh-qwerty/jobs/", Cookie="user=alice")[0] == 200
+
+    def test_a_redirect_stays_below_its_path(self, browser):
+        status, location, _ = browser.get(f"/spark-ui/{ALICE}/", Cookie="user=alice")
+        assert (status, location.removeprefix("http://").split("/", 1)[1]) == (302, f"spark-ui/{ALICE}/jobs/")
+
+    @pytest.mark.parametrize(
+        ("pod", "user", "status"),
+        [
+            (ALICE, "", 401),
+            (ALICE, "anonymous", 401),
+            (BOB, "alice", 403),
+            (ALICE, "bob", 403),
+            (ALICE, "alic", 403),
+            (ALICE, "alice-2abcdefgh", 403),
+            ("md-alice-2abcdefgh-qwerty", "alice", 403),
+            ("spark-executor-alice-2abcdefgh-qwerty", "alice", 403),
+            (ALICE, "!!!", 403),
+        ],
+    )
+    def test_nobody_elses(self, browser, pod, user, status):
+        assert browser.get(f"/spark-ui/{pod}/jobs/", Cookie=f"user={user}" if user else "")[0] == status
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/spark-ui/zeppelin-server/x",
+            "/spark-ui/evil.example.org-qwerty/",
+            "/spark-ui/spark-alice-2abcdefgh-qwerty:8080/",
+            "/spark-ui/spark-alice-2abcdefgh-qwerty@evil/",
+            "/spark-ui/..%2fspark-alice-2abcdefgh-qwerty/",
+            "/spark-ui/",
+        ],
+    )
+    def test_no_other_host_and_no_other_port(self, browser, path):
+        """Whatever is no name of an interpreter is Zeppelin's to answer."""
+        status, _, body = browser.get(path, Cookie="user=alice")
+        assert status in (400, 403, 404) or json.loads(body)["cookie"] == "user=alice"
+
+    def test_nothing_is_written(self, browser):
+        assert browser.get(f"/spark-ui/{ALICE}/jobs/job/kill?id=0", method="POST", Cookie="user=alice")[0] == 403
+
+
+@needs_nginx
+def test_the_gate_stands_before_everything(backend, tmp_path):
+    """An oauth2-proxy of this test's own lets those pass who have the cookie `pass`."""
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            allowed = self.path != "/oauth2/auth" or "pass=1" in self.headers.get("Cookie", "")
+            self.send_response(202 if allowed else 401)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    port = free_port()
+    config = configure(tmp_path, "gateway-plain.conf", backend, port, gate=f"127.0.0.1:{proxy.server_address[1]}")
+    process = serve(tmp_path, config, port)
+    browser = Browser(port)
+    try:
+        status, location, _ = browser.get("/index.html")
+        assert (status, location.split("/", 3)[-1]) == (302, "oauth2/start?rd=/index.html")
+        assert browser.get("/ws")[0] == 302
+        assert browser.get(f"/spark-ui/{ALICE}/jobs/", Cookie="user=alice")[0] == 302
+        assert browser.get("/index.html", Cookie="pass=1")[0] == 200
+        assert browser.get(f"/spark-ui/{ALICE}/jobs/", Cookie="user=alice; pass=1")[0] == 200
+        assert browser.get(f"/spark-ui/{BOB}/jobs/", Cookie="user=alice; pass=1")[0] == 403
+        assert browser.get("/oauth2/start")[0] == 202
+        assert browser.get("/gateway-alive")[0] == 200
+    finally:
+        process.terminate()
+        process.wait()
+        proxy.shutdown()
+
+
+@needs_nginx
+def test_nginx_takes_the_configuration_with_tls(tmp_path, backend):
+    key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", "tls.key", "-out", "tls.crt"]
+    subprocess.run(key, cwd=tmp_path, check=True, capture_output=True)
+    config = configure(tmp_path, "gateway-tls.conf", backend, free_port())
+    result = subprocess.run([str(NGINX), "-t", "-c", str(config)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_resolver_is_the_pods_own(tmp_path):
+    (tmp_path / "nginx").write_text("#!/bin/sh\necho started\n")
+    (tmp_path / "nginx").chmod(0o755)
+    (tmp_path / "resolv.conf").write_text("search gaia-zeppelin.svc.cluster.local\nnameserver 169.254.20.10\nnameserver 10.0.0.2\n")
+    script = _START.replace("/etc/resolv.conf", str(tmp_path / "resolv.conf")).replace("/tmp/resolver.conf", str(tmp_path / "out"))
+    result = subprocess.run(
+        ["sh", "-ec", script], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "started\n"
+    assert (tmp_path / "out").read_text() == "resolver 169.254.20.10 valid=10s ipv6=off;\n"
