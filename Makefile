@@ -38,6 +38,7 @@ bench: .venv/.runtime ## figures as ratios, each against a floor taken in the sa
 lock: .venv/.development ## compile requirements*.txt from requirements*.in
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+	@cd images/spark && ../../$(PY) -m uv pip compile -q --python-version 3.10 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header requirements.in -o requirements.txt
 
 clean: ## remove .venv and caches
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis out

@@ -19,7 +19,9 @@ NODE_LOCAL_DNS = "169.254.20.10/32"
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """Pods of a namespace: its name and labels of the Pods, all Pods where there are none. Or `cidr`, an IPv4 network."""
+    """Pods of a namespace: its name and labels of the Pods, all Pods where there are none. Or `cidr`, an IPv4 network. Or, with neither,
+    whatever there is: some container networks take no Pod for an address of `cidr`.
+    """
 
     namespace: str | None = None
     labels: Mapping[str, str] | None = None
@@ -89,8 +91,8 @@ class NetworkPolicies(pulumi.ComponentResource):
             for port in flow.ports
             for protocol in (("TCP", "UDP") if flow.udp else ("TCP",))
         ]
-        ingress = [networking.NetworkPolicyIngressRuleArgs(from_=[_peer(peer) for peer in flow.ingress], ports=ports)]
-        egress = [networking.NetworkPolicyEgressRuleArgs(to=[_peer(peer) for peer in flow.egress], ports=ports)]
+        ingress = [networking.NetworkPolicyIngressRuleArgs(from_=_peers(flow.ingress), ports=ports)]
+        egress = [networking.NetworkPolicyEgressRuleArgs(to=_peers(flow.egress), ports=ports)]
         self._policy(
             flow.title,
             flow.labels,
@@ -116,6 +118,11 @@ class NetworkPolicies(pulumi.ComponentResource):
             ),
             opts=self._inside,
         )
+
+
+def _peers(peers: Sequence[Peer]) -> list[networking.NetworkPolicyPeerArgs] | None:
+    """The peers of a rule; None, which means anybody, where one of them is anybody."""
+    return None if Peer() in peers else [_peer(peer) for peer in peers]
 
 
 def _peer(peer: Peer) -> networking.NetworkPolicyPeerArgs:

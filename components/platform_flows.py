@@ -58,9 +58,7 @@ def server_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[Fl
         Flow(title="server-from-interpreters", labels=zeppelin.LABELS, ingress=[interpreter], ports=(RPC_PORT,)),
         Flow(title="server-to-interpreters", labels=zeppelin.LABELS, egress=[interpreter], ports=(INTERPRETER_PORT,)),
         # Browsers come by a load balancer, an Ingress controller or a node; who may is said there.
-        Flow(
-            title="gateway-from-anywhere", labels=entry.LABELS, ingress=[Peer(cidr="0.0.0.0/0")], ports=(entry.HTTP_PORT, entry.HTTPS_PORT)
-        ),
+        Flow(title="gateway-from-anywhere", labels=entry.LABELS, ingress=[Peer()], ports=(entry.HTTP_PORT, entry.HTTPS_PORT)),
         Flow(
             title="gateway-to-server",
             labels=entry.LABELS,

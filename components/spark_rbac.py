@@ -17,7 +17,7 @@ allocate, hold, scale, stop, without a 403)."""
 
 SERVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("pods", ("create", "get", "watch", "delete")),
-    ("services", ("create", "delete")),
+    ("services", ("create", "get", "delete")),
 )
 """What Zeppelin's launcher calls to make and remove interpreters (K8sRemoteInterpreterProcess, 0.12.1; seen with a real server)."""
 

@@ -51,7 +51,7 @@ class TestSparkRBAC:
         rules = named(self.recorded(), "rbac-zeppelin-server-role").inputs["rules"]
         assert {rule["resources"][0]: set(rule["verbs"]) for rule in rules} == {
             "pods": {"create", "get", "watch", "delete"},
-            "services": {"create", "delete"},
+            "services": {"create", "get", "delete"},
         }
 
     def test_executors_and_other_interpreters_are_bound_to_nothing(self):
