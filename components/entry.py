@@ -71,10 +71,10 @@ class PortForwardArgs:
 class EntryArgs:
     """What the entry needs.
 
-    namespace: of Zeppelin, a Namespace resource. url: address that browsers come by. hostname: public name, or None. image: unprivileged
-    nginx with njs. exposure: load balancer, Ingress or neither. tls: where the certificate comes from, or None. spark_settings: names of the
-    Spark settings whose UI the gateway leads to; spark_domain: `<namespace>.svc.<domain>:<port>` of their Pods. gate: whether oauth2-proxy
-    stands in front. pull_secret: name of the namespace's pull secret, or None. priority: PriorityClass.
+    namespace: of Zeppelin, a Namespace resource. url: address that browsers come by. hostname: public name, or None.
+    image: unprivileged nginx with njs. exposure: load balancer, Ingress or neither. tls: where the certificate comes from, or None.
+    spark_settings: names of the Spark settings whose UI the gateway leads to. spark_domain: `<namespace>.svc.<domain>:<port>` of their
+    Pods. gate: whether oauth2-proxy stands in front. pull_secret: name of the namespace's pull secret, or None. priority: PriorityClass.
     """
 
     namespace: core.Namespace
@@ -95,8 +95,8 @@ class Entry(pulumi.ComponentResource):
 
     Creates: ConfigMap, Deployment, Service; the certificate as Secret (given or self-signed) or as Certificate of cert-manager; an
     Ingress where that is wanted. The gateway lets the interface and the login through and nothing else: `/metrics`, `/ping` and
-    `/health` of Zeppelin ask for no login. By `/spark-ui/<Pod>` it leads a person to the Spark UI of their own notebooks. A load balancer is not `deleted_with` the namespace: it goes while the cluster lives,
-    and our floating IP stays.
+    `/health` of Zeppelin ask for no login. By `/spark-ui/<Pod>` it leads a person to the Spark UI of their own notebooks. A load balancer
+    is not `deleted_with` the namespace: it goes while the cluster lives, and our floating IP stays.
     """
 
     url: pulumi.Output[str]

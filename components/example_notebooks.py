@@ -67,7 +67,8 @@ def example_notebooks(datasets: Sequence[tuple[str, str]], settings: Sequence[st
     mounted = "\n".join(f"* `{path}` ({name})" for name, path in datasets) or "* none yet"
     profiles = ", ".join(f"`%{name}.pyspark`" for name in settings)
     welcome = (
-        f"%md\n## What is here\n{mounted}\n\nEvery notebook has a Spark of its own, which starts with its first paragraph. Sizes: {profiles}.\n"
+        f"%md\n## What is here\n{mounted}\n\n"
+        f"Every notebook has a Spark of its own, which starts with its first paragraph. Sizes: {profiles}.\n"
         "Executors start when there is work and go when there is none; the notebook's own driver goes when it has been idle.\n"
         "Settings of a running Spark are changed by `spark.conf.set(...)`; those of its start are the administrators'."
     )

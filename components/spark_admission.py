@@ -189,7 +189,7 @@ def driver_rules(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
         ),
         # Every name is `<account><nothing or -person>`: whose driver asks is whose executor it is.
         (
-            f"{_NOT_PODS} || (has(object.spec.priorityClassName) && object.spec.priorityClassName == {_q(args.executor_priority)} + {person})",
+            f"{_NOT_PODS} || object.spec.?priorityClassName.orValue('') == {_q(args.executor_priority)} + {person}",
             "an executor has the PriorityClass, and so the quota, of its driver's person",
         ),
         (
@@ -208,7 +208,6 @@ def server_rules(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
     token = "object.spec.?automountServiceAccountToken.orValue(true)"  # noqa: S105 - CEL
     mine = f"{_label('app.kubernetes.io/managed-by')} == {_q(MANAGER)}"
     theirs = f"{_label('app.kubernetes.io/managed-by', 'oldObject')} == {_q(MANAGER)}"
-    images = _q([args.spark_image])
     return [
         (
             "request.resource.resource in ['pods', 'services'] && request.operation in ['CREATE', 'DELETE'] "
@@ -228,11 +227,11 @@ def server_rules(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
             "an interpreter has no token; a Spark driver has the account of its person",
         ),
         (
-            f"{_NOT_PODS} || (has(object.spec.priorityClassName) && object.spec.priorityClassName == {_q(args.driver_priority)} + {suffix})",
+            f"{_NOT_PODS} || object.spec.?priorityClassName.orValue('') == {_q(args.driver_priority)} + {suffix}",
             "an interpreter has the PriorityClass, and so the quota, of its person",
         ),
         (
-            f"{_NOT_PODS} || (object.spec.containers.all(c, c.image in {images}) "
+            f"{_NOT_PODS} || (object.spec.containers.all(c, c.image == {_q(args.spark_image)}) "
             f"&& object.spec.?initContainers.orValue([]).all(c, c.image == {_q(args.zeppelin_image)}))",
             f"an interpreter runs {args.spark_image}, with Zeppelin of {args.zeppelin_image} copied in",
         ),

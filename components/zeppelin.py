@@ -57,11 +57,11 @@ class ZeppelinArgs:
 
     namespace: name of the namespace to make. interpreters: what every interpreter has.
     spark_namespace: where interpreters run, a Namespace resource. priority: PriorityClass of the server.
-    notebooks: a share of their own, or a claim.
-    administrator: login name. people: login names with a password of the stack, to whether they are administrators. ldap: a directory, or
-    None. ldap_password: of its `bind_dn` (secret). notebooks_seed: JSON of example notebooks. cores: whole number. memory_gib: of the Pod; three quarters are heap. idle_minutes: after which an interpreter ends. origin: address that browsers come
-    by; where it is https, the session cookie is sent by https alone. pull_secret: docker config.json (secret), or None.
-    ca_bundle: PEM certificates to trust, or None.
+    notebooks: a share of their own, or a claim. administrator: login name. people: login names with a password of the stack, to whether
+    they are administrators. ldap: a directory, or None. ldap_password: of its `bind_dn` (secret). notebooks_seed: JSON of example
+    notebooks. cores: whole number. memory_gib: of the Pod; three quarters are heap. idle_minutes: after which an interpreter ends.
+    origin: address that browsers come by; where it is https, the session cookie is sent by https alone.
+    pull_secret: docker config.json (secret), or None. ca_bundle: PEM certificates to trust, or None.
     """
 
     namespace: str

@@ -37,7 +37,7 @@ class Api:
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
-            raise RuntimeError("%s %s: %d %s" % (method, path, error.code, error.read().decode()[:500])) from error
+            raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()[:500]}") from error
 
 
 def age(item, now, field="creationTimestamp"):
@@ -59,7 +59,7 @@ def ended(pod, now):
 
 def clean(api, namespace, keep, wait, now):
     """What was done, one line each."""
-    root = "/api/v1/namespaces/%s/" % namespace
+    root = f"/api/v1/namespaces/{namespace}/"
     pods = api.call("GET", root + "pods?labelSelector=" + SELECTOR)["items"]
     services = api.call("GET", root + "services?labelSelector=" + SELECTOR)["items"]
     done = []
@@ -67,20 +67,20 @@ def clean(api, namespace, keep, wait, now):
         name, phase = pod["metadata"]["name"], pod["status"].get("phase")
         if phase in ("Succeeded", "Failed") and ended(pod, now) > keep:
             api.call("DELETE", root + "pods/" + name)
-            done.append("removed Pod %s, %s" % (name, phase))
+            done.append(f"removed Pod {name}, {phase}")
         elif phase == "Pending" and age(pod, now) > wait:
             # A deletion would leave Zeppelin waiting for the Pod for ever (K8sRemoteInterpreterProcess.start); this ends its wait.
-            message = "No node could run this within %d s: the platform is full, or an image cannot be pulled." % wait
+            message = f"No node could run this within {wait} s: the platform is full, or an image cannot be pulled."
             status = {"phase": "Failed", "reason": "NotStarted", "message": message}
             api.call("PATCH", root + "pods/" + name + "/status", {"status": status})
-            done.append("gave up Pod %s, pending for more than %d s" % (name, wait))
+            done.append(f"gave up Pod {name}, pending for more than {wait} s")
     names = {pod["metadata"]["name"] for pod in pods}
     for service in services:
         name = service["metadata"]["name"]
         # The Pod is made before its Service; a Service alone has lost it.
         if name not in names and age(service, now) > keep:
             api.call("DELETE", root + "services/" + name)
-            done.append("removed Service %s, whose Pod is gone" % name)
+            done.append(f"removed Service {name}, whose Pod is gone")
     return done
 
 
@@ -95,4 +95,4 @@ if __name__ == "__main__":
     try:
         main(os.environ)
     except (OSError, RuntimeError) as error:
-        sys.exit("clean_interpreters: %s" % error)
+        sys.exit(f"clean_interpreters: {error}")

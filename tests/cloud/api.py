@@ -63,7 +63,8 @@ class Api:
             except ValueError:
                 message = response.text
             raise ApiError(response.status_code, message)
-        return response.json() if response.headers.get("content-type", "").startswith("application/json") else response.text
+        plain = "watch" in (params or {}) or not response.headers.get("content-type", "").startswith("application/json")
+        return response.text if plain else response.json()
 
     def get(self, path: str, **params: str) -> Any:
         return self.call("GET", path, params=params)

@@ -43,34 +43,64 @@ class Kube:
         key = self.folder / "accounts.key"
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
         self._launch(
-            "etcd", f"--data-dir={self.folder}/etcd", f"--listen-client-urls={etcd}", f"--advertise-client-urls={etcd}",
-            f"--listen-peer-urls={peers}", f"--initial-advertise-peer-urls={peers}", f"--initial-cluster=default={peers}", "--unsafe-no-fsync",
-        )  # fmt: skip
+            "etcd",
+            f"--data-dir={self.folder}/etcd",
+            f"--listen-client-urls={etcd}",
+            f"--advertise-client-urls={etcd}",
+            f"--listen-peer-urls={peers}",
+            f"--initial-advertise-peer-urls={peers}",
+            f"--initial-cluster=default={peers}",
+            "--unsafe-no-fsync",
+        )
         self._launch(
-            "kube-apiserver", f"--etcd-servers={etcd}", f"--bind-address={_HOST}", f"--advertise-address={_HOST}", f"--secure-port={api}",
-            f"--cert-dir={self.folder}/certificates", f"--token-auth-file={self.folder}/tokens.csv", "--authorization-mode=Node,RBAC",
-            f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
-            "--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.254.0.0/16",
-            "--endpoint-reconciler-type=none", "--allow-privileged=true", "--anonymous-auth=false",
-        )  # fmt: skip
+            "kube-apiserver",
+            f"--etcd-servers={etcd}",
+            f"--bind-address={_HOST}",
+            f"--advertise-address={_HOST}",
+            f"--secure-port={api}",
+            f"--cert-dir={self.folder}/certificates",
+            f"--token-auth-file={self.folder}/tokens.csv",
+            "--authorization-mode=Node,RBAC",
+            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-cluster-ip-range=10.254.0.0/16",
+            "--endpoint-reconciler-type=none",
+            "--allow-privileged=true",
+            "--anonymous-auth=false",
+        )
         ca = self.folder / "certificates" / "apiserver.crt"
         self._wait("kube-apiserver", ca.exists)
         self._write_kubeconfig(ca)
         self.api = Api(Access(self._url, str(ca), self._token))
         self._wait("kube-apiserver", lambda: self.api.get("/readyz") == "ok")
         self._launch(
-            "kube-controller-manager", f"--kubeconfig={self.kubeconfig}", f"--service-account-private-key-file={key}", f"--root-ca-file={ca}",
-            "--use-service-account-credentials=true", "--leader-elect=false", f"--bind-address={_HOST}", f"--secure-port={manager}",
+            "kube-controller-manager",
+            f"--kubeconfig={self.kubeconfig}",
+            f"--service-account-private-key-file={key}",
+            f"--root-ca-file={ca}",
+            "--use-service-account-credentials=true",
+            "--leader-elect=false",
+            f"--bind-address={_HOST}",
+            f"--secure-port={manager}",
             f"--cert-dir={self.folder}/manager",
-        )  # fmt: skip
+        )
         self._launch(
-            "kube-scheduler", f"--kubeconfig={self.kubeconfig}", "--leader-elect=false", f"--bind-address={_HOST}", f"--secure-port={scheduler}",
+            "kube-scheduler",
+            f"--kubeconfig={self.kubeconfig}",
+            "--leader-elect=false",
+            f"--bind-address={_HOST}",
+            f"--secure-port={scheduler}",
             f"--cert-dir={self.folder}/scheduler",
-        )  # fmt: skip
+        )
         self._launch(
-            "kwok", f"--kubeconfig={self.kubeconfig}", f"--config={_STAGES}", "--manage-all-nodes", "--node-lease-duration-seconds=40",
+            "kwok",
+            f"--kubeconfig={self.kubeconfig}",
+            f"--config={_STAGES}",
+            "--manage-all-nodes",
+            "--node-lease-duration-seconds=40",
             "--server-address=",
-        )  # fmt: skip
+        )
         self._wait("kube-controller-manager", lambda: bool(self.api.get("/api/v1/namespaces/default/serviceaccounts/default")))
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The fence, both ways, with the tokens that Pods really get: what a driver, the server and the cleaner need is allowed, all else refused."""
+"""The fence, both ways, with the tokens that Pods really get: what driver, server and cleaner need is allowed, all else refused."""
 
 import contextlib
 import time

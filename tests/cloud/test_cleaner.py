@@ -45,10 +45,8 @@ def interpreters(api: Api, items, tmp_path):
         for title in titles
     ]
     for title, (pod, service) in zip(titles, pods.rendered(items, tmp_path, *changes), strict=True):
-        if title == "md-waits":
-            pod = changed(pod, "spec/nodeSelector", {"capi.stackhpc.com/node-group": "none"})
         if title != "md-gone":
-            api.create(pod)
+            api.create(changed(pod, "spec/nodeSelector", {"capi.stackhpc.com/node-group": "none"}) if title == "md-waits" else pod)
         api.create(service)
     end = time.monotonic() + 20
     while (
@@ -90,7 +88,7 @@ def test_without_its_rights_it_says_so(api: Api, tmp_path):
     token = tmp_path / "token"
     token.write_text(api.token(SERVER, "default"))
     environment = {"API": api.access.url, "TOKEN_FILE": str(token), "CA_FILE": api.access.ca, "NAMESPACE": NOTEBOOKS}
-    with pytest.raises(RuntimeError, match="403 .*cannot list resource"):
+    with pytest.raises(RuntimeError, match=r"403 .*cannot list resource"):
         clean_interpreters.main(environment | {"KEEP_SECONDS": "0", "WAIT_SECONDS": "0"})
 
 

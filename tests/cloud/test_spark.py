@@ -17,8 +17,8 @@ from tests.cloud.kubelet import Kubelet
 PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
 CONFIG_MAPS = f"/api/v1/namespaces/{NOTEBOOKS}/configmaps"
 CACHED, FORCED = 12, 60
-"""Seconds: cached_idle_seconds of tests.cloud.deployed.stack, after which an idle executor with shuffle files goes, and the time that it may
-take to hand them over."""
+"""Seconds: cached_idle_seconds of tests.cloud.deployed.stack, after which an idle executor with shuffle files goes, and what it may take
+to hand them over."""
 
 
 @pytest.fixture(params=sorted(tools.SPARK))
@@ -99,18 +99,31 @@ def test_a_profile_has_its_own_size_and_the_quota_is_the_last_word(api: Api, ite
         ({"spark.kubernetes.executor.secretKeyRef.X": "registry:y"}, "a Pod here takes nothing from a Secret"),
         ({"spark.kubernetes.node.selector.kubernetes.io/hostname": "worker-0"}, "a Pod here runs on the Spark nodes"),
         (
-            {"spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "data-sample",
-             "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/writable"},
+            {
+                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "data-sample",
+                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/writable",
+            },
             "a Pod here mounts emptyDir",
         ),
         ({"spark.kubernetes.executor.annotation.k8s.v1.cni.cncf.io/networks": "cephfs"}, "a Pod here has one network"),
-        ({"spark.kubernetes.executor.volumes.hostPath.x.mount.path": "/x", "spark.kubernetes.executor.volumes.hostPath.x.options.path": "/"}, "restricted"),
-        ({"spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "OnDemand",
-          "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.sizeLimit": "1Gi",
-          "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.storageClass": "csi-cinder",
-          "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/x"}, "a Pod here mounts emptyDir"),
+        (
+            {
+                "spark.kubernetes.executor.volumes.hostPath.x.mount.path": "/x",
+                "spark.kubernetes.executor.volumes.hostPath.x.options.path": "/",
+            },
+            "restricted",
+        ),
+        (
+            {
+                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "OnDemand",
+                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.sizeLimit": "1Gi",
+                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.storageClass": "csi-cinder",
+                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/x",
+            },
+            "a Pod here mounts emptyDir",
+        ),
     ],
-)  # fmt: skip
+)
 def test_hostile_settings_of_a_driver_start_nothing(api: Api, items, tmp_path, kubelet, hostile, words):
     other = driver.running(api, items, tmp_path / "other", name="spark-alice-2bbbbbbbb-driver") if "@other@" in hostile.values() else None
     if other:

@@ -58,6 +58,13 @@ def spark(minor: str) -> Path:
     return _made(target, packages[0], lambda part: _run(*pip, str(part), *packages))
 
 
+def plotting() -> Path:
+    """A folder for PYTHONPATH with what the example notebooks plot with."""
+    packages = ("matplotlib==3.10.9", "numpy==2.2.6")
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target")
+    return _made(_cached("-".join(packages).replace("=", "")) / "site", packages[0], lambda part: _run(*pip, str(part), *packages))
+
+
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
@@ -116,6 +123,7 @@ def main() -> None:
         jinjava()
         for minor in SPARK:
             spark(minor)
+        plotting()
     except ToolError as error:
         sys.exit(str(error))
 

@@ -44,7 +44,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
@@ -111,10 +111,11 @@ def serve(folder: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
     while True:
         try:
             Browser(port).get("/gateway-alive")
-            return process
         except OSError:
             assert time.monotonic() < end, (folder / "error.log").read_text()
             time.sleep(0.05)
+        else:
+            return process
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +210,7 @@ def test_the_gate_stands_before_everything(backend, tmp_path):
             self.send_response(202 if allowed else 401)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
