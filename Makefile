@@ -5,7 +5,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test test-kube lint schema docs bench lock clean
+.PHONY: help preview test test-kube lint schema docs bench bench-kube lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +34,10 @@ docs: schema ## the same: both are made from the models
 
 bench: .venv/.runtime ## figures as ratios, each against a floor taken in the same run
 	@$(PY) benchmarks/preview.py
+
+bench-kube: .venv/.development ## how soon executors come and go, on the API server of the tests
+	@$(PY) -m tests.cloud.tools
+	@PYTHONPATH=. $(PY) benchmarks/on_demand.py
 
 lock: .venv/.development ## compile requirements*.txt from requirements*.in
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements.in -o requirements.txt

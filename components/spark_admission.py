@@ -125,7 +125,8 @@ def _owned(item: str) -> str:
 def _volumes(args: SparkAdmissionArgs) -> str:
     claims = f"v.persistentVolumeClaim.claimName in {_q(list(args.claims))} && v.persistentVolumeClaim.?readOnly.orValue(false)"
     # The token that the API server itself adds to a Pod that asks for one.
-    token = "v.name.startsWith('kube-api-access-') && v.projected.sources.all(s, !has(s.secret) && !has(s.clusterTrustBundle))"  # noqa: S105
+    sources = "has(s.serviceAccountToken) || has(s.configMap) || has(s.downwardAPI)"
+    token = f"v.name.startsWith('kube-api-access-') && v.projected.sources.all(s, {sources})"
     allowed = f"has(v.emptyDir) || has(v.configMap) || (has(v.persistentVolumeClaim) && {claims}) || (has(v.projected) && {token})"
     return f"{_NOT_PODS} || !has(object.spec.volumes) || object.spec.volumes.all(v, {allowed})"
 
