@@ -41,7 +41,7 @@ from settings.cloud import KubernetesCloud, OpenStackCloud
 from settings.cluster import ClusterSettings, NamedTemplate, Pool
 from settings.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport
 from settings.entry import CertManagerTls, IngressEntry, LoadBalancerEntry, NoEntry, SecretTls, SelfSignedTls
-from settings.login import LdapLogin, slug
+from settings.login import LdapLogin, LocalLogin, slug
 from settings.network import NetworkSettings
 from settings.sites import Site
 from settings.spark import PodSize
@@ -329,7 +329,9 @@ if shares:
     keys = csi.namespace
     # The plug-in outlives the Pods that it mounts for: without it no kubelet could unmount, and their namespaces would hang.
     inside = pulumi.ResourceOptions(providers=[provider], depends_on=[csi])
-people = {settings.zeppelin.administrator: True} | {person.name: person.administrator for person in settings.zeppelin.people}
+people = {person.name: person.administrator for person in settings.zeppelin.people}
+if isinstance(settings.zeppelin.login, LocalLogin):
+    people = {settings.zeppelin.administrator: True} | people
 slugs = {name: slug(name) for name in people}
 spark = SparkNamespace(
     "spark",
@@ -440,8 +442,7 @@ zeppelin = Zeppelin(
         spark_namespace=spark.namespace,
         priority=spark.server_priority,
         notebooks=notebooks,
-        administrator=settings.zeppelin.administrator,
-        people={} if ldap else people,
+        people=people,
         ldap=ldap and LdapArgs(**ldap.model_dump(exclude={"kind", "bind_password_secret"})),
         ldap_password=config.require_secret(ldap.bind_password_secret) if ldap and ldap.bind_password_secret else "",
         notebooks_seed=example_notebooks([(dataset.name, dataset.mount_path) for dataset in settings.datasets], list(sizes)),
@@ -534,7 +535,6 @@ entry = Entry(
 )
 
 pulumi.export("zeppelin_url", entry.url)
-pulumi.export("administrator", settings.zeppelin.administrator)
 pulumi.export("passwords", zeppelin.passwords)
 pulumi.export("kubeconfig", kubeconfig)
 pulumi.export("public_address", public_address)

@@ -17,6 +17,8 @@ from tests.cloud.kube import running
 from tests.cloud.kubelet import Kubelet
 
 RUNS = 3
+RELEASED = "wait(lambda: executors() == 0, 120)"
+MAP = "sc.parallelize(range(6), 6).map(lambda x: (__import__('time').sleep(0.5), x)[1]).count()"
 
 
 def bare_jvm(minor: str) -> float:
@@ -47,9 +49,9 @@ def main() -> None:
                 with driver.running(kube.api, items, Path(folder) / f"{minor}-{run}", minor=minor) as spark:
                     rows.setdefault(("job to first executor", jvm), []).append(spark("first_executor()"))
                     spark("shuffle(6, 0.5)")
-                    rows.setdefault(("idle with shuffle files to released", cached), []).append(spark("wait(lambda: executors() == 0, 120)"))
-                    spark("sc.parallelize(range(6), 6).map(lambda x: (__import__(\"time\").sleep(0.5), x)[1]).count()")
-                    rows.setdefault(("idle to released", idle), []).append(spark("wait(lambda: executors() == 0, 120)"))
+                    rows.setdefault(("idle with shuffle files to released", cached), []).append(spark(RELEASED))
+                    spark(MAP)
+                    rows.setdefault(("idle to released", idle), []).append(spark(RELEASED))
                     spark("spark.stop()")
             kubelet.stop()
             for (title, floor), seconds in rows.items():

@@ -285,40 +285,55 @@ def shiro_hash(password: str, salt: bytes, iterations: int = SHIRO_ITERATIONS) -
 
 @dataclass(frozen=True, kw_only=True)
 class LdapArgs:
-    """A directory that knows people. url: ldap:// or ldaps://. user_dn_template: with {0} for the login name. group_search_base,
-    administrators_group: groupOfNames whose members are administrators, or None. bind_dn: who searches for groups, or None.
+    """A directory that knows people. url: ldap:// or ldaps://. user_dn_template: with {0} for the login name. group_search_base: where
+    groups are. administrators_group: groupOfNames whose members are administrators. bind_dn: who searches for groups, or None.
     """
 
     url: str
     user_dn_template: str
-    group_search_base: str | None = None
-    administrators_group: str | None = None
+    group_search_base: str
+    administrators_group: str
     bind_dn: str | None = None
 
 
-def shiro_ini(hashes: Mapping[str, str], administrators: Sequence[str], ldap: LdapArgs | None, bind_password: str, *, secure: bool) -> str:
+def shiro_ini(known: Mapping[str, str] | LdapArgs, administrators: Sequence[str], bind_password: str, *, secure: bool) -> str:
     """Zeppelin's shiro.ini.
 
-    hashes: login names, to passwords as `shiro_hash` writes them. administrators: those of them with the role. bind_password: of
-    `ldap.bind_dn`. secure: whether the session cookie goes by https alone.
+    known: login names, to passwords as `shiro_hash` writes them; or a directory. administrators: those of the login names with the role.
+    bind_password: of the directory's `bind_dn`. secure: whether the session cookie goes by https alone.
     """
-    users = [f"{name} = {hashed}{', admin' if name in administrators else ''}" for name, hashed in hashes.items()]
-    values = {"users": "\n".join(users), "cookie_secure": str(secure).lower(), "realms": _realms(ldap, bind_password)}
+    realms, users = _directory(known, bind_password) if isinstance(known, LdapArgs) else _people(known, administrators)
     result = text("shiro.ini")
-    for key, value in values.items():
+    for key, value in {"realms": realms, "users": users, "cookie_secure": str(secure).lower()}.items():
         result = result.replace(f"@{key}@", value)
     return result
 
 
-def _realms(ldap: LdapArgs | None, bind_password: str) -> str:
-    """The lines of [main] about who knows people. Source: org.apache.zeppelin.realm.LdapRealm, 0.12.1."""
-    if ldap is None:
-        return "securityManager.realms = $iniRealm"
+def _people(hashes: Mapping[str, str], administrators: Sequence[str]) -> tuple[str, str]:
+    """The lines of [main], and the sections, for people with a password of the stack."""
+    realms = [
+        "passwordMatcher = org.apache.shiro.authc.credential.PasswordMatcher",
+        "iniRealm.credentialsMatcher = $passwordMatcher",
+        "securityManager.realms = $iniRealm",
+    ]
+    users = [f"{name} = {hashed}{', admin' if name in administrators else ''}" for name, hashed in hashes.items()]
+    return "\n".join(realms), "\n".join(["[users]", *users, "", "[roles]", "admin = *", ""])
+
+
+def _directory(ldap: LdapArgs, bind_password: str) -> tuple[str, str]:
+    """The lines of [main] for people whom a directory knows, and no section. Source: org.apache.zeppelin.realm.LdapRealm, 0.12.1."""
     lines = [
         "ldapRealm = org.apache.zeppelin.realm.LdapRealm",
         f"ldapRealm.contextFactory.url = {ldap.url}",
         "ldapRealm.contextFactory.authenticationMechanism = simple",
         f"ldapRealm.userDnTemplate = {ldap.user_dn_template}",
+        "ldapRealm.authorizationEnabled = true",
+        f"ldapRealm.searchBase = {ldap.group_search_base}",
+        f"ldapRealm.groupSearchBase = {ldap.group_search_base}",
+        "ldapRealm.groupObjectClass = groupofnames",
+        f"ldapRealm.memberAttributeValueTemplate = {ldap.user_dn_template}",
+        f"ldapRealm.rolesByGroup = {ldap.administrators_group}: admin",
+        "securityManager.realms = $ldapRealm",
     ]
     if ldap.bind_dn:
         # Shiro takes a value that begins with a dollar sign for the name of an object.
@@ -327,13 +342,4 @@ def _realms(ldap: LdapArgs | None, bind_password: str) -> str:
             f"ldapRealm.contextFactory.systemUsername = {ldap.bind_dn}",
             f"ldapRealm.contextFactory.systemPassword = {password.strip()}",
         ]
-    if ldap.administrators_group:
-        lines += [
-            "ldapRealm.authorizationEnabled = true",
-            f"ldapRealm.searchBase = {ldap.group_search_base}",
-            f"ldapRealm.groupSearchBase = {ldap.group_search_base}",
-            "ldapRealm.groupObjectClass = groupofnames",
-            f"ldapRealm.memberAttributeValueTemplate = {ldap.user_dn_template}",
-            f'ldapRealm.rolesByGroup = "{ldap.administrators_group}":admin',
-        ]
-    return "\n".join([*lines, "securityManager.realms = $iniRealm, $ldapRealm"])
+    return "\n".join(lines), ""

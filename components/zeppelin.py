@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_random as random
@@ -57,8 +57,8 @@ class ZeppelinArgs:
 
     namespace: name of the namespace to make. interpreters: what every interpreter has.
     spark_namespace: where interpreters run, a Namespace resource. priority: PriorityClass of the server.
-    notebooks: a share of their own, or a claim. administrator: login name. people: login names with a password of the stack, to whether
-    they are administrators. ldap: a directory, or None. ldap_password: of its `bind_dn` (secret). notebooks_seed: JSON of example
+    notebooks: a share of their own, or a claim. people: login names, to whether they are administrators; they get passwords of the
+    stack. ldap: a directory that knows them instead, or None. ldap_password: of its `bind_dn` (secret). notebooks_seed: JSON of example
     notebooks. cores: whole number. memory_gib: of the Pod; three quarters are heap. idle_minutes: after which an interpreter ends.
     origin: address that browsers come by; where it is https, the session cookie is sent by https alone.
     pull_secret: docker config.json (secret), or None. ca_bundle: PEM certificates to trust, or None.
@@ -69,8 +69,7 @@ class ZeppelinArgs:
     spark_namespace: core.Namespace
     priority: str
     notebooks: NotebookShareArgs | NotebookClaimArgs
-    administrator: str
-    people: Mapping[str, bool] = field(default_factory=dict)
+    people: Mapping[str, bool]
     ldap: LdapArgs | None = None
     ldap_password: pulumi.Input[str] = ""
     notebooks_seed: str
@@ -151,7 +150,7 @@ class Zeppelin(pulumi.ComponentResource):
     """The Service: `http` for browsers, `rpc` for interpreters."""
 
     passwords: pulumi.Output[dict[str, str]]
-    """Passwords by login name, the administrator's first (secret)."""
+    """Passwords by login name, the administrator's first (secret); none where a directory has them."""
 
     def __init__(self, name: str, args: ZeppelinArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:Zeppelin", name, {}, opts)
@@ -250,20 +249,21 @@ class Zeppelin(pulumi.ComponentResource):
     def _login(self, name: str, args: ZeppelinArgs) -> core.Secret:
         """shiro.ini and the key of stored credentials, as a Secret; makes the passwords."""
         child = pulumi.ResourceOptions(parent=self)
-        people = {args.administrator: True, **args.people}
+        # Where a directory knows people, Zeppelin takes no password of ours beside it.
         passwords = {
-            person: random.RandomPassword(f"{name}-password-{person}", length=24, special=False, opts=child).result for person in people
+            person: random.RandomPassword(f"{name}-password-{person}", length=24, special=False, opts=child).result
+            for person in ({} if args.ldap else args.people)
         }
         salt = random.RandomBytes(f"{name}-salt", length=16, opts=child)
         # Zeppelin encrypts stored credentials by AES, with a key of 16 characters.
         key = random.RandomPassword(f"{name}-credentials-key", length=16, special=False, opts=child)
         self.passwords = pulumi.Output.secret(pulumi.Output.all(**passwords))
-        administrators = [person for person, is_administrator in people.items() if is_administrator]
+        administrators = [person for person, is_administrator in args.people.items() if is_administrator]
         ini = pulumi.Output.all(self.passwords, salt.base64, args.ldap_password).apply(
             lambda given: interpreter_files.shiro_ini(
-                {person: interpreter_files.shiro_hash(password, _salt(given[1], person)) for person, password in given[0].items()},
+                args.ldap
+                or {person: interpreter_files.shiro_hash(password, _salt(given[1], person)) for person, password in given[0].items()},
                 administrators,
-                args.ldap,
                 given[2],
                 secure=args.origin.startswith("https:"),
             )

@@ -16,7 +16,7 @@ class Person(Settings):
     """Login name, unique in the stack."""
 
     administrator: bool = False
-    """Whether this person may change interpreter settings: true or false."""
+    """Whether this person may change interpreter settings: true or false. With login ldap the directory's group says it."""
 
 
 class LocalLogin(Settings):
@@ -30,7 +30,7 @@ class LdapLogin(Settings):
     """A directory knows who may log in. Who is not listed in `people` may too, and shares the limits of the whole stack."""
 
     kind: Literal["ldap"]
-    """An LDAP directory, beside the stack's own administrator."""
+    """An LDAP directory, in place of passwords of the stack: Zeppelin takes no both."""
 
     url: Annotated[str, Field(pattern=r"^ldaps?://[A-Za-z0-9.-]+(:\d{1,5})?$", examples=["ldaps://ldap.example.org:636"])]
     """Address of the directory. Let `outside.egress` lead the server there."""
@@ -40,10 +40,10 @@ class LdapLogin(Settings):
     ]
     """Distinguished name of a person, with {0} for the login name; the login binds as it."""
 
-    group_search_base: Annotated[ObjectName, Field(examples=["ou=groups,dc=example,dc=org"])] | None = None
-    """Where groups (groupOfNames) are, wanted for `administrators_group`."""
+    group_search_base: Annotated[ObjectName, Field(examples=["ou=groups,dc=example,dc=org"])]
+    """Where groups (groupOfNames) are."""
 
-    administrators_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", examples=["gaia-admins"])] | None = None
+    administrators_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", examples=["gaia-admins"])]
     """Group whose members are administrators."""
 
     bind_dn: ObjectName | None = None
@@ -53,12 +53,7 @@ class LdapLogin(Settings):
     """Name of the config key that holds the password of `bind_dn`: pulumi config set --secret gaia-dmp:<this name>."""
 
     def problems(self) -> Iterator[Problem]:
-        for one, other in (
-            ("group_search_base", "administrators_group"),
-            ("administrators_group", "group_search_base"),
-            ("bind_dn", "bind_password_secret"),
-            ("bind_password_secret", "bind_dn"),
-        ):
+        for one, other in (("bind_dn", "bind_password_secret"), ("bind_password_secret", "bind_dn")):
             if getattr(self, one) and not getattr(self, other):
                 yield Problem((other,), f"is missing, and {one} has no use without it", f"a value, or no {one}", ((one,),))
 

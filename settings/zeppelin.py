@@ -49,13 +49,14 @@ class ZeppelinSettings(Settings):
     """Where notebooks and Zeppelin's own configuration live: share or storage_class."""
 
     administrator: Annotated[Name, Field(max_length=20)] = "admin"
-    """Login name of the administrator; the password is made by the stack and shown by `pulumi stack output --show-secrets`."""
+    """Login name of the administrator who is always there with login local; the password is made by the stack, as those of people are."""
 
     login: Login = LocalLogin(kind="local")
     """How people prove who they are: local or ldap."""
 
     people: Annotated[tuple[Person, ...], Field(strict=False, max_length=300)] = ()
-    """Who works here, one line a person. With login local nobody else can log in, beside the administrator."""
+    """Who works here, one line a person. With login local nobody else can log in, beside the administrator. With login ldap these have
+    limits of their own, and everybody else whom the directory knows shares the stack's."""
 
     interpreters: Annotated[tuple[Interpreter, ...], Field(strict=False)] = ("python", "md")
     """Languages of notebooks beside spark: python, md (Markdown), sh (a shell in a Pod), jdbc."""

@@ -55,6 +55,7 @@ def test_the_objects_of_every_choice_are_taken(api: Api):
     data = document("prod")
     data["gaia-dmp:entry"]["gate"] = GATE
     login = {"kind": "ldap", "url": "ldaps://ldap.example.org", "user_dn_template": "uid={0},ou=people,dc=example,dc=org"}
+    login |= {"group_search_base": "ou=groups,dc=example,dc=org", "administrators_group": "gaia-admins"}
     data["gaia-dmp:zeppelin"] |= {"login": login, "people": [{"name": "alice"}], "interpreters": ["python", "md", "sh", "jdbc"]}
     data["gaia-dmp:images"] = {"registry_prefix": "registry.example.org", "pull_secret": "registry"}
     data["gaia-dmp:outside"] = {"egress": [{"name": "all", "cidr": "0.0.0.0/0", "ports": [443], "who": ["notebooks", "server", "gate"]}]}

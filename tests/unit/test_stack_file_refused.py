@@ -8,6 +8,7 @@ import pytest
 from settings import StackFileError, load, read
 from tests.support.stack_files import ROOT, STACKS, as_config, changed, document, refusal, settings_of
 
+LDAP = {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid={0}", "group_search_base": "ou=g", "administrators_group": "admins"}
 WRONG = [
     # stack, key, value, words of the message
     ("dev", "protection", "no", ["gaia-dmp:protection: no", "on, off"]),
@@ -89,7 +90,8 @@ WRONG = [
     ("prod", "zeppelin.interpreters", ["python", "r"], ["zeppelin.interpreters[1]: r", "python, md, sh, jdbc"]),
     ("prod", "zeppelin.login", {"kind": "ldap", "url": "http://x", "user_dn_template": "uid={0}"}, ["zeppelin.login.url: http://x"]),
     ("prod", "zeppelin.login", {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid=x"}, ["zeppelin.login.user_dn_template"]),
-    ("prod", "zeppelin.login", {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid={0}"}, ["no way out is open for the server"]),
+    ("prod", "zeppelin.login", LDAP, ["no way out is open for the server"]),
+    ("prod", "zeppelin.login", LDAP | {"bind_dn": "cn=x"}, ["zeppelin.login.bind_password_secret", "is missing"]),
     (
         "prod",
         "zeppelin.login",
