@@ -100,7 +100,7 @@ class Browser:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         connection.request(method, path, headers=headers)
         answer = connection.getresponse()
-        result = answer.status, answer.headers.get("Location", ""), answer.read().decode()
+        result = answer.status, answer.headers.get("Location", ""), answer.read().decode(errors="replace")
         connection.close()
         return result
 
