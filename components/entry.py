@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
 
 from components import interpreter_files
-from components.kubernetes_namespace import restricted_container
+from components.kubernetes_namespace import pull_secrets, restricted_container, restricted_pod
 
 LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "gateway"}
 HTTP_PORT, HTTPS_PORT = 8080, 8443
@@ -274,10 +274,8 @@ def _pod(args: EntryArgs, config: pulumi.Input[str], certificate: pulumi.Input[s
         automount_service_account_token=False,
         enable_service_links=False,
         priority_class_name=args.priority,
-        image_pull_secrets=[core.LocalObjectReferenceArgs(name=args.pull_secret)] if args.pull_secret else [],
-        security_context=core.PodSecurityContextArgs(
-            run_as_non_root=True, run_as_user=_UID, run_as_group=_UID, seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault")
-        ),
+        image_pull_secrets=pull_secrets(args.pull_secret),
+        security_context=restricted_pod(_UID),
         containers=[
             core.ContainerArgs(
                 name="nginx",

@@ -9,7 +9,7 @@ from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.kubernetes_namespace import restricted_container
+from components.kubernetes_namespace import pull_secrets, restricted_container, restricted_pod
 
 LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "gate"}
 PORT = 4180
@@ -85,10 +85,8 @@ def _pod(args: GateArgs, secret: pulumi.Input[str]) -> core.PodSpecArgs:
     return core.PodSpecArgs(
         automount_service_account_token=False,
         enable_service_links=False,
-        image_pull_secrets=[core.LocalObjectReferenceArgs(name=args.pull_secret)] if args.pull_secret else [],
-        security_context=core.PodSecurityContextArgs(
-            run_as_non_root=True, run_as_user=_UID, run_as_group=_UID, seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault")
-        ),
+        image_pull_secrets=pull_secrets(args.pull_secret),
+        security_context=restricted_pod(_UID),
         containers=[
             core.ContainerArgs(
                 name="oauth2-proxy",

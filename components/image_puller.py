@@ -8,7 +8,7 @@ from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.kubernetes_namespace import restricted_container
+from components.kubernetes_namespace import pull_secrets, restricted_container, restricted_pod
 
 _LABELS = {"app.kubernetes.io/name": "image-puller"}
 
@@ -71,10 +71,8 @@ def _pod(args: ImagePullerArgs) -> core.PodSpecArgs:
         enable_service_links=False,
         termination_grace_period_seconds=0,
         node_selector=dict(args.node_selector),
-        image_pull_secrets=[core.LocalObjectReferenceArgs(name=args.pull_secret)] if args.pull_secret else [],
-        security_context=core.PodSecurityContextArgs(
-            run_as_non_root=True, run_as_user=185, run_as_group=185, seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault")
-        ),
+        image_pull_secrets=pull_secrets(args.pull_secret),
+        security_context=restricted_pod(185),
         init_containers=[container(f"pull-{index}", image, "true") for index, image in enumerate(args.images)],
         containers=[container("sleep", args.images[-1], "while sleep 3600; do :; done")],
     )

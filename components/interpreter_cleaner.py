@@ -8,7 +8,7 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components import interpreter_files
-from components.kubernetes_namespace import restricted_container
+from components.kubernetes_namespace import pull_secrets, restricted_container, restricted_pod
 
 ACCOUNT = "interpreter-cleaner"
 LABELS = {"app.kubernetes.io/name": "interpreter-cleaner"}
@@ -87,10 +87,8 @@ def _pod(args: InterpreterCleanerArgs, account: pulumi.Input[str], script: pulum
         automount_service_account_token=True,
         enable_service_links=False,
         restart_policy="Never",
-        image_pull_secrets=[core.LocalObjectReferenceArgs(name=args.pull_secret)] if args.pull_secret else [],
-        security_context=core.PodSecurityContextArgs(
-            run_as_non_root=True, run_as_user=185, run_as_group=185, seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault")
-        ),
+        image_pull_secrets=pull_secrets(args.pull_secret),
+        security_context=restricted_pod(185),
         containers=[
             core.ContainerArgs(
                 name="cleaner",

@@ -29,6 +29,18 @@ def restricted_container() -> core.SecurityContextArgs:
     )
 
 
+def restricted_pod(uid: int) -> core.PodSecurityContextArgs:
+    """What a Pod needs to pass `restricted`, as user and group `uid`."""
+    return core.PodSecurityContextArgs(
+        run_as_non_root=True, run_as_user=uid, run_as_group=uid, seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault")
+    )
+
+
+def pull_secrets(name: str | None) -> list[core.LocalObjectReferenceArgs]:
+    """The `imagePullSecrets` of a Pod, by the name of the namespace's pull secret."""
+    return [core.LocalObjectReferenceArgs(name=name)] if name else []
+
+
 def pull_secret(
     name: str, namespace: core.Namespace, login: pulumi.Input[str] | None, parent: pulumi.ComponentResource
 ) -> list[core.LocalObjectReferenceArgs]:

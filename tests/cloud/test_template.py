@@ -10,33 +10,8 @@ from preview import manifests
 from tests.cloud import pods
 from tests.cloud.api import Api, ApiError
 from tests.cloud.deployed import NOTEBOOKS, SERVER
+from tests.support.hostile import HOSTILE
 
-HOSTILE = [
-    'a"b',
-    "a'b",
-    "a\nevil: true\nb",
-    "a\\nserviceAccountName: admin",
-    "{{ '\"' }}",
-    "{{ platform }}",
-    "{% raw %}",
-    "{% for x in (1,2) %}x{% endfor %}",
-    "{# gone #}",
-    "a@b.org",
-    "First Last",
-    "x" * 200,
-    "# comment",
-    ": {}",
-    "- [a, b]",
-    "&anchor *alias !!binary",
-    "$(HOME) ${HOME} `id`",
-    "é✓\u202e\u0000"[:-1],
-    "---\nkind: Pod",
-    "|\n  block",
-    "null",
-    "true",
-    "-",
-    "",
-]
 FIELDS = ("user", "group.id", "pod.name", "setting.name")
 
 

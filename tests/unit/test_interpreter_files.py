@@ -27,6 +27,7 @@ from components.interpreter_files import (
     spark_properties,
 )
 from preview import manifests
+from tests.support.hostile import HOSTILE
 
 ARGS = InterpreterArgs(
     namespace="gaia-spark",
@@ -58,22 +59,6 @@ ARGS = InterpreterArgs(
     environment={"PIP_INDEX_URL": "https://pip.example.org"},
 )
 SPARK = ARGS.sizes["spark"]
-HOSTILE = [
-    'a"b',
-    "a'b",
-    "a\nevil: true\nb",
-    "a\\nserviceAccountName: admin",
-    "{{ '\"' }}",
-    "{% raw %}",
-    "a@b.org",
-    "First Last",
-    "x" * 200,
-    "# comment",
-    ": {}",
-    "$(HOME)",
-    "é✓",
-    "",
-]
 
 
 def rendered(language: str = "spark", **bindings: Any) -> list[dict]:

@@ -1,0 +1,28 @@
+"""Values that try to become something else: YAML, templates, shells, labels."""
+
+HOSTILE = [
+    'a"b',
+    "a'b",
+    "a\nevil: true\nb",
+    "a\\nserviceAccountName: admin",
+    "{{ '\"' }}",
+    "{{ platform }}",
+    "{% raw %}",
+    "{% for x in (1,2) %}x{% endfor %}",
+    "{# gone #}",
+    "a@b.org",
+    "First Last",
+    "x" * 200,
+    "# comment",
+    ": {}",
+    "- [a, b]",
+    "&anchor *alias !!binary",
+    "$(HOME) ${HOME} `id`",
+    "é✓\u202e\u0000"[:-1],
+    "---\nkind: Pod",
+    "|\n  block",
+    "null",
+    "true",
+    "-",
+    "",
+]
