@@ -37,7 +37,7 @@ bench: .venv/.runtime ## figures as ratios, each against a floor taken in the sa
 
 bench-kube: .venv/.development ## how soon executors come and go, on the API server of the tests
 	@$(PY) -m tests.cloud.tools
-	@PYTHONPATH=. $(PY) benchmarks/on_demand.py
+	@$(PY) -m benchmarks.on_demand
 
 lock: .venv/.development ## compile requirements*.txt from requirements*.in
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
