@@ -178,7 +178,7 @@ def pod_size(size: PodSize) -> PodSizeArgs:
 
 def person_executors() -> dict[str, str]:
     """What all executors of one person may request together: as many as they may have, each of the size that asks for most."""
-    wanted = [(max(size.max_executors, 1), size.executor) for size in settings.spark.sizes().values()]
+    wanted = [(size.max_executors, size.executor) for size in settings.spark.sizes().values()]
     wanted.append((settings.spark.executors_per_person, settings.spark.executor))
     return {
         "pods": str(settings.spark.executors_per_person),
@@ -487,15 +487,16 @@ InterpreterCleaner(
     pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[rbac, fence])),
 )
 way_in = settings.entry
-gate = None if isinstance(way_in, NoEntry) else way_in.gate
+public = None if isinstance(way_in, NoEntry) else way_in
+gate = public and public.gate
 before_entry: list[pulumi.Resource] = [zeppelin.service]
-if gate and not isinstance(way_in, NoEntry):
+if public and gate:
     before_entry.append(
         Gate(
             "gate",
             GateArgs(
                 namespace=zeppelin.namespace,
-                hostname=way_in.hostname,
+                hostname=public.hostname,
                 image=images["gate"],
                 issuer_url=gate.issuer_url,
                 client_id=gate.client_id,
@@ -513,13 +514,13 @@ match way_in:
         exposure = IngressArgs(class_name=way_in.class_name)
     case NoEntry():
         exposure = PortForwardArgs()
-certificate = None if isinstance(way_in, NoEntry) else way_in.tls
+certificate = public and public.tls
 entry = Entry(
     "entry",
     EntryArgs(
         namespace=zeppelin.namespace,
         url=origin,
-        hostname=None if isinstance(way_in, NoEntry) else way_in.hostname,
+        hostname=public and public.hostname,
         image=images["gateway"],
         exposure=exposure,
         tls=certificate and tls_args(certificate),

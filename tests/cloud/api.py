@@ -1,6 +1,7 @@
 """A small client of the Kubernetes API: status codes and messages as they are, no retry, no cache."""
 
-from collections.abc import Iterator, Mapping
+import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ class Api:
         self.access = access
         self._http = httpx.Client(
             base_url=access.url,
-            verify=_context(access.ca),
+            verify=ssl.create_default_context(cafile=access.ca),
             headers={"Authorization": f"Bearer {access.token}"},
             timeout=60,
             trust_env=False,
@@ -86,16 +87,6 @@ class Api:
     def patch_status(self, path: str, status: Object) -> Object:
         return self.call("PATCH", f"{path}/status", {"status": status}, kind="application/merge-patch+json")
 
-    def watch(self, path: str, version: str, **params: str) -> Iterator[tuple[str, Object]]:
-        """Events until the server ends the watch."""
-        import json  # noqa: PLC0415 - the one place that reads lines
-
-        query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "600", **params}
-        with self._http.stream("GET", path, params=query, timeout=None) as response:
-            for line in response.iter_lines():
-                event = json.loads(line)
-                yield event["type"], event["object"]
-
     def token(self, namespace: str, account: str, pod: Object | None = None, seconds: int = 3600) -> str:
         """A token of a ServiceAccount, bound to a Pod as the kubelet's are, or to nothing."""
         bound = pod and {"kind": "Pod", "apiVersion": "v1", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
@@ -121,9 +112,3 @@ def collection(item: Object) -> str:
     root = f"/api/{version}" if "/" not in version else f"/apis/{version}"
     plural = _PLURALS.get(kind, f"{kind.lower()}s")
     return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
-
-
-def _context(ca: str) -> Any:
-    import ssl  # noqa: PLC0415 - beside its one use
-
-    return ssl.create_default_context(cafile=ca)

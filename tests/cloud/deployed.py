@@ -1,5 +1,8 @@
 """The Kubernetes objects of a recorded stack, put on a real API server."""
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from preview import manifests
@@ -61,3 +64,23 @@ def one(items: list[Object], kind: str, name: str) -> Object:
     found = [item for item in items if item["kind"] == kind and item["metadata"]["name"].startswith(name)]
     assert len(found) == 1, [item["metadata"]["name"] for item in found]
     return found[0]
+
+
+@contextmanager
+def without(api: Api, items: list[Object], role: str, resource: str | None, verb: str | None) -> Iterator[None]:
+    """The platform with one verb of one Role taken away, until the end of the `with`."""
+    whole = one(items, "Role", role)
+    rules = [rule | {"verbs": [v for v in rule["verbs"] if rule["resources"] != [resource] or v != verb]} for rule in whole["rules"]]
+    api.apply(whole | {"rules": [rule for rule in rules if rule["verbs"]]})
+    try:
+        yield
+    finally:
+        api.apply(whole)
+
+
+def eventually(check: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until `check` holds."""
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.05)

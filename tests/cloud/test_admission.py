@@ -1,15 +1,14 @@
 """The fence, both ways, with the tokens that Pods really get: what driver, server and cleaner need is allowed, all else refused."""
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.cloud import pods
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.deployed import NOTEBOOKS, SERVER
+from tests.cloud.deployed import NOTEBOOKS, SERVER, eventually
 from tests.cloud.pods import changed
 
 PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
@@ -85,14 +84,6 @@ def used(api: Api, quota: str) -> int:
     found = api.items(f"/api/v1/namespaces/{NOTEBOOKS}/resourcequotas")
     guests = 1 if quota == "driver" else 0
     return guests + sum(int(item["status"]["used"]["pods"]) for item in found if item["metadata"]["name"].startswith(quota))
-
-
-def eventually(check: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until `check` holds."""
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.05)
 
 
 def renamed(pod: Object, name: str) -> Object:

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from components.spark_rbac import DRIVER_RULES
 from tests.cloud import driver, tools
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.deployed import NOTEBOOKS
+from tests.cloud.deployed import NOTEBOOKS, eventually, without
 from tests.cloud.kubelet import Kubelet
 
 PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
@@ -44,13 +43,6 @@ def executors(api: Api) -> list[Object]:
 def forbidden(log: str) -> list[str]:
     """The lines that tell of a refusal."""
     return [line for line in log.splitlines() if "forbidden" in line.lower() or "Code: 403" in line or "code=403" in line]
-
-
-def eventually(check, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def test_a_job_runs_grows_recovers_lets_go_and_stops_clean(api: Api, items, tmp_path, minor, kubelet, record_property):
@@ -158,20 +150,16 @@ VERBS = [(resource, verb) for resource, verbs in DRIVER_RULES for verb in verbs]
 @pytest.mark.parametrize(("resource", "verb"), VERBS)
 def test_every_verb_is_needed(api: Api, items, tmp_path, kubelet, resource, verb):
     """A driver whose Role lacks the verb meets a refusal of just that verb."""
-    role = next(item for item in items if item["kind"] == "Role" and item["metadata"]["name"] == "spark-driver")
-    rules = [rule | {"verbs": [v for v in rule["verbs"] if rule["resources"] != [resource] or v != verb]} for rule in role["rules"]]
-    api.apply(role | {"rules": rules})
     log = ""
-    try:
-        with driver.running(api, items, tmp_path / "driver") as spark:
-            threading.Timer(8, lambda: kubelet.running() and kubelet.kill_one()).start()
-            spark("first_executor(12)")
-            spark("wait(lambda: False, 4)")
-            spark("spark.stop()")
-            log = spark.log()
-    except RuntimeError as error:
-        log = str(error) + (tmp_path / "driver" / "driver.log").read_text()
-    finally:
-        api.apply(role)
+    with without(api, items, "spark-driver", resource, verb):
+        try:
+            with driver.running(api, items, tmp_path / "driver") as spark:
+                threading.Timer(8, lambda: kubelet.running() and kubelet.kill_one()).start()
+                spark("first_executor(12)")
+                spark("wait(lambda: False, 4)")
+                spark("spark.stop()")
+                log = spark.log()
+        except RuntimeError as error:
+            log = str(error) + (tmp_path / "driver" / "driver.log").read_text()
     # The API server answers a refused watch without a reason.
     assert (f'cannot {verb} resource "{resource}"' if verb != "watch" else "watch=true. Message: Forbidden") in log
