@@ -5,7 +5,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test test-kube lint schema docs bench bench-kube lock clean
+.PHONY: help preview test test-kube test-cloud cloud-up cloud-down cloud-status local doctor lint schema docs bench bench-kube lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,6 +20,19 @@ test: .venv/.development ## every test that needs only Python
 test-kube: .venv/.development ## tests against a real Kubernetes API server and real Spark drivers; builds them at first (Go, Java, Maven)
 	@$(PY) -m tests.cloud.tools
 	@$(PY) -m pytest tests/cloud -n 0
+
+test-cloud: .venv/.development ## tests against real OpenStack services, and the real Pulumi engine where it is on PATH; needs MariaDB
+	@$(PY) -m tests.cloud.openstack.build
+	@$(PY) -m pytest tests/openstack tests/engine -n 0
+
+cloud-up: .venv/.development ## an OpenStack cloud on this machine that stays: seven real services, two projects and one for data
+	@$(PY) -m tests.cloud.openstack up
+
+cloud-down: .venv/.development ## end it and forget it
+	@$(PY) -m tests.cloud.openstack down
+
+cloud-status: .venv/.development ## what of it runs, and where its logs are
+	@$(PY) -m tests.cloud.openstack status
 
 lint: .venv/.development ## ruff and pyright
 	@$(PY) -m ruff check .

@@ -1,13 +1,15 @@
 """A real Kubernetes API server for tests: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and KWOK for nodes and Pods.
 
 RBAC, Pod Security, quotas, limits, priorities and ValidatingAdmissionPolicies are the real ones. What is not there: a kubelet, a
-container, a network between Pods, CSI. `python -m tests.cloud.kube` starts one and prints its kubeconfig, until it is interrupted.
+container, a network between Pods, CSI. `python -m tests.cloud.kube` starts one and prints its kubeconfig, until it is interrupted;
+with a folder it is the cluster that the Magnum driver of the tests made there (tests/cloud/openstack/drivers).
 """
 
 import contextlib
 import ctypes
 import json
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -19,7 +21,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.cloud.api import Access, Api, ApiError
+from tests.cloud.api import Access, Api, ApiError, collection
 from tests.cloud.tools import program
 
 _HOST = "127.0.0.1"
@@ -27,18 +29,22 @@ _STAGES = Path(__file__).with_name("kwok.yaml")
 
 
 class Kube:
-    """A running cluster. api: as its administrator. kubeconfig: path of a file for the same. folder: state and one log per program."""
+    """A running cluster.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: state and one log per program. api: as its administrator. kubeconfig: path of a file for the same.
+    own_ca: whether the folder holds `ca.crt` and `ca.key`, which then sign the server's certificate and whose clients are let in.
+    """
+
+    def __init__(self, folder: Path, *, own_ca: bool = False) -> None:
+        self.folder, self._own_ca = folder, own_ca
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._token = secrets.token_hex(16)
         self.kubeconfig = folder / "kubeconfig"
 
     def start(self) -> None:
         """Start every program and wait until each is healthy. Raises RuntimeError with the end of its log where one is not."""
-        client, peer, api, manager, scheduler = _free_ports(5)
-        etcd, peers, self._url = f"http://{_HOST}:{client}", f"http://{_HOST}:{peer}", f"https://{_HOST}:{api}"
+        client, peer, api, manager, scheduler = free_ports(5)
+        etcd, peers, self.url = f"http://{_HOST}:{client}", f"http://{_HOST}:{peer}", f"https://{_HOST}:{api}"
         (self.folder / "tokens.csv").write_text(f"{self._token},admin,admin,system:masters\n")
         key = self.folder / "accounts.key"
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
@@ -58,7 +64,7 @@ class Kube:
             f"--bind-address={_HOST}",
             f"--advertise-address={_HOST}",
             f"--secure-port={api}",
-            f"--cert-dir={self.folder}/certificates",
+            *self._certificates(),
             f"--token-auth-file={self.folder}/tokens.csv",
             "--authorization-mode=Node,RBAC",
             f"--service-account-key-file={key}",
@@ -69,10 +75,10 @@ class Kube:
             "--allow-privileged=true",
             "--anonymous-auth=false",
         )
-        ca = self.folder / "certificates" / "apiserver.crt"
+        ca = self.folder / ("ca.crt" if self._own_ca else "certificates/apiserver.crt")
         self._wait("kube-apiserver", ca.exists)
         self._write_kubeconfig(ca)
-        self.api = Api(Access(self._url, str(ca), self._token))
+        self.api = Api(Access(self.url, str(ca), self._token))
         self._wait("kube-apiserver", lambda: self.api.get("/readyz") == "ok")
         self._launch(
             "kube-controller-manager",
@@ -117,6 +123,17 @@ class Kube:
         size = {"cpu": str(cpu), "memory": f"{memory_gib}Gi", "ephemeral-storage": f"{disk_gib}Gi", "pods": "110"}
         self.api.patch_status(f"/api/v1/nodes/{name}", {"capacity": size, "allocatable": size})
 
+    def _certificates(self) -> list[str]:
+        """Where the API server has its certificate from: made by itself, or signed by the cluster's CA."""
+        if not self._own_ca:
+            return [f"--cert-dir={self.folder}/certificates"]
+        ca, server = (self.folder / "ca", self.folder / "server")
+        names = f"subjectAltName=IP:{_HOST},DNS:localhost,DNS:kubernetes.default.svc"
+        request = f"openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=kube-apiserver -addext {names}"
+        command = [*request.split(), "-CA", f"{ca}.crt", "-CAkey", f"{ca}.key", "-keyout", f"{server}.key", "-out", f"{server}.crt"]
+        subprocess.run(command, check=True, capture_output=True)
+        return [f"--client-ca-file={ca}.crt", f"--tls-cert-file={server}.crt", f"--tls-private-key-file={server}.key"]
+
     def _launch(self, name: str, *arguments: str) -> None:
         # The log is the child's for its whole life.
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -149,7 +166,7 @@ class Kube:
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "test", "cluster": {"server": self._url, "certificate-authority": str(ca)}}],
+            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": str(ca)}}],
             "users": [{"name": "admin", "user": {"token": self._token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
             "current-context": "test",
@@ -162,7 +179,8 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -185,7 +203,51 @@ def running() -> Iterator[Kube]:
             kube.stop()
 
 
+def _serve(folder: Path) -> None:
+    """Be the cluster in `folder` until standard input ends, as it does however the Magnum that holds its other end goes away.
+
+    `address` says where the API is. `nodes.json` says which nodes there are; it is followed. Services of type LoadBalancer get an
+    address, as a cloud's controller would give them.
+    """
+    kube = Kube(folder, own_ca=True)
+    try:
+        kube.start()
+        nodes: dict[str, object] = {}
+        _follow(kube, folder / "nodes.json", nodes)
+        part = folder / "address.part"
+        part.write_text(kube.url)
+        part.rename(folder / "address")
+        while not select.select([sys.stdin], [], [], 1)[0]:
+            with contextlib.suppress(ApiError, httpx.TransportError):
+                _follow(kube, folder / "nodes.json", nodes)
+                _give_addresses(kube.api)
+    finally:
+        kube.stop()
+
+
+def _follow(kube: Kube, file: Path, nodes: dict[str, object]) -> None:
+    """Add and remove nodes until they are those of the node groups in `file`; `nodes` holds what there is."""
+    wanted = {f"{group['label']}-{index}": group for group in json.loads(file.read_text()) for index in range(group["count"])}
+    for name in wanted.keys() - nodes.keys():
+        group = nodes[name] = wanted[name]
+        kube.node(name, {"capi.stackhpc.com/node-group": group["label"]}, group["vcpus"], group["memory_gib"], 200)
+    for name in nodes.keys() - wanted.keys():
+        kube.api.delete(f"/api/v1/nodes/{name}")
+        del nodes[name]
+
+
+def _give_addresses(api: Api) -> None:
+    for service in api.items("/api/v1/services"):
+        if service["spec"]["type"] == "LoadBalancer" and not service["status"].get("loadBalancer"):
+            path = f"{collection({'apiVersion': 'v1', 'kind': 'Service', **service})}/{service['metadata']['name']}"
+            address = service["spec"].get("loadBalancerIP") or "198.51.100.77"
+            api.patch_status(path, {"loadBalancer": {"ingress": [{"ip": address}]}})
+
+
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        _serve(Path(sys.argv[1]))
+        sys.exit(0)
     with running() as cluster:
         print(f"KUBECONFIG={cluster.kubeconfig}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):

@@ -37,59 +37,60 @@ def program(name: str) -> Path:
     """Path of one of GO_PROGRAMS, built where the cache does not have it."""
     module, package = GO_PROGRAMS[name]
     folder = TOOLS / module
-    target = _cached(f"{name}-{_digest(folder / 'go.sum')}") / name
-    return _made(target, name, lambda part: _run("go", "build", "-C", str(folder), "-o", str(part), package))
+    target = cached(f"{name}-{digest(folder / 'go.sum')}") / name
+    return made(target, name, lambda part: run("go", "build", "-C", str(folder), "-o", str(part), package))
 
 
 def jinjava() -> list[str]:
     """The command that renders: arguments are the template's file and a file of JSON properties."""
     folder = TOOLS / "jinjava"
-    target = _cached(f"jinjava-{_digest(folder / 'pom.xml')}") / "lib"
+    target = cached(f"jinjava-{digest(folder / 'pom.xml')}") / "lib"
     command = ("mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies")
-    lib = _made(target, "jinjava", lambda part: _run(*command, f"-DoutputDirectory={part}"))
+    lib = made(target, "jinjava", lambda part: run(*command, f"-DoutputDirectory={part}"))
     return ["java", "-cp", f"{lib}/*", str(folder / "Render.java")]
 
 
 def spark(minor: str) -> Path:
     """A folder for PYTHONPATH that holds pyspark of one minor version; its jars are in `pyspark/jars`."""
     packages = SPARK[minor]
-    target = _cached(packages[0].replace("==", "-")) / "site"
+    target = cached(packages[0].replace("==", "-")) / "site"
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target")
-    return _made(target, packages[0], lambda part: _run(*pip, str(part), *packages))
+    return made(target, packages[0], lambda part: run(*pip, str(part), *packages))
 
 
 def plotting() -> Path:
     """A folder for PYTHONPATH with what the example notebooks plot with."""
     packages = ("matplotlib==3.10.9", "numpy==2.2.6")
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target")
-    return _made(_cached("-".join(packages).replace("=", "")) / "site", packages[0], lambda part: _run(*pip, str(part), *packages))
+    return made(cached("-".join(packages).replace("=", "")) / "site", packages[0], lambda part: run(*pip, str(part), *packages))
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
-def _cached(name: str) -> Path:
+def cached(name: str) -> Path:
     folder = CACHE / "tools" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _made(target: Path, name: str, make: Callable[[Path], None]) -> Path:
+def made(target: Path, name: str, make: Callable[[Path], None]) -> Path:
     """`target`, made beside and moved where it is missing, so that a killed build leaves nothing that looks whole."""
     if not target.exists():
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
-        with _progress(f"Building {name}"):
+        with progress(f"Building {name}"):
             make(part)
         part.rename(target)
     return target
 
 
-class _progress:  # noqa: N801 - reads as a statement
-    """A line that counts seconds while something long goes on; plain lines where nobody watches."""
+class progress:  # noqa: N801 - reads as a statement
+    """A line that counts seconds while something long goes on; plain lines where nobody watches. detail: what goes on just now."""
 
-    def __init__(self, title: str) -> None:
-        self._title, self._done, self._begin = title, threading.Event(), time.monotonic()
+    def __init__(self, title: str, detail: Callable[[], str] = str) -> None:
+        self._title, self._detail = title, detail
+        self._done, self._begin = threading.Event(), time.monotonic()
 
     def __enter__(self) -> None:
         self._thread = threading.Thread(target=self._show, daemon=True)
@@ -101,13 +102,14 @@ class _progress:  # noqa: N801 - reads as a statement
 
     def _show(self) -> None:
         watched = sys.stderr.isatty()
+        begin, end = ("\r\033[K", "") if watched else ("", "\n")
         while not self._done.wait(1 if watched else 60):
-            line = f"{self._title}: {time.monotonic() - self._begin:.0f} s"
-            print(f"\r{line}" if watched else line, end="" if watched else "\n", file=sys.stderr, flush=True)
-        print(f"{chr(13) if watched else ''}{self._title}: done in {time.monotonic() - self._begin:.0f} s", file=sys.stderr, flush=True)
+            seconds = time.monotonic() - self._begin
+            print(f"{begin}{self._title}: {seconds:.0f} s {self._detail()}".rstrip(" "), end=end, file=sys.stderr, flush=True)
+        print(f"{begin}{self._title}: done in {time.monotonic() - self._begin:.0f} s", file=sys.stderr, flush=True)
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
     if shutil.which(command[0]) is None:
         raise ToolError(f"{command[0]} is not on PATH; the tests against a real API server need Go 1.26, Java 17 and Maven")
     result = subprocess.run(command, capture_output=True, text=True, check=False)

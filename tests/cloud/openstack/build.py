@@ -1,0 +1,83 @@
+"""What the cloud of the tests is started from: an environment with the services, our drivers, and a snapshot of filled databases.
+
+All of it is made once and cached by the versions and files it is made from. `python -m tests.cloud.openstack.build` makes what is missing.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.cloud.tools import ToolError, cached, digest, made, program, run
+
+HERE = Path(__file__).parent
+DRIVERS = HERE / "drivers"
+
+
+def mariadb(name: str) -> str:
+    """Path of one of MariaDB's programs; Debian puts the server where only root looks. Raises ToolError where it is missing."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if not found:
+        raise ToolError(f"{name} is not on PATH; the OpenStack services of the tests need MariaDB (Debian: mariadb-server)")
+    return found
+
+
+def environment() -> Path:
+    """The virtual environment of the OpenStack services, of pinned wheels."""
+    requirements = HERE / "requirements.txt"
+    uv = (sys.executable, "-m", "uv")
+
+    def make(part: Path) -> None:
+        # Programs of an environment name their interpreter by its path: it is made where it stays, and is whole once this mark is there.
+        folder = part.parent / "venv"
+        shutil.rmtree(folder, ignore_errors=True)
+        run(*uv, "venv", "--quiet", "--python", sys.executable, str(folder))
+        run(*uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "-r", str(requirements))
+        part.touch()
+
+    return made(cached(f"openstack-{digest(requirements)}") / "installed", "the OpenStack services", make).parent / "venv"
+
+
+def drivers() -> Path:
+    """A folder for PYTHONPATH that holds `gaia_dmp_cloud` and its entry point."""
+
+    def make(part: Path) -> None:
+        with tempfile.TemporaryDirectory() as copy:
+            shutil.copytree(DRIVERS, copy, dirs_exist_ok=True)
+            run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", str(part), copy)
+
+    return made(cached(f"openstack-drivers-{_digest_of(DRIVERS)}") / "site", "the drivers of the tests", make)
+
+
+def snapshot() -> Path:
+    """A state folder with migrated and filled databases, to be copied."""
+    # Whoever starts a cloud from a snapshot makes a snapshot by a cloud.
+    from tests.cloud.openstack.cloud import make_snapshot  # noqa: PLC0415
+
+    parts = [digest(HERE / name) for name in ("requirements.txt", "services.py", "seed.py")] + [_digest_of(DRIVERS)]
+    key = hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+    return made(cached(f"openstack-snapshot-{key}") / "state", "the databases of the OpenStack services", make_snapshot)
+
+
+def _digest_of(folder: Path) -> str:
+    files = sorted(file for file in folder.rglob("*") if file.suffix in {".py", ".toml"})
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def everything() -> None:
+    """Make what is missing, the Kubernetes programs of Magnum's clusters included."""
+    mariadb("mariadbd")
+    environment()
+    drivers()
+    snapshot()
+    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"):
+        program(name)
+
+
+if __name__ == "__main__":
+    try:
+        everything()
+    except ToolError as error:
+        sys.exit(str(error))

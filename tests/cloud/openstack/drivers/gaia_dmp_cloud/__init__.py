@@ -1,0 +1,1 @@
+"""What runs inside the OpenStack services of the tests."""

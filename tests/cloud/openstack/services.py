@@ -1,0 +1,166 @@
+"""The OpenStack services of the tests: what each is called, how it is configured, how its database is made.
+
+The pitfalls behind these settings are in the deployment guides of each service and in docs/testing.md.
+"""
+
+import configparser
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+REGION = "local"
+PASSWORD = "pw"  # of every user of a cloud that only this machine reaches, for as long as a test runs
+DRIVER_NAME = "k8s_capi_helm_v1"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One OpenStack service.
+
+    name: as its launcher knows it. type: its type in the catalogue. path: what follows host and port in its endpoint.
+    config: name of its configuration file. migrations: commands that make its database, without the program's folder.
+    """
+
+    name: str
+    type: str
+    path: str
+    config: str
+    migrations: tuple[str, ...]
+
+
+SERVICES = (
+    Service("keystone", "identity", "/v3", "keystone.conf", ("keystone-manage --config-file {conf} db_sync",)),
+    Service("neutron", "network", "", "neutron.conf", ("neutron-db-manage --config-file {conf} upgrade heads",)),
+    Service(
+        "nova",
+        "compute",
+        "/v2.1",
+        "nova.conf",
+        (
+            "nova-manage --config-file {conf} api_db sync",
+            # A template: the port is another one each time.
+            "nova-manage --config-file {conf} cell_v2 map_cell0 --database_connection "
+            "{{scheme}}://{{username}}@{{hostname}}:{{port}}/nova_cell0?charset=utf8",
+            "nova-manage --config-file {conf} db sync",
+        ),
+    ),
+    Service("glance", "image", "", "glance-api.conf", ("glance-manage --config-file {conf} db_sync",)),
+    Service("manila", "sharev2", "/v2", "manila.conf", ("manila-manage --config-file {conf} db sync",)),
+    Service("magnum", "container-infra", "/v1", "magnum.conf", ("magnum-db-manage --config-file {conf} upgrade",)),
+    Service("octavia", "load-balancer", "", "octavia.conf", ("octavia-db-manage --config-file {conf} upgrade head",)),
+)
+DATABASES = (*(service.name for service in SERVICES), "nova_api", "nova_cell0")
+
+
+def url(service: Service, ports: Mapping[str, int]) -> str:
+    """Endpoint of a service."""
+    return f"http://{HOST}:{ports[service.name]}{service.path}"
+
+
+def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    """Every configuration file, by name. folder: state of the cloud. etc: where the wheels put their paste files."""
+    keystone = f"http://{HOST}:{ports['keystone']}/v3"
+
+    def database(name: str) -> dict[str, str]:
+        return {"connection": f"mysql+pymysql://root@{HOST}:{ports['mariadb']}/{name}?charset=utf8"}
+
+    def user(name: str) -> dict[str, str]:
+        return {
+            "www_authenticate_uri": keystone,
+            "auth_url": keystone,
+            "auth_type": "password",
+            "username": name,
+            "password": PASSWORD,
+            "project_name": "service",
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        }
+
+    def common(name: str) -> dict[str, dict[str, str]]:
+        # Each service is one process, so messages need not leave it.
+        return {
+            "DEFAULT": {"transport_url": "fake://", "state_path": str(folder / name), "host": "local"},
+            "database": database(name),
+            "keystone_authtoken": user(name),
+            "oslo_concurrency": {"lock_path": str(folder / name / "lock")},
+        }
+
+    files: dict[str, dict[str, dict[str, str]]] = {
+        "keystone.conf": {
+            "database": database("keystone"),
+            "token": {"provider": "fernet", "expiration": "36000"},
+            "fernet_tokens": {"key_repository": str(folder / "fernet")},
+            "credential": {"key_repository": str(folder / "credential")},
+        },
+        "neutron.conf": common("neutron")
+        | {
+            "ml2": {"type_drivers": "local,flat", "tenant_network_types": "local", "mechanism_drivers": "", "extension_drivers": ""},
+            "ml2_type_flat": {"flat_networks": "*"},
+            "quotas": {f"quota_{name}": "100" for name in ("network", "subnet", "port", "router", "floatingip", "security_group")},
+        },
+        "nova.conf": common("nova")
+        | {
+            "api": {"auth_strategy": "keystone"},
+            "wsgi": {"api_paste_config": str(etc / "nova" / "api-paste.ini")},
+            "api_database": database("nova_api"),
+            # No Placement and no hypervisor: usage is counted in the databases, where it is zero.
+            "quota": {"driver": "nova.quota.DbQuotaDriver", "cores": "400", "instances": "60", "ram": "1600000"},
+        },
+        "glance-api.conf": common("glance")
+        | {
+            "glance_store": {"default_backend": "files"},
+            "files": {"filesystem_store_datadir": str(folder / "images")},
+            "paste_deploy": {"flavor": "keystone", "config_file": str(etc / "glance" / "glance-api-paste.ini")},
+        },
+        "manila.conf": common("manila")
+        | {
+            # The share manager registers `auth_url` in this section as well, and differently: in one process its user stands elsewhere.
+            "keystone_authtoken": {"auth_section": "api_user"},
+            "api_user": user("manila"),
+            "ceph": {
+                "share_driver": "gaia_dmp_cloud.manila_driver.Driver",
+                "share_backend_name": "ceph",
+                "driver_handles_share_servers": "False",
+                "dummy_driver_default_driver_method_delay": "0",
+            },
+        },
+        "magnum.conf": common("magnum")
+        | {
+            "api": {"api_paste_config": str(etc / "magnum" / "api-paste.ini")},
+            "certificates": {"cert_manager_type": "x509keypair"},
+            "drivers": {"default_driver": DRIVER_NAME},
+            "trust": {"cluster_user_trust": "False"},
+            "cluster_template": {"kubernetes_allowed_network_drivers": "calico,cilium,flannel"},
+            "keystone_auth": user("magnum"),
+        },
+        "octavia.conf": common("octavia")
+        | {"api_settings": {"enabled_provider_drivers": "amphora: stands in,ovn: stands in"}, "service_auth": user("octavia")},
+    }
+    files["neutron.conf"]["DEFAULT"] |= {
+        "api_paste_config": str(etc / "neutron" / "api-paste.ini"),
+        "core_plugin": "ml2",
+        "service_plugins": "router",
+        "rpc_workers": "0",
+        "notify_nova_on_port_status_changes": "False",
+        "notify_nova_on_port_data_changes": "False",
+    }
+    files["glance-api.conf"]["DEFAULT"] |= {"enabled_backends": "files:file"}
+    files["manila.conf"]["DEFAULT"] |= {
+        "api_paste_config": str(etc / "manila" / "api-paste.ini"),
+        "enabled_share_protocols": "CEPHFS",
+        "enabled_share_backends": "ceph",
+        "default_share_type": "",
+    }
+    files["magnum.conf"]["keystone_authtoken"]["auth_version"] = "v3"
+    return {name: _ini(sections) for name, sections in files.items()}
+
+
+def _ini(sections: Mapping[str, Mapping[str, str]]) -> str:
+    parser = configparser.RawConfigParser()
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_dict(sections)
+    text = io.StringIO()
+    parser.write(text)
+    return text.getvalue()
