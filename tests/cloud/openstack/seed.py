@@ -1,14 +1,12 @@
 """What the cloud of the tests holds before anybody uses it: what an operator would have made for the stacks of this project."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from openstack.config import OpenStackConfig
-from openstack.connection import Connection
 
+from tests.cloud.openstack.connections import connect, wait_until_ready
 from tests.cloud.openstack.services import PASSWORD, REGION, Service
 
 PROJECTS = ("iris-gaia-red", "iris-gaia-blue", "iris-gaia-data")
@@ -47,19 +45,6 @@ def clouds_yaml(auth_url: str) -> str:
         for name, (user, project) in entries.items()
     }
     return yaml.safe_dump({"clouds": clouds})
-
-
-def connect(file: Path, entry: str) -> Connection:
-    """A connection by an entry of a clouds.yaml of ours; variables of the environment have no say."""
-    config = OpenStackConfig(config_files=[str(file)], load_envvars=False)
-    return Connection(config=config.get_one(entry))
-
-
-def ready(admin: Connection) -> bool:
-    """Whether what works behind the APIs is there: Manila's back end has reported its pool, Magnum's conductor itself."""
-    pools = admin.shared_file_system.get("/scheduler-stats/pools").json()["pools"]
-    conductors = admin.container_infrastructure_management.get("/mservices").json()["mservices"]
-    return bool(pools) and any(each["state"] == "up" for each in conductors)
 
 
 def seed(file: Path, endpoints: Mapping[Service, str]) -> None:
@@ -107,12 +92,3 @@ def seed(file: Path, endpoints: Mapping[Service, str]) -> None:
     for name in SHARES:
         made = data.create_share(name=name, size=2, share_protocol="CEPHFS", share_type=SHARE_TYPE)
         data.wait_for_status(made, "available", failures=["error"], interval=1, wait=60)
-
-
-def wait_until_ready(admin: Connection) -> None:
-    """Wait for `ready`, up to a minute and a half. Raises TimeoutError."""
-    end = time.monotonic() + 90
-    while not ready(admin):
-        if time.monotonic() > end:
-            raise TimeoutError("Manila's back end or Magnum's conductor has not reported in 90 s")
-        time.sleep(0.3)

@@ -38,8 +38,14 @@ class Driver(dummy.DummyDriver):
         keys = {rule["access_id"]: base64.b64encode(hashlib.sha256(rule["access_to"].encode()).digest()[:28]) for rule in access_rules}
         return {rule: {"access_key": key.decode()} for rule, key in keys.items()}
 
+    def get_optional_share_creation_data(self, share, share_server=None):
+        return {"metadata": {"__mount_options": "fs=cephfs"}}
+
+    def get_backend_info(self, context):
+        return {"cephfs_filesystem_name": "cephfs"}
+
     def ensure_shares(self, context, shares):
-        return {}
+        return {share["id"]: {"status": "available"} for share in shares}
 
     def _update_share_stats(self, data=None):
         super()._update_share_stats(data)

@@ -1,0 +1,44 @@
+"""How tests talk to their cloud."""
+
+import time
+import warnings
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+
+from tests.cloud.openstack.services import HOST
+
+NODE_GROUPS = {"OpenStack-API-Version": "container-infra 1.9"}
+"""The header without which Magnum knows no node groups."""
+
+
+def connect(file: Path, entry: str) -> Connection:
+    """A connection by an entry of a clouds.yaml of ours; variables of the environment have no say.
+
+    Raises ValueError where the entry leads to another machine: tests make, break and remove things without asking.
+    """
+    entry_config = OpenStackConfig(config_files=[str(file)], load_envvars=False).get_one(entry)
+    address = urlsplit(entry_config.auth["auth_url"]).hostname
+    if address != HOST:
+        raise ValueError(f"{entry} of {file} leads to {address}; the tests touch nothing but {HOST}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what the SDK will drop one day, and does itself
+        return Connection(config=entry_config)
+
+
+def ready(admin: Connection) -> bool:
+    """Whether what works behind the APIs is there: Manila's back end has reported its pool, Magnum's conductor itself."""
+    pools = admin.shared_file_system.get("/scheduler-stats/pools").json()["pools"]
+    conductors = admin.container_infrastructure_management.get("/mservices").json()["mservices"]
+    return bool(pools) and any(each["state"] == "up" for each in conductors)
+
+
+def wait_until_ready(admin: Connection) -> None:
+    """Wait for `ready`, up to a minute and a half. Raises TimeoutError."""
+    end = time.monotonic() + 90
+    while not ready(admin):
+        if time.monotonic() > end:
+            raise TimeoutError("Manila's back end or Magnum's conductor has not reported in 90 s")
+        time.sleep(0.3)

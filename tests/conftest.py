@@ -1,0 +1,25 @@
+"""The OpenStack cloud that tests/openstack and tests/engine share; nothing else starts it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cloud.openstack.cloud import Cloud
+
+
+@pytest.fixture(scope="session")
+def whole_cloud() -> Iterator["Cloud"]:
+    """One cloud for all tests."""
+    from tests.cloud.openstack.cloud import running  # noqa: PLC0415 - only where it is asked for
+
+    with running() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(whole_cloud: "Cloud") -> Iterator["Cloud"]:
+    """The cloud, in which every ordered fault ends with the test."""
+    yield whole_cloud
+    whole_cloud.faults()

@@ -1,0 +1,81 @@
+"""The OpenStack resources of every stack, made through the real APIs from what the program recorded, and removed again.
+
+Invariants: every service takes what the program asks for; what stands is what the stack file says; nothing is left; what is adopted
+loses our access rule and nothing else.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.cloud.openstack.apply import applied, in_order
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import NODE_GROUPS, connect
+from tests.cloud.openstack.inventory import held
+from tests.cloud.openstack.seed import SHARES
+from tests.support.programs import named, record_stack
+
+PROJECT = {"dev": "iris-gaia-red", "prod": "iris-gaia-blue"}
+
+
+@pytest.mark.parametrize("stack", PROJECT)
+def test_a_stack_stands_and_goes(cloud: Cloud, stack: str) -> None:
+    recording = record_stack(stack, "update")
+    project, data = connect(cloud.clouds_yaml, PROJECT[stack]), connect(cloud.clouds_yaml, "iris-gaia-data")
+    assert held(project) == {}
+    before = held(data)
+    with applied(recording, cloud.clouds_yaml) as ids:
+        assert len(ids) == len(list(in_order(recording)))
+        title = f"gaia-dmp-{stack}"
+        now = held(project)
+        assert (now["networks"], now["clusters"]) == ([title], [title])
+        assert now["routers"] == [title, f"{title}-ceph"]
+        _check_network(project, title)
+        _check_cluster(project, recording, ids)
+        for resource in recording.of_type("openstack:sharedfilesystem/shareAccess:ShareAccess"):
+            _check_rule(connect(cloud.clouds_yaml, _entry(recording, resource)), resource, ids)
+    assert held(project) == {}
+    assert held(data) == before == {"shares": sorted(SHARES)}
+
+
+def _entry(recording: Any, resource: Any) -> str:
+    provider = next(each for each in recording.resources if each.urn == resource.provider)
+    return provider.inputs["cloud"]
+
+
+def _check_network(project: Any, title: str) -> None:
+    """The subnet tells nodes the way to Ceph, and the Ceph router knows it."""
+    subnet = project.network.find_subnet(title)
+    assert subnet.host_routes == [{"destination": "10.4.200.0/24", "nexthop": "10.10.0.15"}]
+    assert subnet.allocation_pools[0]["start"] == "10.10.0.50"
+    ceph = project.network.find_router(f"{title}-ceph")
+    assert ceph.routes == [{"destination": "10.4.200.0/24", "nexthop": "10.9.0.1"}]
+    addresses = [ip["ip_address"] for port in project.network.ports(device_id=ceph.id) for ip in port.fixed_ips]
+    assert "10.10.0.15" in addresses
+
+
+def _check_cluster(project: Any, recording: Any, ids: dict[str, str]) -> None:
+    """The cluster stands in our network, has our labels and the template's, and the pools of the stack file."""
+    wanted = named(recording, "cluster-cluster")
+    magnum = project.container_infrastructure_management
+    found = magnum.get(f"/clusters/{ids[wanted.urn]}").json()
+    assert found["fixed_subnet"] == ids[named(recording, "network-subnet").urn]
+    assert wanted.inputs["labels"].items() <= found["labels"].items()
+    assert named(recording, "cluster-template").inputs["labels"].items() <= found["labels"].items()
+    groups = magnum.get(f"/clusters/{found['uuid']}/nodegroups", headers=NODE_GROUPS).json()["nodegroups"]
+    sizes = {group["name"]: group["node_count"] for group in groups if group["role"] == "worker"}
+    pool = named(recording, "cluster-pool-spark").inputs
+    assert sizes == {"default-worker": wanted.inputs["nodeCount"], "spark": pool["nodeCount"]}
+
+
+def _check_rule(project: Any, resource: Any, ids: dict[str, str]) -> None:
+    """A rule of ours gives its Ceph id a key and no more than the stack said."""
+    inputs = resource.inputs
+    rules = [rule for share in project.shared_file_system.shares() for rule in project.shared_file_system.access_rules(share.id)]
+    rule = next(rule for rule in rules if rule.id == ids[resource.urn])
+    assert (rule.access_to, rule.access_level, rule.state) == (inputs["accessTo"], inputs["accessLevel"], "active")
+    assert len(rule.access_key) == 40
+
+
+def test_a_stack_on_a_cluster_that_exists_makes_nothing_on_openstack() -> None:
+    assert list(in_order(record_stack("local", "update"))) == []
