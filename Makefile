@@ -25,6 +25,9 @@ test-cloud: .venv/.development ## tests against real OpenStack services, and the
 	@$(PY) -m tests.cloud.openstack.build
 	@$(PY) -m pytest tests/openstack tests/engine -n 0
 
+doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
+	@$(PY) -m doctor $(STACK)
+
 cloud-up: .venv/.development ## an OpenStack cloud on this machine that stays: seven real services, two projects and one for data
 	@$(PY) -m tests.cloud.openstack up
 
@@ -33,6 +36,9 @@ cloud-down: .venv/.development ## end it and forget it
 
 cloud-status: .venv/.development ## what of it runs, and where its logs are
 	@$(PY) -m tests.cloud.openstack status
+
+local: .venv/.development ## the whole platform on that cloud, by the Pulumi that is on PATH
+	@$(PY) -m tests.cloud.openstack.local
 
 lint: .venv/.development ## ruff and pyright
 	@$(PY) -m ruff check .

@@ -174,6 +174,13 @@ class Kube:
         self.kubeconfig.write_text(json.dumps(config))
 
 
+def administrator(folder: Path) -> Api:
+    """The API server of the cluster in a folder, as its administrator."""
+    config = json.loads((folder / "kubeconfig").read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    return Api(Access(cluster["server"], cluster["certificate-authority"], user["token"]))
+
+
 def die_with_parent() -> None:
     """In a child before it runs: die when the parent does, even if that is killed (Linux, prctl PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)

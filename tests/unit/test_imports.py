@@ -12,8 +12,9 @@ ALLOWED = {
     "settings": {"settings"},
     "components": {"components"},
     "preview": {"preview", "settings"},
+    "doctor": {"doctor", "settings"},
 }
-OURS = {"settings", "components", "preview", "policy", "tests", "benchmarks"}
+OURS = {"settings", "components", "preview", "doctor", "policy", "tests", "benchmarks"}
 MODULES = [path for folder in ALLOWED for path in sorted((ROOT / folder).glob("*.py"))]
 
 

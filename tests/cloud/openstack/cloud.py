@@ -22,9 +22,9 @@ import httpx
 
 from tests.cloud.kube import die_with_parent, free_ports
 from tests.cloud.openstack import build
-from tests.cloud.openstack.connections import connect, wait_until_ready
+from tests.cloud.openstack.connections import connect, first_requests, wait_until_ready
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault, order
-from tests.cloud.openstack.seed import COMPUTE_FLAVORS, clouds_yaml, seed
+from tests.cloud.openstack.seed import COMPUTE_FLAVORS, PROJECTS, clouds_yaml, seed
 from tests.cloud.openstack.services import DATABASES, HOST, SERVICES, Service, configurations, url
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -110,6 +110,7 @@ class Cloud:
         self._launch_services()
         self._report("back ends")
         wait_until_ready(connect(self.clouds_yaml, "admin"))
+        first_requests(connect(self.clouds_yaml, PROJECTS[0]))
 
     def _configure(self) -> None:
         names = ("mariadb", *(service.name for service in SERVICES))

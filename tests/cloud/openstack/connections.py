@@ -3,6 +3,7 @@
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from openstack.config import OpenStackConfig
@@ -42,3 +43,20 @@ def wait_until_ready(admin: Connection) -> None:
         if time.monotonic() > end:
             raise TimeoutError("Manila's back end or Magnum's conductor has not reported in 90 s")
         time.sleep(0.3)
+
+
+def first_requests(project: Connection) -> None:
+    """Ask every service once, one after another: what services load at their first request is not safe from a second one.
+
+    Neutron, asked twice at once by a fresh start, hides external networks from one of the two.
+    """
+    asked: list[tuple[Any, str]] = [
+        (project.network, "/networks?router:external=true"),
+        (project.compute, "/flavors"),
+        (project.image, "/images"),
+        (project.shared_file_system, "/shares"),
+        (project.container_infrastructure_management, "/clusters"),
+        (project.load_balancer, "/lbaas/providers"),
+    ]
+    for service, path in asked:
+        service.get(path).raise_for_status()

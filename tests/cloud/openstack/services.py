@@ -136,7 +136,7 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
             "keystone_auth": user("magnum"),
         },
         "octavia.conf": common("octavia")
-        | {"api_settings": {"enabled_provider_drivers": "amphora: stands in,ovn: stands in"}, "service_auth": user("octavia")},
+        | {"api_settings": {"enabled_provider_drivers": "amphora: the one that there is"}, "service_auth": user("octavia")},
     }
     files["neutron.conf"]["DEFAULT"] |= {
         "api_paste_config": str(etc / "neutron" / "api-paste.ini"),

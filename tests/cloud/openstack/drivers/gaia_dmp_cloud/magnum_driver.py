@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -90,6 +91,7 @@ class Driver(driver.Driver):
         if process:
             process.stdin.close()
             process.wait()
+        shutil.rmtree(_folder(cluster))
 
     def resize_cluster(self, context, cluster, resize_manager, node_count, nodes_to_remove, nodegroup=None):
         if nodegroup is not None:

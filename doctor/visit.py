@@ -1,0 +1,65 @@
+"""What the doctor looks at: the projects of one stack, each opened by its credential."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from keystoneauth1.exceptions import ClientException
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+from openstack.exceptions import SDKException
+from requests.exceptions import RequestException
+
+from settings import StackSettings
+from settings.cloud import OpenStackCloud, OpenStackProject
+
+Verdict = Literal["ok", "bad", "unknown"]
+
+ASKING_FAILS = (ClientException, SDKException, RequestException)
+"""What a service that does not answer, or refuses to, ends in."""
+
+PATIENCE = 30
+"""Seconds after which a service counts as silent."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found. subject: what was looked at. fix: what to do about it; "" where all is well."""
+
+    subject: str
+    verdict: Verdict
+    says: str
+    fix: str = ""
+
+
+@dataclass
+class Visit:
+    """One stack on its cloud. projects: connection by role, `compute` and perhaps `data`; roles whose credential failed are missing."""
+
+    settings: StackSettings
+    cloud: OpenStackCloud
+    title: str
+    projects: dict[str, Connection] = field(default_factory=dict)
+
+    @property
+    def compute(self) -> Any:
+        """The project in which the platform is made."""
+        return self.projects["compute"]
+
+    def roles(self) -> dict[str, OpenStackProject]:
+        """The projects that the stack file names, by role."""
+        return {"compute": self.cloud} | ({"data": self.cloud.data_project} if self.cloud.data_project else {})
+
+
+def connect(project: OpenStackProject) -> Connection:
+    """A connection by the clouds.yaml entry of a project, and by nothing else. It asks nothing yet. Raises SDKException."""
+    # Variables such as OS_PROJECT_NAME would have a say otherwise; that they have one in the provider is a finding of its own.
+    named = os.environ.get("OS_CLIENT_CONFIG_FILE")
+    config = OpenStackConfig(config_files=[named] if named else None, load_envvars=False)
+    region: dict[str, Any] = {"region_name": project.region} if project.region else {}
+    return Connection(config=config.get_one(project.clouds_yaml, api_timeout=PATIENCE, **region))
+
+
+def reason(error: Exception) -> str:
+    """One line of why a service did not do what it was asked."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,36 @@
+"""Tests that need the real Pulumi engine and its plug-ins: users get them from Pulumi's installer, no registry here has them."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cloud.openstack.cloud import Cloud
+from tests.engine.platform import Platform
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    if shutil.which("pulumi") is None:
+        for item in items:
+            if here in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason="pulumi is not on PATH; install it as Pulumi's documentation says"))
+
+
+@pytest.fixture
+def platform(cloud: Cloud, tmp_path: Path) -> Iterator[Callable[..., Platform]]:
+    """Makes stacks on the cloud; those that still stand at the end of the test are destroyed."""
+    made: list[Platform] = []
+
+    def make(stack: str, data: dict[str, Any], **options: Any) -> Platform:
+        made.append(Platform(cloud, tmp_path / stack, stack, data, **options))
+        return made[-1]
+
+    yield make
+    cloud.faults()
+    for each in made:
+        if each.ids():
+            each.data = {**each.data, "gaia-dmp:protection": "off"}
+            each.destroy()

@@ -1,0 +1,136 @@
+"""One stack under the real Pulumi engine, on the cloud of the tests."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi.automation import CommandError, LocalWorkspace, OpType, Stack
+from pulumi.automation.events import EngineEvent
+
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.program import copy_program, engine_environment
+from tests.support.stack_files import ROOT
+
+
+@dataclass
+class Outcome:
+    """What an operation did, or would do.
+
+    ops: operation by name of the resource, without those that stay the same. forced: what forced each replacement.
+    output: everything the engine printed. error: whether it failed.
+    """
+
+    ops: dict[str, str] = field(default_factory=dict)
+    forced: dict[str, Sequence[str]] = field(default_factory=dict)
+    output: str = ""
+    error: bool = False
+
+    def only(self, *wanted: str) -> dict[str, str]:
+        """The operations of these kinds."""
+        return {name: op for name, op in self.ops.items() if op in wanted}
+
+
+class Platform:
+    """One stack. folder: of program and state. data: configuration, which a test may change between operations."""
+
+    def __init__(self, cloud: Cloud, folder: Path, stack: str, data: Mapping[str, Any], source: Path = ROOT) -> None:
+        self.cloud, self.folder, self.name, self.data = cloud, folder, stack, data
+        self.environment = engine_environment(cloud.folder, folder / "state")
+        self.secrets: dict[str, str] = {}
+        self.source = source
+
+    def up(self, **options: Any) -> Outcome:
+        return self._run(lambda stack, watch: stack.up(color="never", on_output=_nothing, on_event=watch, **options))
+
+    def preview(self, **options: Any) -> Outcome:
+        return self._run(lambda stack, watch: stack.preview(color="never", on_output=_nothing, on_event=watch, **options))
+
+    def refresh(self, **options: Any) -> Outcome:
+        return self._run(lambda stack, watch: stack.refresh(color="never", on_output=_nothing, on_event=watch, **options))
+
+    def destroy(self) -> Outcome:
+        """As `pulumi destroy` does it: a preview first, which the Automation API leaves out, and no deletion where that fails."""
+        planned = self._run(lambda stack, watch: stack.preview_destroy(color="never", on_output=_nothing, on_event=watch))
+        if planned.error:
+            return planned
+        return self._run(lambda stack, watch: stack.destroy(color="never", on_output=_nothing, on_event=watch))
+
+    def outputs(self) -> dict[str, Any]:
+        """Outputs of the stack, secrets in clear."""
+        return {name: output.value for name, output in self.stack().outputs().items()}
+
+    def ids(self) -> dict[str, str]:
+        """Id of every custom resource in the state, by name of the resource."""
+        resources = (self.stack().export_stack().deployment or {}).get("resources", [])
+        return {each["urn"].split("::")[-1]: each["id"] for each in resources if each.get("id")}
+
+    def stack(self) -> Stack:
+        """The stack, with program and configuration as they are now."""
+        copy_program(self.folder, self.name, self.data, self.source)
+        workspace = LocalWorkspace(work_dir=str(self.folder), env_vars=self.environment)
+        stack = Stack.create_or_select(self.name, workspace)
+        for key, value in self.secrets.items():
+            command = ["pulumi", "config", "set", "--secret", "--stack", self.name, key]
+            subprocess.run(
+                command, input=value, text=True, cwd=self.folder, env=os.environ | self.environment, check=True, capture_output=True
+            )
+        return stack
+
+    def interrupted_up(self, when: Callable[[], bool]) -> Outcome:
+        """`pulumi up` that gets a SIGINT, as Ctrl-C sends it, as soon as `when` holds."""
+        self.stack()
+        command = ["pulumi", "up", "--yes", "--non-interactive", "--color", "never", "--stack", self.name]
+        with subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=os.environ | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            watching = threading.Event()
+
+            def watch() -> None:
+                while not watching.wait(0.2):
+                    if when():
+                        # A terminal sends it to everybody: engine, program, plug-ins.
+                        os.killpg(process.pid, signal.SIGINT)
+                        return
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            output, _ = process.communicate(timeout=300)
+            watching.set()
+            watcher.join()
+        return Outcome(output=output, error=process.returncode != 0)
+
+    def _run(self, operation: Callable[[Stack, Callable[[EngineEvent], None]], Any]) -> Outcome:
+        outcome = Outcome()
+
+        def watch(event: EngineEvent) -> None:
+            step = event.resource_pre_event and event.resource_pre_event.metadata
+            if step and step.op != OpType.SAME:
+                name = step.urn.split("::")[-1]
+                # A replacement comes as three steps; the one that names it counts.
+                if outcome.ops.get(name) != "replace":
+                    outcome.ops[name] = OpType(step.op).value
+                if step.keys:
+                    outcome.forced[name] = step.keys
+
+        try:
+            result = operation(self.stack(), watch)
+        except CommandError as error:
+            outcome.error, outcome.output = True, str(error)
+        else:
+            outcome.output = result.stdout + result.stderr
+        return outcome
+
+
+def _nothing(_line: str) -> None:
+    """Output is read when all is done."""

@@ -1,0 +1,121 @@
+"""The dev stack's life under the real engine and real APIs: it stands, stays, changes as planned, and goes without a trace."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import connect
+from tests.cloud.openstack.inventory import held
+from tests.engine.platform import Platform
+from tests.support.stack_files import document
+
+Data = dict[str, Any]
+
+
+def grown(data: Data) -> None:
+    data["gaia-dmp:datasets"][0]["source"]["size_gib"] = 12
+
+
+def second_dataset(data: Data) -> None:
+    source = {"kind": "create", "size_gib": 1, "on_destroy": "delete"}
+    data["gaia-dmp:datasets"].append({"name": "second", "mount_path": "/data/gaia/second", "source": source})
+
+
+def person(data: Data) -> None:
+    data["gaia-dmp:zeppelin"]["people"] = [{"name": "alice"}]
+
+
+def larger_workers(data: Data) -> None:
+    data["gaia-dmp:cloud"]["cluster"]["workers"] |= {"flavor": "gaia.vm.cclake.12vcpu", "vcpus": 12, "memory_gib": 21, "disk_gib": 20}
+
+
+def another_pool(data: Data) -> None:
+    pool = {"name": "more", "count": 1, "flavor": "vm.v1.large", "vcpus": 8, "memory_gib": 32, "disk_gib": 60}
+    data["gaia-dmp:cloud"]["cluster"]["pools"].append(pool)
+
+
+def resized_pool(data: Data) -> None:
+    data["gaia-dmp:cloud"]["cluster"]["pools"][0]["count"] = 3
+
+
+CHANGES: list[tuple[Callable[[Data], None], dict[str, str], set[str]]] = [
+    (grown, {"data-sample-share": "update"}, {"update"}),
+    (
+        second_dataset,
+        {"data-second-share": "create", "data-second-access-gaia-dmp-dev-data-second": "create"},
+        {"create", "update", "replace"},
+    ),
+    (person, {"zeppelin-password-alice": "create"}, {"create", "update", "replace"}),
+    (larger_workers, {"cluster-template": "replace", "cluster-cluster": "update"}, {"replace", "update"}),
+    (another_pool, {"cluster-pool-more": "create"}, {"create"}),
+    (resized_pool, {"cluster-pool-spark": "update"}, {"update"}),
+]
+"""A change, what it must plan, and the kinds of operations that it may plan at all."""
+
+KEEPS = {"data-sample-share", "notebooks-share", "cluster-cluster", "network-network", "network-subnet", "spark-namespace"}
+"""Resources that no change of these may replace."""
+
+
+def test_it_stands_stays_changes_and_goes(cloud: Cloud, platform: Callable[..., Platform]) -> None:
+    project = connect(cloud.clouds_yaml, "iris-gaia-red")
+    dev = platform("dev", document("dev"))
+    first = dev.up()
+    assert not first.error, first.output[-3000:]
+    assert held(project)["shares"] == ["gaia-dmp-dev-notebooks", "gaia-dmp-dev-sample"]
+    assert dev.outputs()["zeppelin_url"] == "http://localhost:8080"
+
+    again = dev.up()
+    assert (again.error, again.ops) == (False, {})
+    assert not dev.preview(expect_no_changes=True).error
+    assert not dev.refresh(expect_no_changes=True).error
+
+    for change, planned, kinds in CHANGES:
+        before = dev.ids()
+        data = copy.deepcopy(dict(dev.data))
+        change(data)
+        dev.data = data
+        plan = dev.preview()
+        assert not plan.error, f"{change.__name__}: {plan.output[-3000:]}"
+        assert planned.items() <= plan.ops.items(), (change.__name__, plan.ops)
+        assert set(plan.ops.values()) <= kinds, (change.__name__, plan.ops)
+        done = dev.up()
+        assert not done.error, f"{change.__name__}: {done.output[-3000:]}"
+        after = dev.ids()
+        assert {name: after[name] for name in KEEPS} == {name: before[name] for name in KEEPS}, change.__name__
+        assert dev.up().ops == {}, change.__name__
+
+    gone = dev.destroy()
+    assert not gone.error, gone.output[-3000:]
+    assert held(project) == {}
+    assert dev.ids() == {}
+
+
+def test_a_wrong_credential_is_refused_before_anything_is_registered(cloud: Cloud, platform: Callable[..., Platform]) -> None:
+    data = document("dev")
+    data["gaia-dmp:cloud"]["clouds_yaml"] = "iris-gaia-blue"
+    dev = platform("dev", data)
+    refused = dev.preview()
+    assert refused.error
+    assert "opens another project" in refused.output
+    assert set(refused.ops) <= {"gaia-dmp-dev", "openstack-compute"}
+
+
+@pytest.mark.parametrize("on_destroy", ["keep", "delete"])
+def test_a_share_is_kept_or_deleted_as_told(cloud: Cloud, platform: Callable[..., Platform], on_destroy: str) -> None:
+    project = connect(cloud.clouds_yaml, "iris-gaia-red")
+    data = document("dev")
+    data["gaia-dmp:datasets"][0]["source"]["on_destroy"] = on_destroy
+    dev = platform("dev", data)
+    component = "urn:pulumi:dev::gaia-dmp::gaia-dmp:openstack:CephFSShare"
+    share = f"{component}$openstack:sharedfilesystem/share:Share::data-sample-share"
+    made = dev.up(target=[f"{component}::data-sample", share])
+    assert not made.error, made.output[-2000:]
+    assert held(project) == {"shares": ["gaia-dmp-dev-sample"]}
+    assert not dev.destroy().error
+    left = held(project)
+    assert left == ({"shares": ["gaia-dmp-dev-sample"]} if on_destroy == "keep" else {})
+    for kept in project.shared_file_system.shares():
+        project.shared_file_system.delete_share(kept.id)

@@ -1,0 +1,41 @@
+"""Stacks that earlier versions of the program made, taken over by today's: nothing that holds data, and no cluster, is replaced.
+
+An earlier version is a commit of this repository; where the history is not there, as in a shallow clone, the test says so and skips.
+"""
+
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.openstack.cloud import Cloud
+from tests.engine.platform import Platform
+from tests.support.stack_files import ROOT, document
+
+LANDED = {"2026-11-22, interpreters on demand": "3449c68d04fccaa1d4b9ddb5cf5562fff049b2a1"}
+"""What people may have deployed, and its commit. Every later landing adds a line."""
+
+HOLDS = {"data-sample-share", "notebooks-share", "cluster-cluster", "network-network", "network-subnet"}
+
+
+@pytest.mark.parametrize("version", LANDED)
+def test_an_earlier_stack_is_taken_over(cloud: Cloud, platform: Callable[..., Platform], tmp_path: Path, version: str) -> None:
+    commit = LANDED[version]
+    if subprocess.run(["git", "cat-file", "-e", commit], cwd=ROOT, capture_output=True, check=False).returncode:
+        pytest.skip(f"the history of {commit[:7]} is not here")
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
+    (tmp_path / "old.tar").write_bytes(archive)
+    with tarfile.open(tmp_path / "old.tar") as tar:
+        tar.extractall(tmp_path / "old", filter="data")
+    dev = platform("dev", document("dev"), source=tmp_path / "old")
+    assert not dev.up().error
+    ids = dev.ids()
+    dev.source = ROOT
+    plan = dev.preview()
+    assert not plan.error, plan.output[-3000:]
+    assert {name: op for name, op in plan.ops.items() if name in HOLDS and op != "update"} == {}
+    assert not dev.up().error
+    assert {name: dev.ids()[name] for name in HOLDS} == {name: ids[name] for name in HOLDS}
+    assert dev.up().ops == {}

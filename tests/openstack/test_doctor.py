@@ -1,0 +1,312 @@
+"""The doctor on a real cloud with each thing broken in turn: it names what is wrong and the fix, and changes nothing.
+
+Invariants: a sound cloud has no finding that is bad; every fault has a finding of its own, and only faults do.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from doctor import __main__ as program
+from doctor import visit as doctor_visit
+from doctor.checks import examine
+from doctor.visit import Finding, Visit
+from settings.cloud import OpenStackCloud
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import connect
+from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
+from tests.cloud.openstack.inventory import held
+from tests.cloud.openstack.seed import IMAGE, SHARE_TYPE
+from tests.support.stack_files import changed, document, settings_of, write
+
+Break = Callable[[Cloud], AbstractContextManager[Any]]
+
+
+@pytest.fixture(autouse=True)
+def credential(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(cloud.clouds_yaml))
+
+
+def findings(data: dict[str, Any], stack: str = "dev") -> list[Finding]:
+    settings = settings_of(data)
+    assert isinstance(settings.cloud, OpenStackCloud)
+    return list(examine(Visit(settings, settings.cloud, f"gaia-dmp-{stack}"), lambda _title: None))
+
+
+def bad(found: list[Finding]) -> list[Finding]:
+    return [each for each in found if each.verdict == "bad"]
+
+
+def test_a_sound_cloud_has_nothing_wrong_and_is_left_as_it_was(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    project = connect(cloud.clouds_yaml, "iris-gaia-red")
+    before = held(project)
+    assert program.main(["dev"]) == 0
+    shown = capsys.readouterr().out
+    assert "✓  credential iris-gaia-red" in shown
+    assert "0 wrong" in shown
+    assert held(project) == before
+
+
+def test_prod_is_examined_in_both_projects(cloud: Cloud) -> None:
+    data = document("prod")
+    found = findings(data, "prod")
+    subjects = {each.subject: each.verdict for each in found}
+    assert subjects["credential iris-gaia-data"] == "ok"
+    assert subjects["share aglais-data-gaia-edr3-2048"] == "ok"
+    assert subjects[f"share type {SHARE_TYPE}"] == "ok"
+    # No Cinder here, and prod's nodes boot from volumes.
+    assert [each.subject for each in bad(found)] == ["Cinder"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "subject", "says", "fix"),
+    [
+        ("cloud.clouds_yaml", "nobody", "credential nobody", "was not accepted", "clouds.yaml"),
+        (
+            "cloud.clouds_yaml",
+            "iris-gaia-blue",
+            "credential iris-gaia-blue",
+            "opens project iris-gaia-blue",
+            "cloud.project: iris-gaia-blue",
+        ),
+        ("cloud.region", "elsewhere", "credential iris-gaia-red", "Region elsewhere is not", "cloud.region"),
+        ("cloud.site", {"external_network": "no-such-network"}, "network no-such-network", "is not there", "CUDN-Internet"),
+        ("cloud.site", {"octavia_provider": "ovn"}, "Octavia provider ovn", "is not among amphora", "amphora"),
+        ("cloud.site", {"share_type": "fast"}, "share type fast", "is not there", SHARE_TYPE),
+        ("cloud.cluster.template.image", "no-such-image", "image no-such-image", "is not there", "template.image"),
+        ("cloud.cluster.kubernetes_version", "1.36.3", f"image {IMAGE}", "has Kubernetes 1.35.4", 'kubernetes_version: "1.35.4"'),
+        ("cloud.cluster.kubernetes_version", "1.33.4", "Kubernetes 1.33.4", "no fixes since 2026-06-28", "1.36"),
+        ("cloud.cluster.workers.flavor", "vm.v9", "flavour vm.v9", "of cloud.cluster.workers is not there", "vm.v1.small"),
+        ("cloud.cluster.workers.vcpus", 16, "flavour vm.v1.large", "vcpus is 8, not 16", "cloud.cluster.workers.vcpus: 8"),
+        ("cloud.cluster.workers.disk_gib", 100, "flavour vm.v1.large", "disk_gib is 60, not 100", "cloud.cluster.workers.disk_gib: 60"),
+        ("cloud.cluster.labels", {"boot_volume_size": "60"}, "Cinder", "is not in the service catalogue", "flavours with disks"),
+        (
+            "cloud.cluster.template",
+            {"kind": "named", "name": "no-such-template"},
+            "template no-such-template",
+            "is not to be had",
+            "template list",
+        ),
+        (
+            "datasets.0.source",
+            {"kind": "adopt", "share": "no-such-share", "project": "compute"},
+            "share no-such-share",
+            "is not in project iris-gaia-red",
+            "source.share",
+        ),
+        ("cloud.cluster.pools.0.count", 60, "quota of cores", "are wanted", "ask the site"),
+    ],
+)
+def test_a_stack_file_that_this_cloud_does_not_bear_out(cloud: Cloud, path: str, value: Any, subject: str, says: str, fix: str) -> None:
+    if path == "cloud.site":
+        site = settings_of(document("dev")).cloud.site.model_dump(mode="json")  # type: ignore[union-attr]
+        value = site | value
+    found = [each for each in bad(findings(changed("dev", path, value))) if each.subject == subject]
+    assert found, findings(changed("dev", path, value))
+    if says != "are wanted":
+        assert says in found[0].says
+    assert fix in found[0].fix
+
+
+def _admin(cloud: Cloud) -> Any:
+    return connect(cloud.clouds_yaml, "admin")
+
+
+@contextmanager
+def without_octavia(cloud: Cloud) -> Iterator[None]:
+    identity = _admin(cloud).identity
+    service = next(each for each in identity.services() if each.type == "load-balancer")
+    identity.update_service(service, is_enabled=False)
+    yield
+    identity.update_service(service, is_enabled=True)
+
+
+def image_with(**properties: Any) -> Break:
+    @contextmanager
+    def broken(cloud: Cloud) -> Iterator[None]:
+        admin = _admin(cloud)
+        image = admin.image.find_image(IMAGE)
+        changes = [{"op": "remove" if new is None else "replace", "path": f"/{key}", "value": new} for key, new in properties.items()]
+        patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+        admin.image.patch(f"/images/{image.id}", json=changes, headers=patch).raise_for_status()
+        yield
+        back = [{"op": "add", "path": f"/{key}", "value": {"os_distro": "ubuntu", "kube_version": "v1.35.4"}[key]} for key in properties]
+        admin.image.patch(f"/images/{image.id}", json=back, headers=patch).raise_for_status()
+
+    return broken
+
+
+@contextmanager
+def image_deactivated(cloud: Cloud) -> Iterator[None]:
+    admin = _admin(cloud)
+    image = admin.image.find_image(IMAGE)
+    admin.image.deactivate_image(image)
+    yield
+    admin.image.reactivate_image(image)
+
+
+QUOTAS = {"compute": ("/os-quota-sets", "quota_set"), "network": ("/quotas", "quota"), "shared_file_system": ("/quota-sets", "quota_set")}
+
+
+def quota(service: str, **limits: int) -> Break:
+    path, kind = QUOTAS[service]
+
+    @contextmanager
+    def broken(cloud: Cloud) -> Iterator[None]:
+        proxy = getattr(_admin(cloud), service)
+        project = connect(cloud.clouds_yaml, "iris-gaia-red").current_project_id
+        version = {"microversion": "2.7"} if service == "shared_file_system" else {}
+        proxy.put(f"{path}/{project}", json={kind: limits}, **version).raise_for_status()
+        yield
+        proxy.delete(f"{path}/{project}", **version).raise_for_status()
+
+    return broken
+
+
+@contextmanager
+def ours_already(cloud: Cloud) -> Iterator[None]:
+    network: Any = connect(cloud.clouds_yaml, "iris-gaia-red").network
+    made = network.create_network(name="gaia-dmp-dev")
+    yield
+    network.delete_network(made)
+
+
+def fault(**fields: Any) -> Break:
+    @contextmanager
+    def broken(cloud: Cloud) -> Iterator[None]:
+        cloud.faults(Fault(**fields))
+        yield
+        cloud.faults()
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("broken", "subject", "verdict", "says"),
+    [
+        (without_octavia, "Octavia", "bad", "is not in the service catalogue"),
+        (image_with(os_distro=None), f"image {IMAGE}", "bad", "no property os_distro"),
+        (image_with(kube_version=None), f"image {IMAGE}", "bad", "no property kube_version"),
+        (image_with(kube_version="v1.34.2"), f"image {IMAGE}", "bad", "has Kubernetes 1.34.2"),
+        (image_deactivated, f"image {IMAGE}", "bad", "is deactivated"),
+        (quota("compute", cores=20), "quota of cores", "bad", "20 free of 20, 28 wanted"),
+        (quota("compute", ram=65536), "quota of memory (GiB)", "bad", "64 free of 64, 112 wanted"),
+        (quota("compute", instances=3), "quota of instances", "bad", "3 free of 3, 4 wanted"),
+        (quota("network", router=1), "quota of routers", "bad", "1 free of 1, 2 wanted"),
+        (quota("network", floatingip=0), "quota of floating ips", "bad", "0 free of 0, 1 wanted"),
+        (
+            quota("shared_file_system", gigabytes=10),
+            "quota of share space (GiB)",
+            "bad",
+            "10 free of 10, 15 wanted",
+        ),
+        (quota("shared_file_system", shares=1), "quota of shares", "bad", "1 free of 1, 2 wanted"),
+        (ours_already, "gaia-dmp-dev", "unknown", "stand already"),
+        (fault(service="keystone", request="^POST /v3/auth/tokens", status=500), "credential iris-gaia-red", "bad", "was not accepted"),
+        (fault(service="manila", request="^GET /v2/", status=500, message="ordered"), "Manila", "bad", "HTTP 500"),
+        (fault(service="magnum", request="^GET /v1/clusters", status=406), "Magnum", "bad", "does not speak version 1.9"),
+        (fault(service="manila", request="^GET /v2/shares", status=406), "Manila", "bad", "does not speak version 2.45"),
+        (fault(service="octavia", request="^GET ", seconds=5), "Octavia", "bad", "could not be asked"),
+        (fault(service="glance", request="^GET /v2/images", status=500), "Glance", "bad", "HTTP 500"),
+    ],
+)
+def test_a_cloud_with_one_thing_broken(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, broken: Break, subject: str, verdict: str, says: str
+) -> None:
+    monkeypatch.setattr(doctor_visit, "PATIENCE", 2)
+    with broken(cloud):
+        found = [each for each in findings(document("dev")) if each.subject == subject]
+    assert [(each.verdict, says in each.says) for each in found] == [(verdict, True)], found
+    assert found[0].fix
+
+
+@pytest.mark.parametrize("kind", ["restricted", "unrestricted"])
+def test_an_application_credential_must_be_unrestricted(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str) -> None:
+    restricted = kind == "restricted"
+    red: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    body = {"application_credential": {"name": f"doctor-{kind}", "unrestricted": not restricted}}
+    made = red.identity.post(f"/users/{red.current_user_id}/application_credentials", json=body).json()["application_credential"]
+    clouds = yaml.safe_load(cloud.clouds_yaml.read_text())
+    clouds["clouds"]["iris-gaia-red"] |= {
+        "auth_type": "v3applicationcredential",
+        "auth": {
+            "auth_url": cloud.auth_url,
+            "application_credential_id": made["id"],
+            "application_credential_secret": made["secret"],
+        },
+    }
+    file = tmp_path / "clouds.yaml"
+    file.write_text(yaml.safe_dump(clouds))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
+    found = [each for each in findings(document("dev")) if each.subject == "credential iris-gaia-red"]
+    assert found[0].verdict == ("bad" if restricted else "ok")
+    assert ("--unrestricted" in found[0].fix) == restricted
+
+
+def test_a_wrong_password_is_said(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "clouds.yaml"
+    file.write_text(cloud.clouds_yaml.read_text().replace("password: pw", "password: wrong"))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
+    assert [(each.subject, "401" in each.says) for each in findings(document("dev"))] == [("credential iris-gaia-red", True)]
+
+
+def test_variables_that_compete_with_clouds_yaml_are_named(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_PROJECT_NAME", "somewhere")
+    (found,) = bad(findings(document("dev")))
+    assert "OS_PROJECT_NAME" in found.says
+    assert found.fix == "unset OS_PROJECT_NAME"
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdicts"),
+    [
+        ({}, {"template site": "ok", "Magnum driver": "ok"}),
+        ({"network_driver": "cilium"}, {"template site": "bad", "Magnum driver": "ok"}),
+    ],
+)
+def test_a_named_template_is_read(cloud: Cloud, changes: dict[str, str], verdicts: dict[str, str]) -> None:
+    red: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    outside = red.network.find_network("CUDN-Internet", ignore_missing=False).id
+    body = {"name": "site", "coe": "kubernetes", "server_type": "vm", "image_id": IMAGE, "external_network_id": outside}
+    made = red.container_infrastructure_management.post("/clustertemplates", json=body | {"network_driver": "calico"}).json()["uuid"]
+    try:
+        data = changed("dev", "cloud.cluster.template", {"kind": "named", "name": "site"} | changes)
+        found = {each.subject: each.verdict for each in findings(data)}
+        assert found.items() >= verdicts.items()
+        vexxhost = copy.deepcopy(data)
+        vexxhost["gaia-dmp:cloud"]["cluster"]["driver"] = "vexxhost"
+        (driver,) = [each for each in findings(vexxhost) if each.subject == "Magnum driver"]
+        assert (driver.verdict, driver.fix) == ("bad", "cloud.cluster.driver: capi-helm")
+    finally:
+        red.container_infrastructure_management.delete(f"/clustertemplates/{made}")
+
+
+def test_a_share_in_error_is_not_adopted(cloud: Cloud) -> None:
+    admin: Any = _admin(cloud)
+    data: Any = connect(cloud.clouds_yaml, "iris-gaia-data")
+    share = next(each for each in data.shared_file_system.shares() if each.name.startswith("aglais-data-gaia-edr3"))
+    action = f"/shares/{share.id}/action"
+    admin.shared_file_system.post(action, json={"reset_status": {"status": "error"}}, microversion="2.7").raise_for_status()
+    try:
+        found = [each for each in bad(findings(document("prod"), "prod")) if each.subject == f"share {share.name}"]
+        assert [each.says for each in found] == ["is in status error"]
+    finally:
+        admin.shared_file_system.post(action, json={"reset_status": {"status": "available"}}, microversion="2.7").raise_for_status()
+
+
+def test_the_program_ends_with_1_where_something_is_wrong(cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "dev", changed("dev", "cloud.cluster.workers.flavor", "vm.v9"))
+    assert program.main(["dev", "--folder", str(tmp_path)]) == 1
+    shown = capsys.readouterr().out
+    assert "✗  flavour vm.v9" in shown
+    assert "fix: cloud.cluster.workers.flavor: one of" in shown
+
+
+def test_a_stack_on_a_cluster_that_exists_is_not_examined(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.main(["local"]) == 0
+    assert "OpenStack clouds alone" in capsys.readouterr().out
