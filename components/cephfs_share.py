@@ -128,7 +128,7 @@ class CephFSShare(pulumi.ComponentResource):
                 self.size = pulumi.Output.from_input(0)
             case CreateShareArgs() as created:
                 share = self._create(name, created, protect=args.protect)
-                export_path = share.export_locations.apply(_only_path)
+                export_path = pulumi.Output.all(share.export_locations, share.id).apply(lambda made: _made_path(share, created.title, *made))
                 self.fs_name = share.all_metadata.apply(_fs_name)
                 self.keys = self._rules(name, share.id, levels)
                 self.size = share.size
@@ -173,6 +173,22 @@ class CephFSShare(pulumi.ComponentResource):
             before = [rule]
             keys[ceph_id] = rule.access_key
         return keys
+
+
+def _made_path(share: sharedfilesystem.Share, title: str, locations: Sequence[Any], share_id: str) -> str:
+    """The path of a share that we made.
+
+    A share whose creation failed stays in the state, and the next update takes it for whole: only here it shows. It never held anything.
+    """
+    if not locations:
+        pulumi.log.error(
+            f"share {title} ({share_id}) was never made: Manila left it in error, and it holds nothing. Once Manila works again:\n"
+            f"  openstack share delete {share_id}\n"
+            "  pulumi refresh\n"
+            "  pulumi up",
+            resource=share,
+        )
+    return _only_path(locations)
 
 
 def _only_path(locations: Sequence[Any]) -> str:

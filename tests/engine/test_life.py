@@ -4,8 +4,6 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.inventory import held
@@ -101,21 +99,3 @@ def test_a_wrong_credential_is_refused_before_anything_is_registered(cloud: Clou
     assert refused.error
     assert "opens another project" in refused.output
     assert set(refused.ops) <= {"gaia-dmp-dev", "openstack-compute"}
-
-
-@pytest.mark.parametrize("on_destroy", ["keep", "delete"])
-def test_a_share_is_kept_or_deleted_as_told(cloud: Cloud, platform: Callable[..., Platform], on_destroy: str) -> None:
-    project = connect(cloud.clouds_yaml, "iris-gaia-red")
-    data = document("dev")
-    data["gaia-dmp:datasets"][0]["source"]["on_destroy"] = on_destroy
-    dev = platform("dev", data)
-    component = "urn:pulumi:dev::gaia-dmp::gaia-dmp:openstack:CephFSShare"
-    share = f"{component}$openstack:sharedfilesystem/share:Share::data-sample-share"
-    made = dev.up(target=[f"{component}::data-sample", share])
-    assert not made.error, made.output[-2000:]
-    assert held(project) == {"shares": ["gaia-dmp-dev-sample"]}
-    assert not dev.destroy().error
-    left = held(project)
-    assert left == ({"shares": ["gaia-dmp-dev-sample"]} if on_destroy == "keep" else {})
-    for kept in project.shared_file_system.shares():
-        project.shared_file_system.delete_share(kept.id)

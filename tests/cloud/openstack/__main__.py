@@ -53,6 +53,13 @@ class Home:
             return json.loads(self.said.read_text())
         return {}
 
+    def last_words(self) -> str:
+        """Why the last supervisor ended by itself, or ""."""
+        with contextlib.suppress(FileNotFoundError):
+            said = json.loads(self.said.read_text())
+            return said["doing"] if said["state"] == "failed" else ""
+        return ""
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """The lock of the one supervisor. Raises BlockingIOError where there is one."""
@@ -95,8 +102,7 @@ def up(home: Home) -> int:
         with progress("Starting the cloud", lambda: home.hear().get("doing", "")):
             while (said := home.hear()).get("state") != "up":
                 if (supervisor and supervisor.poll() is not None) or (not supervisor and not said):
-                    last = json.loads(home.said.read_text()) if home.said.exists() else {}
-                    print(f"The cloud did not start: {last.get('doing', '')}\n{home.log.read_text()[-2000:]}", file=sys.stderr)
+                    print(f"The cloud did not start: {home.last_words()}\n{home.log.read_text()[-2000:]}", file=sys.stderr)
                     return 1
                 time.sleep(0.2)
     status(home)
@@ -126,7 +132,8 @@ def status(home: Home) -> int:
     """Show what runs; returns 0 where the cloud is up."""
     said = home.hear()
     if said.get("state") != "up":
-        print(f"The cloud is {said.get('state', 'down')}{': ' + said['doing'] if said else ''}.")
+        doing = said.get("doing", "") or home.last_words()
+        print(f"The cloud is {said.get('state', 'down')}{': ' + doing if doing else ''}.")
         return 1
     table = Table("service", "address", "pid", "log", box=None, pad_edge=False)
     for name, pid in said["pids"].items():
