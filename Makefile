@@ -21,7 +21,7 @@ test-kube: .venv/.development ## tests against a real Kubernetes API server and 
 	@$(PY) -m tests.cloud.tools
 	@$(PY) -m pytest tests/cloud -n 0
 
-test-cloud: .venv/.development ## tests against real OpenStack services, and the real Pulumi engine where it is on PATH; needs MariaDB
+test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Go)
 	@$(PY) -m tests.cloud.openstack.build
 	@$(PY) -m pytest tests/openstack tests/engine -n 0
 
@@ -61,6 +61,7 @@ bench-kube: .venv/.development ## how soon executors come and go, on the API ser
 lock: .venv/.development ## compile requirements*.txt from requirements*.in
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+	@cd tests/cloud/openstack && ../../../$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements.in -o requirements.txt
 	@cd images/spark && ../../$(PY) -m uv pip compile -q --python-version 3.10 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header requirements.in -o requirements.txt
 
 clean: ## remove .venv and caches

@@ -128,7 +128,9 @@ class CephFSShare(pulumi.ComponentResource):
                 self.size = pulumi.Output.from_input(0)
             case CreateShareArgs() as created:
                 share = self._create(name, created, protect=args.protect)
-                export_path = pulumi.Output.all(share.export_locations, share.id).apply(lambda made: _made_path(share, created.title, *made))
+                export_path = pulumi.Output.all(share.export_locations, share.id).apply(
+                    lambda made: _made_path(share, created.title, *made)
+                )
                 self.fs_name = share.all_metadata.apply(_fs_name)
                 self.keys = self._rules(name, share.id, levels)
                 self.size = share.size

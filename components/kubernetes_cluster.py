@@ -182,14 +182,15 @@ class KubernetesCluster(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{args.create_timeout + 10}m", update="60m", delete="60m"),
             ),
         )
+        made = pulumi.Output.all(self.cluster.id, self.cluster.api_address).apply(lambda facts: _made(self.cluster, args.title, *facts))
         before: pulumi.Resource = self.cluster
         for pool in args.pools:
-            before = self._pool(name, pool, before)
-        self.kubeconfig = pulumi.Output.secret(self.cluster.kubeconfig["raw_config"])
+            before = self._pool(name, pool, made, before)
+        self.kubeconfig = pulumi.Output.secret(pulumi.Output.all(made, self.cluster.kubeconfig).apply(lambda facts: facts[1]["raw_config"]))
         self.provider = kubernetes.Provider(
             f"{name}-provider",
             kubeconfig=self.kubeconfig,
-            cluster_identifier=self.cluster.id,
+            cluster_identifier=made,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[before]),
         )
         self.api_address = self.cluster.api_address
@@ -231,11 +232,11 @@ class KubernetesCluster(pulumi.ComponentResource):
                 return template.id
         raise TypeError(f"{name}: template is neither own nor named")
 
-    def _pool(self, name: str, pool: PoolArgs, before: pulumi.Resource) -> containerinfra.NodeGroup:
+    def _pool(self, name: str, pool: PoolArgs, cluster_id: pulumi.Output[str], before: pulumi.Resource) -> containerinfra.NodeGroup:
         low, high = pool.autoscale or (None, None)
         return containerinfra.NodeGroup(
             f"{name}-pool-{pool.name}",
-            cluster_id=self.cluster.id,
+            cluster_id=cluster_id,
             name=pool.name,
             flavor_id=pool.flavor,
             node_count=pool.count,
@@ -254,3 +255,23 @@ class KubernetesCluster(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="60m"),
             ),
         )
+
+
+def _made(cluster: containerinfra.Cluster, title: str, cluster_id: str, api_address: str | None) -> str:
+    """The id of a cluster that is there.
+
+    One whose creation failed stays in the state, and the next update takes it for whole. Raises RuntimeError, with what helps.
+    """
+    if not api_address:
+        pulumi.log.error(
+            f"cluster {title} ({cluster_id}) has no API address: its creation failed, or has not ended.\n"
+            f"  openstack coe cluster show {cluster_id} -c status -c status_reason\n"
+            "Is it in progress, wait for its end. Has it failed, remove the reason, then the cluster, and wait until it is gone:\n"
+            f"  openstack coe cluster delete {cluster_id}\n"
+            "Then in both cases:\n"
+            "  pulumi refresh\n"
+            "  pulumi up",
+            resource=cluster,
+        )
+        raise RuntimeError(f"cluster {title} is not there")
+    return cluster_id

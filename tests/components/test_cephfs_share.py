@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs, parse_export_path
+from preview.answers import COMPUTED
 from preview.recording import SECRET, UNKNOWN, Mode
 from tests.support.programs import MODES, only, record_component
 
@@ -118,3 +119,20 @@ def test_any_export_path_of_manila_is_taken_apart(addresses, folders):
     monitors = [f"{address}:{port}" for address, port in addresses]
     root = "/" + "/".join(folders)
     assert parse_export_path(f"{','.join(monitors)}:{root}") == (monitors, root)
+
+
+def test_a_share_that_was_never_made_names_what_helps(monkeypatch):
+    # What the provider leaves behind where Manila put the new share into error.
+    said = []
+    monkeypatch.setattr(pulumi.log, "error", lambda message, resource: said.append((message, resource._name)))
+    monkeypatch.setitem(COMPUTED, SHARE, lambda _name, _inputs: {"exportLocations": [], "allMetadata": {}})
+    with pytest.raises(ValueError, match="no export location"):
+        recorded(CephFSShareArgs(source=CREATED, readers=("reader",)))
+    ((message, resource),) = said
+    assert message.startswith("share gdr3 (")
+    assert [line.split()[:3] for line in message.splitlines()[1:]] == [
+        ["openstack", "share", "delete"],
+        ["pulumi", "refresh"],
+        ["pulumi", "up"],
+    ]
+    assert resource == "data-share"

@@ -1,5 +1,6 @@
 """The cluster: what an upgrade touches, what an autoscaler owns, what each driver reads, what is secret."""
 
+import pulumi
 import pytest
 
 from components.kubernetes_cluster import (
@@ -12,6 +13,7 @@ from components.kubernetes_cluster import (
     cluster_labels,
     template_labels,
 )
+from preview.answers import COMPUTED
 from preview.recording import SECRET, Mode
 from tests.support.programs import MODES, named, only, record_component
 
@@ -147,3 +149,16 @@ def test_every_driver_has_its_node_label():
         "vexxhost": "node.cluster.x-k8s.io/nodegroup",
         "heat": "magnum.openstack.org/nodegroup",
     }
+
+
+def test_a_cluster_that_is_not_there_is_not_taken_for_one(monkeypatch):
+    # What the provider leaves behind where Magnum ended in CREATE_FAILED: an id and nothing else.
+    said = []
+    monkeypatch.setattr(pulumi.log, "error", lambda message, resource: said.append((message, resource._name)))
+    monkeypatch.setitem(COMPUTED, CLUSTER, lambda _name, _inputs: {"apiAddress": "", "kubeconfig": {}})
+    with pytest.raises(RuntimeError, match="cluster gaia-dmp-test is not there"):
+        recorded(pools=[PoolArgs(name="spark", flavor="large", count=2)])
+    message, resource = said[0]
+    assert "has no API address: its creation failed, or has not ended" in message
+    assert ("openstack coe cluster delete" in message, "pulumi refresh" in message) == (True, True)
+    assert resource == "cluster-cluster"
