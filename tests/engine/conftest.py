@@ -25,7 +25,7 @@ def platform(cloud: Cloud, tmp_path: Path) -> Iterator[Callable[..., Platform]]:
     made: list[Platform] = []
 
     def make(stack: str, data: dict[str, Any], **options: Any) -> Platform:
-        made.append(Platform(cloud, tmp_path / stack, stack, data, **options))
+        made.append(Platform(cloud.clouds_yaml, tmp_path / stack, stack, data, **options))
         return made[-1]
 
     yield make

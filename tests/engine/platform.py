@@ -1,4 +1,4 @@
-"""One stack under the real Pulumi engine, on the cloud of the tests."""
+"""One stack under the real Pulumi engine."""
 
 import os
 import signal
@@ -12,7 +12,6 @@ from typing import Any
 from pulumi.automation import CommandError, LocalWorkspace, OpType, Stack
 from pulumi.automation.events import EngineEvent
 
-from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.program import copy_program, engine_environment
 from tests.support.stack_files import ROOT
 
@@ -36,11 +35,14 @@ class Outcome:
 
 
 class Platform:
-    """One stack. folder: of program and state. data: configuration, which a test may change between operations."""
+    """One stack.
 
-    def __init__(self, cloud: Cloud, folder: Path, stack: str, data: Mapping[str, Any], source: Path = ROOT) -> None:
-        self.cloud, self.folder, self.name, self.data = cloud, folder, stack, data
-        self.environment = engine_environment(cloud.folder, folder / "state")
+    folder: of program and state. data: configuration, which a test may change between operations. source: where the program is from.
+    """
+
+    def __init__(self, clouds_yaml: Path, folder: Path, stack: str, data: Mapping[str, Any], source: Path = ROOT) -> None:
+        self.folder, self.name, self.data = folder, stack, data
+        self.environment = engine_environment(clouds_yaml, folder / "state")
         self.secrets: dict[str, str] = {}
         self.source = source
 

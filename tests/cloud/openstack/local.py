@@ -26,7 +26,7 @@ def main() -> int:
     if code:
         return code
     program = copy_program(home.folder / "program", STACK, document("dev"))
-    environment = engine_environment(home.folder, home.folder / "pulumi")
+    environment = engine_environment(home.folder / "clouds.yaml", home.folder / "pulumi")
 
     def pulumi(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["pulumi", "--cwd", str(program), *words], env=os.environ | environment, text=True, check=False)

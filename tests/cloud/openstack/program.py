@@ -24,11 +24,11 @@ def copy_program(folder: Path, stack: str, data: Mapping[str, Any], source: Path
     return folder
 
 
-def engine_environment(cloud: Path, state: Path) -> dict[str, str]:
-    """Variables with which the engine works on the cloud in folder `cloud` and keeps its state in folder `state`."""
+def engine_environment(clouds_yaml: Path, state: Path) -> dict[str, str]:
+    """Variables with which the engine works on the clouds of `clouds_yaml` and keeps its state in folder `state`."""
     state.mkdir(parents=True, exist_ok=True)
     return {
-        "OS_CLIENT_CONFIG_FILE": str(cloud / "clouds.yaml"),
+        "OS_CLIENT_CONFIG_FILE": str(clouds_yaml),
         "PULUMI_BACKEND_URL": f"file://{state}",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
