@@ -165,14 +165,14 @@ def _image(visit: Visit, image: Any) -> Iterator[Finding]:
     elif cluster.driver == "capi-helm" and not version:
         fix = f"openstack image set --property kube_version=v{cluster.kubernetes_version} ..."
         yield Finding(subject, "bad", "has no property kube_version, from which magnum-capi-helm takes the version", fix)
-    elif cluster.driver == "capi-helm" and not _same_version(version, cluster.kubernetes_version):
+    elif cluster.driver == "capi-helm" and not same_version(version, cluster.kubernetes_version):
         says = f"has Kubernetes {version}, but the stack says {cluster.kubernetes_version}"
         yield Finding(subject, "bad", says, f'cloud.cluster.kubernetes_version: "{version}", or another image')
     else:
         yield Finding(subject, "ok", f"is active, {image.os_distro}" + (f", Kubernetes {version}" if version else ""))
 
 
-def _same_version(found: str, stated: str) -> bool:
+def same_version(found: str, stated: str) -> bool:
     """Whether a full version is the one that is stated, perhaps without its patch number."""
     return found.split(".")[: stated.count(".") + 1] == stated.split(".")
 
@@ -324,23 +324,23 @@ def quotas(visit: Visit) -> Iterator[Finding]:
         ("cores", "vcpus", "maxTotalCores", "totalCoresUsed", 1),
         ("memory (GiB)", "memory_gib", "maxTotalRAMSize", "totalRAMUsed", 1024),
     ):
-        yield _room(f"quota of {kind}", limits[most] // unit if limits[most] >= 0 else -1, limits[used] // unit, idle[key], full[key])
+        yield room(f"quota of {kind}", limits[most] // unit if limits[most] >= 0 else -1, limits[used] // unit, idle[key], full[key])
     wanted = {"networks": 1, "subnets": 1, "routers": 2 if visit.cloud.site.ceph else 1, "floating_ips": idle["floating_ips"]}
     quota = compute.network.get_quota(compute.current_project_id, details=True)
     for name, count in wanted.items():
         found = getattr(quota, name)
         if count and isinstance(found, dict):
-            yield _room(f"quota of {name.replace('_', ' ')}", found["limit"], found["used"] + found.get("reserved", 0), count, count)
+            yield room(f"quota of {name.replace('_', ' ')}", found["limit"], found["used"] + found.get("reserved", 0), count, count)
     makes = sum(isinstance(data.source, CreatedShare) and data.source.project == "compute" for data in visit.settings.datasets)
     makes += isinstance(visit.settings.zeppelin.notebooks, NotebookShare)
     if makes:
         absolute = compute.shared_file_system.get("/limits").json()["limits"]["absolute"]
-        yield _room("quota of shares", absolute["maxTotalShares"], absolute["totalSharesUsed"], makes, makes)
+        yield room("quota of shares", absolute["maxTotalShares"], absolute["totalSharesUsed"], makes, makes)
         size = idle["share_gib"]
-        yield _room("quota of share space (GiB)", absolute["maxTotalShareGigabytes"], absolute["totalShareGigabytesUsed"], size, size)
+        yield room("quota of share space (GiB)", absolute["maxTotalShareGigabytes"], absolute["totalShareGigabytesUsed"], size, size)
 
 
-def _room(subject: str, limit: int, used: int, idle: int, full: int) -> Finding:
+def room(subject: str, limit: int, used: int, idle: int, full: int) -> Finding:
     """limit: -1 for none. idle, full: what is wanted when nothing runs, and at most."""
     if limit < 0:
         return Finding(subject, "ok", f"has no limit; {full} wanted")
@@ -380,7 +380,7 @@ def volumes(visit: Visit) -> Iterator[Finding]:
     capacity = visit.settings.capacity()
     limits = visit.compute.block_storage.get("/limits").json()["limits"]["absolute"]
     most, used = limits["maxTotalVolumeGigabytes"], limits["totalGigabytesUsed"]
-    yield _room("quota of volume space (GiB)", most, used, capacity["idle"]["nodes"] * size, capacity["full"]["nodes"] * size)
+    yield room("quota of volume space (GiB)", most, used, capacity["idle"]["nodes"] * size, capacity["full"]["nodes"] * size)
 
 
 Check = Callable[[Visit], Iterator[Finding]]

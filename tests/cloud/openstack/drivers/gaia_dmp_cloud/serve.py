@@ -4,6 +4,7 @@ The APIs are WSGI applications under waitress. Manila's scheduler and share mana
 their API, so that oslo.messaging's in-memory transport serves and no message broker is needed.
 """
 
+import importlib
 import os
 import sys
 import time
@@ -13,52 +14,29 @@ from waitress import serve
 
 from gaia_dmp_cloud.faults import Faults
 
-
-def keystone(folder):
-    os.environ["OS_KEYSTONE_CONFIG_FILES"] = str(folder / "keystone.conf")
-    from keystone.wsgi.api import application
-
-    return application
-
-
-def neutron(folder):
-    os.environ["OS_NEUTRON_CONFIG_DIR"] = str(folder)
-    os.environ["OS_NEUTRON_CONFIG_FILES"] = "neutron.conf"
-    from neutron.wsgi.api import application
-
-    return application
+# Where each WSGI application is, and the variables by which it finds its configuration. Nova's first file is the paste file.
+BY_VARIABLES = {
+    "keystone": ("keystone.wsgi.api", {"OS_KEYSTONE_CONFIG_FILES": "{folder}/keystone.conf"}),
+    "neutron": ("neutron.wsgi.api", {"OS_NEUTRON_CONFIG_DIR": "{folder}", "OS_NEUTRON_CONFIG_FILES": "neutron.conf"}),
+    "nova": (
+        "nova.wsgi.osapi_compute",
+        {"OS_NOVA_CONFIG_DIR": "{folder}", "OS_NOVA_CONFIG_FILES": "{prefix}/etc/nova/api-paste.ini;nova.conf"},
+    ),
+    "glance": ("glance.wsgi.api", {"OS_GLANCE_CONFIG_DIR": "{folder}", "OS_GLANCE_CONFIG_FILES": "glance-api.conf"}),
+}
 
 
-def nova(folder):
-    os.environ["OS_NOVA_CONFIG_DIR"] = str(folder)
-    # The first one is the paste file.
-    os.environ["OS_NOVA_CONFIG_FILES"] = f"{sys.prefix}/etc/nova/api-paste.ini;nova.conf"
-    from nova.wsgi.osapi_compute import application
-
-    return application
-
-
-def glance(folder):
-    os.environ["OS_GLANCE_CONFIG_DIR"] = str(folder)
-    os.environ["OS_GLANCE_CONFIG_FILES"] = "glance-api.conf"
-    from glance.wsgi.api import application
-
-    return application
-
-
-def octavia(folder):
-    sys.argv += ["--config-file", str(folder / "octavia.conf")]
+def octavia():
     from octavia.wsgi.api import application
 
     return application
 
 
-def manila(folder):
+def manila():
     from oslo_service import backend
 
     # With the other back end heartbeats are green threads, which nobody runs here, and the scheduler takes its share manager for dead.
     backend.init_backend(backend.BackendType.THREADING)
-    sys.argv += ["--config-file", str(folder / "manila.conf")]
     from manila.wsgi import wsgi
 
     application = wsgi.initialize_application()
@@ -70,8 +48,7 @@ def manila(folder):
     return application
 
 
-def magnum(folder):
-    sys.argv += ["--config-file", str(folder / "magnum.conf")]
+def magnum():
     import magnum.conf
     from magnum.common import rpc_service
     from magnum.conductor.handlers import (
@@ -116,9 +93,15 @@ def magnum(folder):
 
 def main():
     name, port = sys.argv[1:3]
-    sys.argv = [name]
     folder = Path(os.environ["GAIA_DMP_CLOUD"])
-    application = globals()[name](folder)
+    if name in BY_VARIABLES:
+        sys.argv = [name]
+        module, variables = BY_VARIABLES[name]
+        os.environ.update({key: value.format(folder=folder, prefix=sys.prefix) for key, value in variables.items()})
+        application = importlib.import_module(module).application
+    else:
+        sys.argv = [name, "--config-file", str(folder / f"{name}.conf")]
+        application = {"octavia": octavia, "manila": manila, "magnum": magnum}[name]()
     serve(Faults(folder, name).middleware(application), listen=f"127.0.0.1:{port}", threads=8, channel_timeout=300, ident=name)
 
 
