@@ -14,6 +14,7 @@ from doctor.visit import ASKING_FAILS, Finding, Visit, connect, reason
 from settings.cloud import OpenStackProject
 from settings.cluster import Flavour, NamedTemplate
 from settings.dataset import AdoptedShare, CreatedShare
+from settings.entry import LoadBalancerEntry
 from settings.zeppelin import NotebookShare
 
 DRIVERS = {"capi-helm": "k8s_capi_helm", "vexxhost": "k8s_cluster_api", "heat": "k8s_fedora_coreos"}
@@ -331,6 +332,11 @@ def quotas(visit: Visit) -> Iterator[Finding]:
         found = getattr(quota, name)
         if count and isinstance(found, dict):
             yield room(f"quota of {name.replace('_', ' ')}", found["limit"], found["used"] + found.get("reserved", 0), count, count)
+    yield _clusters(visit)
+    balancers = 1 + isinstance(visit.settings.entry, LoadBalancerEntry)
+    limit = compute.load_balancer.get(f"/lbaas/quotas/{compute.current_project_id}").json()["quota"]["load_balancer"]
+    used = len(compute.load_balancer.get("/lbaas/loadbalancers").json()["loadbalancers"])
+    yield room("quota of load balancers", -1 if limit is None else limit, used, balancers, balancers)
     makes = sum(isinstance(data.source, CreatedShare) and data.source.project == "compute" for data in visit.settings.datasets)
     makes += isinstance(visit.settings.zeppelin.notebooks, NotebookShare)
     if makes:
@@ -338,6 +344,18 @@ def quotas(visit: Visit) -> Iterator[Finding]:
         yield room("quota of shares", absolute["maxTotalShares"], absolute["totalSharesUsed"], makes, makes)
         size = idle["share_gib"]
         yield room("quota of share space (GiB)", absolute["maxTotalShareGigabytes"], absolute["totalShareGigabytesUsed"], size, size)
+
+
+def _clusters(visit: Visit) -> Finding:
+    """Magnum's own quota; a project that has none of its own is told so by a 404, and has the site's default."""
+    magnum = visit.compute.container_infrastructure_management
+    answer = magnum.get(f"/quotas/{visit.compute.current_project_id}/Cluster", raise_exc=False)
+    used = len(magnum.get("/clusters").json()["clusters"])
+    if answer.status_code != 200:
+        return Finding(
+            "quota of clusters", "unknown" if used else "ok", f"is the site's default; {used} in use", "ask the site" if used else ""
+        )
+    return room("quota of clusters", answer.json()["hard_limit"], used, 1, 1)
 
 
 def room(subject: str, limit: int, used: int, idle: int, full: int) -> Finding:

@@ -150,7 +150,22 @@ def image_deactivated(cloud: Cloud) -> Iterator[None]:
     admin.image.reactivate_image(image)
 
 
-QUOTAS = {"compute": ("/os-quota-sets", "quota_set"), "network": ("/quotas", "quota"), "shared_file_system": ("/quota-sets", "quota_set")}
+QUOTAS = {
+    "compute": ("/os-quota-sets", "quota_set"),
+    "network": ("/quotas", "quota"),
+    "load_balancer": ("/lbaas/quotas", "quota"),
+    "shared_file_system": ("/quota-sets", "quota_set"),
+}
+
+
+@contextmanager
+def no_cluster_allowed(cloud: Cloud) -> Iterator[None]:
+    magnum = _admin(cloud).container_infrastructure_management
+    project = connect(cloud.clouds_yaml, "iris-gaia-red").current_project_id
+    body = {"project_id": project, "resource": "Cluster", "hard_limit": 0}
+    magnum.post("/quotas", json=body).raise_for_status()
+    yield
+    magnum.delete(f"/quotas/{project}/Cluster", json={"project_id": project, "resource": "Cluster"}).raise_for_status()
 
 
 def quota(service: str, **limits: int) -> Break:
@@ -206,6 +221,8 @@ def fault(**fields: Any) -> Break:
             "10 free of 10, 15 wanted",
         ),
         (quota("shared_file_system", shares=1), "quota of shares", "bad", "1 free of 1, 2 wanted"),
+        (quota("load_balancer", load_balancer=0), "quota of load balancers", "bad", "0 free of 0, 1 wanted"),
+        (no_cluster_allowed, "quota of clusters", "bad", "0 free of 0, 1 wanted"),
         (ours_already, "gaia-dmp-dev", "unknown", "stand already"),
         (fault(service="keystone", request="^POST /v3/auth/tokens", status=500), "credential iris-gaia-red", "bad", "was not accepted"),
         (fault(service="manila", request="^GET /v2/", status=500, message="ordered"), "Manila", "bad", "HTTP 500"),
