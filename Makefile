@@ -23,7 +23,7 @@ test-kube: .venv/.development ## tests against a real Kubernetes API server and 
 
 test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Go)
 	@$(PY) -m tests.cloud.openstack.build
-	@$(PY) -m pytest tests/openstack tests/engine -n 0
+	@$(PY) -m pytest tests/openstack tests/engine -n 2 -rs
 
 doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
 	@$(PY) -m doctor $(STACK)
