@@ -303,7 +303,7 @@ def _adopted(project: Any, dataset: str, name: str) -> Finding:
     subject, setting = f"share {name}", f"datasets[{dataset}].source.share"
     found = [each for each in project.shared_file_system.shares(details=True) if each.name == name]
     if len(found) != 1:
-        says = "is there several times" if found else f"is not in project {project.config.config['auth'].get('project_name', '')}"
+        says = "is there several times" if found else f"is not in project {project.current_project.name}"
         names = ", ".join(sorted({each.name for each in project.shared_file_system.shares()})) or "none"
         return Finding(subject, "bad", says, f"{setting}; shares of the project: {names}")
     share = found[0]

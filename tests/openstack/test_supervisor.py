@@ -98,3 +98,11 @@ def test_no_other_machine_is_touched(tmp_path: Path) -> None:
     file.write_text("clouds: {real: {auth: {auth_url: https://cloud.example.org:5000/v3, username: a, password: b, project_name: c}}}")
     with pytest.raises(ValueError, match=r"real of .* leads to cloud\.example\.org; the tests touch nothing but 127\.0\.0\.1"):
         connect(file, "real")
+
+
+def test_two_starts_at_once_are_one(folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.cloud.openstack", "up", "--folder", str(folder)]
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ends = [each.communicate(timeout=240) for each in both]
+    assert [each.returncode for each in both] == [0, 0], ends
+    assert len(said(folder)["pids"]) == len(NAMES)

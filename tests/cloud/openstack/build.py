@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.cloud.tools import ToolError, cached, digest, made, program, run
+from tests.cloud.tools import GO_PROGRAMS, ToolError, cached, digest, made, program, run
 
 HERE = Path(__file__).parent
 DRIVERS = HERE / "drivers"
@@ -71,7 +71,7 @@ def everything() -> None:
     environment()
     drivers()
     snapshot()
-    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"):
+    for name in GO_PROGRAMS:
         program(name)
 
 

@@ -25,7 +25,7 @@ from tests.cloud.openstack import build
 from tests.cloud.openstack.connections import connect, first_requests, wait_until_ready
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault, order
 from tests.cloud.openstack.seed import COMPUTE_FLAVORS, PROJECTS, clouds_yaml, seed
-from tests.cloud.openstack.services import DATABASES, HOST, SERVICES, Service, configurations, url
+from tests.cloud.openstack.services import DATABASES, HOST, PASSWORD, REGION, SERVICES, Service, configurations, url
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -56,7 +56,14 @@ class Cloud:
         state = build.snapshot()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(state, self.folder)
-        self._start()
+        self._configure()
+        self._report("database")
+        self._launch_mariadb()
+        self._databases({"endpoints": {service.type: url(service, self.ports) for service in SERVICES}})
+        self._launch_services()
+        self._report("back ends")
+        wait_until_ready(connect(self.clouds_yaml, "admin"))
+        first_requests(connect(self.clouds_yaml, PROJECTS[0]))
 
     def start_empty(self) -> None:
         """The same with new databases, migrated and filled: what a snapshot is made from. Raises CloudError."""
@@ -73,7 +80,7 @@ class Cloud:
         for repository in ("fernet", "credential"):
             (self.folder / repository).mkdir(mode=0o700)
             _call(*keystone, f"{repository}_setup", f"--keystone-user={_me()}", f"--keystone-group={_me()}")
-        bootstrap = ("--bootstrap-password", "pw", "--bootstrap-region-id", "local")
+        bootstrap = ("--bootstrap-password", PASSWORD, "--bootstrap-region-id", REGION)
         urls = [word for kind in ("public", "internal", "admin") for word in (f"--bootstrap-{kind}-url", self.auth_url)]
         _call(*keystone, "bootstrap", *bootstrap, *urls)
         self._launch_services()
@@ -101,16 +108,6 @@ class Cloud:
     def pids(self) -> Mapping[str, int]:
         """Process by name."""
         return {name: process.pid for name, process in self._processes.items()}
-
-    def _start(self) -> None:
-        self._configure()
-        self._report("database")
-        self._launch_mariadb()
-        self._databases({"endpoints": {service.type: url(service, self.ports) for service in SERVICES}})
-        self._launch_services()
-        self._report("back ends")
-        wait_until_ready(connect(self.clouds_yaml, "admin"))
-        first_requests(connect(self.clouds_yaml, PROJECTS[0]))
 
     def _configure(self) -> None:
         names = ("mariadb", *(service.name for service in SERVICES))
