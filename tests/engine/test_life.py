@@ -39,6 +39,18 @@ def resized_pool(data: Data) -> None:
     data["gaia-dmp:cloud"]["cluster"]["pools"][0]["count"] = 3
 
 
+def dataset_gone(data: Data) -> None:
+    data["gaia-dmp:datasets"].pop()
+
+
+def pool_gone(data: Data) -> None:
+    data["gaia-dmp:cloud"]["cluster"]["pools"].pop()
+
+
+def labels(data: Data) -> None:
+    data["gaia-dmp:cloud"]["cluster"]["labels"] = {"boot_volume_type": "ssd"}
+
+
 CHANGES: list[tuple[Callable[[Data], None], dict[str, str], set[str]]] = [
     (grown, {"data-sample-share": "update"}, {"update"}),
     (
@@ -50,6 +62,9 @@ CHANGES: list[tuple[Callable[[Data], None], dict[str, str], set[str]]] = [
     (larger_workers, {"cluster-template": "replace", "cluster-cluster": "update"}, {"replace", "update"}),
     (another_pool, {"cluster-pool-more": "create"}, {"create"}),
     (resized_pool, {"cluster-pool-spark": "update"}, {"update"}),
+    (pool_gone, {"cluster-pool-more": "delete"}, {"delete"}),
+    (dataset_gone, {"data-second-share": "delete", "data-second-volume": "delete"}, {"delete", "update", "replace"}),
+    (labels, {}, set()),
 ]
 """A change, what it must plan, and the kinds of operations that it may plan at all."""
 
