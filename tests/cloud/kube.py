@@ -236,8 +236,9 @@ def _follow(kube: Kube, file: Path, nodes: dict[str, object]) -> None:
     """Add and remove nodes until they are those of the node groups in `file`; `nodes` holds what there is."""
     wanted = {f"{group['label']}-{index}": group for group in json.loads(file.read_text()) for index in range(group["count"])}
     for name in wanted.keys() - nodes.keys():
-        group = nodes[name] = wanted[name]
+        group = wanted[name]
         kube.node(name, {"capi.stackhpc.com/node-group": group["label"]}, group["vcpus"], group["memory_gib"], 200)
+        nodes[name] = group
     for name in nodes.keys() - wanted.keys():
         kube.api.delete(f"/api/v1/nodes/{name}")
         del nodes[name]
