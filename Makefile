@@ -8,7 +8,7 @@ PY := .venv/bin/python
 .PHONY: help preview test test-kube test-cloud cloud-up cloud-down cloud-status local doctor lint schema docs bench bench-kube lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo "  STACK=<name> chooses the stack (dev), OUT=<folder> where files go"
 
 preview: .venv/.runtime ## the whole platform of a stack, offline: STACK=prod OUT=out
