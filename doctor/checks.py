@@ -246,10 +246,10 @@ def networks(visit: Visit) -> Iterator[Finding]:
     for name, setting in wanted:
         found = list(visit.compute.network.networks(name=name))
         outside = [each for each in found if each.is_router_external]
-        others = ", ".join(sorted(each.name for each in visit.compute.network.networks(is_router_external=True))) or "none"
         if len(outside) == 1:
             yield Finding(f"network {name}", "ok", "is there and external")
         else:
+            others = ", ".join(sorted(each.name for each in visit.compute.network.networks(is_router_external=True))) or "none"
             says = "is not external" if found and not outside else "is there several times" if outside else "is not there"
             yield Finding(f"network {name}", "bad", says, f"cloud.{setting}; external networks of this project: {others}")
 

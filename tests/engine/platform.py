@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,13 @@ from tests.support.stack_files import ROOT
 class Outcome:
     """What an operation did, or would do.
 
-    ops: operation by name of the resource, without those that stay the same. forced: what forced each replacement.
+    ops: operation by name of the resource, without those that stay the same.
     output: everything the engine printed. error: whether it failed.
     """
 
     ops: dict[str, str] = field(default_factory=dict)
-    forced: dict[str, Sequence[str]] = field(default_factory=dict)
     output: str = ""
     error: bool = False
-
-    def only(self, *wanted: str) -> dict[str, str]:
-        """The operations of these kinds."""
-        return {name: op for name, op in self.ops.items() if op in wanted}
 
 
 class Platform:
@@ -122,8 +117,6 @@ class Platform:
                 # A replacement comes as three steps; the one that names it counts.
                 if outcome.ops.get(name) != "replace":
                     outcome.ops[name] = OpType(step.op).value
-                if step.keys:
-                    outcome.forced[name] = step.keys
 
         try:
             result = operation(self.stack(), watch)

@@ -4,7 +4,6 @@ It shows that the services take what the program asks for: names, ranges, sizes,
 is shown by tests/engine.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from openstack.connection import Connection
 
 from preview.answers import identifier
 from preview.recording import RecordedResource, Recording
+from tests.cloud.deployed import eventually
 from tests.cloud.openstack.connections import NODE_GROUPS, connect
 
 Inputs = Mapping[str, Any]
@@ -95,7 +95,7 @@ class Project:
         fields = {"name": inputs["name"], "size": inputs["size"], "share_protocol": inputs["shareProto"], "share_type": inputs["shareType"]}
         made = shares.create_share(**fields, is_public=inputs["isPublic"])
         shares.wait_for_status(made, "available", failures=["error"], interval=0.5, wait=60)
-        return made.id, lambda: (shares.delete_share(made.id), _until(lambda: not shares.find_share(made.id), 60))
+        return made.id, lambda: (shares.delete_share(made.id), eventually(lambda: shares.find_share(made.id) is None, 60))
 
     def shareAccess(self, _name: str, inputs: Inputs) -> Made:  # noqa: N802
         shares: Any = self.connection.shared_file_system
@@ -105,8 +105,8 @@ class Project:
         def rules() -> list[Any]:
             return [each for each in shares.access_rules(inputs["shareId"]) if each.id == made.id]
 
-        _until(lambda: rules()[0].state == "active", 30)
-        return made.id, lambda: (shares.delete_access_rule(made.id, inputs["shareId"]), _until(lambda: not rules(), 30))
+        eventually(lambda: rules()[0].state == "active", 30)
+        return made.id, lambda: (shares.delete_access_rule(made.id, inputs["shareId"]), eventually(lambda: not rules(), 30))
 
     def clusterTemplate(self, name: str, inputs: Inputs) -> Made:  # noqa: N802
         fields = {"name": name, "image_id": inputs["image"]} | _magnum(inputs, "image")
@@ -119,7 +119,7 @@ class Project:
 
         def remove() -> None:
             self._magnum("delete", f"/clusters/{id_}")
-            _until(lambda: self._ask("get", f"/clusters/{id_}").status_code == 404, 60)
+            eventually(lambda: self._ask("get", f"/clusters/{id_}").status_code == 404, 60)
 
         return id_, remove
 
@@ -139,8 +139,8 @@ class Project:
         return getattr(magnum, method)(path, headers=NODE_GROUPS, **more)
 
     def _complete(self, path: str) -> None:
-        _until(lambda: self._ask("get", path).status_code == 200, 10)  # the conductor makes it after the API has answered
-        _until(lambda: not self._magnum("get", path)["status"].endswith("IN_PROGRESS"), 120)
+        eventually(lambda: self._ask("get", path).status_code == 200, 10)  # the conductor makes it after the API has answered
+        eventually(lambda: not self._magnum("get", path)["status"].endswith("IN_PROGRESS"), 120)
         found = self._magnum("get", path)
         assert found["status"] == "CREATE_COMPLETE" or found["status"].endswith("UPDATE_COMPLETE"), found
 
@@ -153,13 +153,6 @@ def _magnum(inputs: Inputs, *without: str) -> dict[str, Any]:
     """Inputs of the provider's resource as fields of Magnum's API: its words but for a few, with underscores."""
     snake = {key: "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key) for key in inputs if key not in without}
     return {_FIELDS.get(key, name): inputs[key] for key, name in snake.items() if key not in {"createTimeout", "region"}}
-
-
-def _until(check: Callable[[], object], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.5)
 
 
 def queries(recording: Recording, file: Path) -> dict[str, str]:
