@@ -8,10 +8,12 @@ import pulumi_random as random
 import pulumi_tls as tls
 from pulumi_kubernetes.core.v1 import Namespace
 
-from components import interpreter_cleaner, interpreter_files
-from components.ceph_csi import DRIVER, CephCSI, CephCSIArgs
+from components import ceph_csi, interpreter_cleaner, interpreter_files, manila_csi
+from components.buckets import Buckets, BucketsArgs
+from components.ceph_csi import CephCSI, CephCSIArgs
 from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
-from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
+from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, ManilaVolumeArgs, NFSVolumeArgs
+from components.dataset_check import DatasetCheck, DatasetCheckArgs
 from components.entry import (
     CertManagerTlsArgs,
     Entry,
@@ -24,28 +26,40 @@ from components.entry import (
 )
 from components.example_notebooks import example_notebooks
 from components.gate import Gate, GateArgs
+from components.hadoop_conf import BucketAccessArgs, HadoopConf, HadoopConfArgs
 from components.image_puller import ImagePuller, ImagePullerArgs
 from components.interpreter_cleaner import InterpreterCleaner, InterpreterCleanerArgs
-from components.interpreter_files import InterpreterArgs, LdapArgs, MountArgs, PodSizeArgs, SparkSizeArgs
+from components.interpreter_files import CheckedDataset, InterpreterArgs, LdapArgs, PodSizeArgs, SparkSizeArgs
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs, NamedTemplateArgs, OwnTemplateArgs, PoolArgs
+from components.manila_csi import ManilaCredential, ManilaCredentialArgs, ManilaCSI, ManilaCSIArgs
 from components.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
 from components.network_policies import Flow, NetworkPolicies, NetworkPoliciesArgs
-from components.openstack_project import OpenStackProjectArgs, openstack_project
+from components.notebook_backup import BackupBucketArgs, BackupShareArgs, NotebookBackup, NotebookBackupArgs
+from components.openstack_project import OpenStackProjectArgs, openstack_project, share_type_check
 from components.platform_flows import WayOut, notebook_flows, server_flows
 from components.spark_admission import SparkAdmission, SparkAdmissionArgs
 from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark_rbac import SparkRBAC, SparkRBACArgs
+from components.user_space import SpaceClaimArgs, SpaceShareArgs, UserSpace, UserSpaceArgs
 from components.zeppelin import ACCOUNT, HTTP_PORT, LABELS, SERVICE, NotebookClaimArgs, NotebookShareArgs, Zeppelin, ZeppelinArgs
 from settings import StackFileError, load
 from settings.cloud import KubernetesCloud, OpenStackCloud
 from settings.cluster import ClusterSettings, NamedTemplate, Pool
-from settings.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport
+from settings.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport, S3Bucket
 from settings.entry import CertManagerTls, IngressEntry, LoadBalancerEntry, NoEntry, SecretTls, SelfSignedTls
-from settings.login import LdapLogin, LocalLogin, slug
+from settings.login import LdapLogin, slug
 from settings.network import NetworkSettings
-from settings.sites import Site
+from settings.sites import CephPort, CephRouter, Site
 from settings.spark import PodSize
-from settings.zeppelin import NotebookShare, NotebookVolume
+from settings.zeppelin import (
+    AdoptedNotebooks,
+    BackupBucket,
+    BackupShare,
+    NotebookShare,
+    NotebookVolume,
+    PersonShares,
+    PersonVolumes,
+)
 
 STACK = pulumi.get_stack()
 TITLE = f"{pulumi.get_project()}-{STACK}"
@@ -67,12 +81,13 @@ def network_args(network: NetworkSettings, site: Site) -> NetworkArgs:
         gateway=str(network.gateway_address),
         allocation_pool=(str(pool.start), str(pool.end)) if pool else None,
         dns_nameservers=[str(address) for address in site.dns_nameservers],
-        ceph=ceph
-        and CephRouterArgs(
+        ceph=CephRouterArgs(
             network=ceph.network,
             address=str(network.ceph_router_address),
             routes=[CephRouteArgs(destination=str(r.destination), next_hop=str(r.next_hop) if r.next_hop else None) for r in ceph.routes],
-        ),
+        )
+        if isinstance(ceph, CephRouter)
+        else None,
         public_address=isinstance(settings.entry, LoadBalancerEntry),
         dns_record=record and DnsRecordArgs(zone=record.zone, name=record.name, ttl=record.ttl),
     )
@@ -107,6 +122,7 @@ def cluster_args(cluster: ClusterSettings, site: Site, network: Network) -> Kube
         worker_count=cluster.workers.count,
         pools=[pool_args(pool) for pool in cluster.pools],
         octavia_provider=site.octavia_provider,
+        extra_network=site.ceph.network if isinstance(site.ceph, CephPort) else None,
         pod_cidr=str(cluster.pod_cidr),
         service_cidr=str(cluster.service_cidr),
         api_floating_ip=cluster.api_floating_ip,
@@ -123,13 +139,13 @@ def ceph_id(*parts: str) -> str:
     return "-".join([TITLE, *parts]).replace(".", "-")
 
 
-def share_args(dataset: Dataset, site: Site | None) -> CephFSShareArgs:
+def share_args(dataset: Dataset, cloud: OpenStackCloud | None) -> CephFSShareArgs:
     """The share of a dataset, and the read-only rule on it."""
-    reader = getattr(dataset.source, "ceph_id", None) or ceph_id("data", dataset.name)
+    reader = getattr(dataset.source, "ceph_id", None) or ceph_id("data", dataset.identity)
     match dataset.source:
         case CreatedShare() as created:
-            title = f"{TITLE}-{dataset.name}"
-            source = create_args(title, created, site)
+            setting = f"datasets[{settings.datasets.index(dataset)}].source.size_gib"
+            source = create_args(f"{TITLE}-{dataset.name}", created, created.size_gib, setting, cloud)
             return CephFSShareArgs(source=source, readers=(reader,), protect=settings.protected)
         case AdoptedShare() as adopted:
             return CephFSShareArgs(source=AdoptShareArgs(title=adopted.share), readers=(reader,))
@@ -139,15 +155,31 @@ def share_args(dataset: Dataset, site: Site | None) -> CephFSShareArgs:
     raise TypeError(f"dataset {dataset.name} has no share")
 
 
-def create_args(title: str, share: CreatedShare | NotebookShare, site: Site | None) -> CreateShareArgs:
-    """A share that this stack makes."""
+def create_args(
+    title: str, share: CreatedShare | NotebookShare | PersonShares | BackupShare, size_gib: int, setting: str, cloud: OpenStackCloud | None
+) -> CreateShareArgs:
+    """A share that this stack makes. setting: that of its size."""
     return CreateShareArgs(
         title=title,
-        size=share.size_gib,
-        share_type=share.share_type or (site and site.share_type) or "",
+        size=size_gib,
+        share_type=share.share_type or (cloud and cloud.site.share_type) or "",
         availability_zone=getattr(share, "availability_zone", None),
         keep=share.on_destroy == "keep",
+        setting=setting,
+        check=share_types[getattr(share, "project", "compute")],
     )
+
+
+def own_share(name: str, share: NotebookShare | PersonShares | BackupShare, size_gib: int, setting: str, cloud: OpenStackCloud) -> None:
+    """A share of people's own making, in the compute project, with one key that may write."""
+    source = create_args(f"{TITLE}-{name}", share, size_gib, setting, cloud)
+    args = CephFSShareArgs(source=source, writers=(ceph_id(name),), protect=settings.protected)
+    shares[name] = CephFSShare(name, args, compute)
+
+
+def renamed(prefix: str, dataset: Dataset) -> pulumi.ResourceOptions:
+    """Options by which a renamed dataset's component is the one that stands; its children follow it."""
+    return pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"{prefix}-{dataset.formerly}")] if dataset.formerly else None)
 
 
 def image(name: str) -> str:
@@ -205,13 +237,23 @@ def ceph_volume(name: str) -> CephFSVolumeArgs:
     share = shares[name]
     ((user, key),) = share.keys.items()
     return CephFSVolumeArgs(
-        driver=DRIVER,
+        driver=ceph_csi.DRIVER,
         secret_namespace=CSI_NAMESPACE,
         cluster_id=settings.ceph_csi.cluster_id or name,
         root_path=share.root_path,
         ceph_id=user,
         key=key,
         fs_name=share.fs_name,
+    )
+
+
+def manila_volume(name: str, role: str) -> ManilaVolumeArgs:
+    """A share, as a volume of Manila CSI. role: of its project."""
+    share = shares[name]
+    ((_, rule),) = share.rules.items()
+    share_id = share.share_id.apply(lambda found: found or "")
+    return ManilaVolumeArgs(
+        driver=manila_csi.DRIVER, share_id=share_id, access_id=rule, secret_namespace=CSI_NAMESPACE, secret_name=f"manila-{role}"
     )
 
 
@@ -223,12 +265,17 @@ def volume_args(dataset: Dataset) -> DataVolumeArgs:
             source = NFSVolumeArgs(server=server, path=path)
         case CsiVolume() as volume:
             source = CSIVolumeArgs(driver=volume.driver, volume_handle=volume.volume_handle, attributes=volume.attributes)
+        case CreatedShare(plugin="manila-csi", project=project) | AdoptedShare(plugin="manila-csi", project=project):
+            source = manila_volume(dataset.identity, project)
+            size_gib = dataset.size_gib or shares[dataset.identity].size
         case CreatedShare() | AdoptedShare() | BroughtShare():
-            source = ceph_volume(dataset.name)
-            size_gib = dataset.size_gib or shares[dataset.name].size
+            source = ceph_volume(dataset.identity)
+            size_gib = dataset.size_gib or shares[dataset.identity].size
+        case S3Bucket():
+            raise TypeError(f"dataset {dataset.name} is not mounted")
     return DataVolumeArgs(
-        handle=f"{SPARK_NAMESPACE}-{dataset.name}",
-        claim_name=f"data-{dataset.name}",
+        handle=f"{SPARK_NAMESPACE}-{dataset.identity}",
+        claim_name=f"data-{dataset.identity}",
         namespace=SPARK_NAMESPACE,
         size_gib=size_gib,
         source=source,
@@ -236,18 +283,25 @@ def volume_args(dataset: Dataset) -> DataVolumeArgs:
     )
 
 
-def notebook_volume(role: str, claim_name: str, namespace: str) -> DataVolume:
-    """The notebooks' share, writable, for one claim."""
-    args = DataVolumeArgs(
-        handle=f"{ZEPPELIN_NAMESPACE}-{role}",
-        claim_name=claim_name,
-        namespace=namespace,
-        size_gib=settings.zeppelin.notebooks.size_gib,
-        source=ceph_volume("notebooks"),
-        access_mode="ReadWriteMany",
-        read_only=False,
-    )
-    return DataVolume(role, args, inside)
+def own_volumes(name: str, namespace: str, claim_name: str) -> None:
+    """A share of people's own making, writable: for its Pods in `namespace`, and for the Job that prepares its root."""
+    for role, where, claim in ((name, namespace, claim_name), (f"{name}-prepare", CSI_NAMESPACE, f"prepare-{name}")):
+        args = DataVolumeArgs(
+            handle=f"{namespace}-{role}",
+            claim_name=claim,
+            namespace=where,
+            size_gib=shares[name].size,
+            source=ceph_volume(name),
+            access_mode="ReadWriteMany",
+            read_only=False,
+        )
+        volumes[role] = DataVolume(role, args, inside)
+
+
+def bucket_access(source: S3Bucket) -> BucketAccessArgs:
+    """How the bucket of a dataset is reached."""
+    keys = [config.require_secret(name) if name else None for name in (source.access_key_secret, source.secret_key_secret)]
+    return BucketAccessArgs(bucket=source.bucket, endpoint=source.endpoint, region=source.region, access_key=keys[0], secret_key=keys[1])
 
 
 def tls_args(choice: SecretTls | CertManagerTls | SelfSignedTls) -> SecretTlsArgs | CertManagerTlsArgs | SelfSignedTlsArgs:
@@ -261,56 +315,101 @@ def tls_args(choice: SecretTls | CertManagerTls | SelfSignedTls) -> SecretTlsArg
             return SelfSignedTlsArgs(valid_days=days)
 
 
-# 1. The cloud: a provider for Kubernetes, the shares, the labels of the Spark nodes.
+# 1. The cloud: a provider for Kubernetes, the shares and buckets, the labels of the Spark nodes.
+people = settings.administrators()
+slugs = {name: slug(name) for name in people}
+mounted = [dataset for dataset in settings.datasets if not isinstance(dataset.source, S3Bucket)]
+buckets = [bucket_access(dataset.source) for dataset in settings.datasets if isinstance(dataset.source, S3Bucket)]
+user_space, backup, store = settings.zeppelin.user_space, settings.zeppelin.backup, settings.object_store
 shares: dict[str, CephFSShare] = {}
+share_types: dict[str, pulumi.ResourceHook] = {}
 public_address: pulumi.Input[str | None] = None
 match settings.cloud:
     case OpenStackCloud() as cloud:
         projects = {"compute": cloud} | ({"data": cloud.data_project} if cloud.data_project else {})
-        openstack = {
-            role: openstack_project(
-                f"openstack-{role}",
-                OpenStackProjectArgs(
-                    project=project.project,
-                    clouds_yaml=project.clouds_yaml,
-                    region=project.region,
-                    setting="cloud.project" if role == "compute" else "cloud.data_project.project",
-                ),
+        opened = {
+            role: OpenStackProjectArgs(
+                project=project.project,
+                clouds_yaml=project.clouds_yaml,
+                region=project.region,
+                setting="cloud.project" if role == "compute" else "cloud.data_project.project",
             )
             for role, project in projects.items()
         }
-        compute = pulumi.ResourceOptions(providers=[openstack["compute"]])
+        openstack = {role: openstack_project(f"openstack-{role}", args) for role, args in opened.items()}
+        share_types = {role: share_type_check(f"openstack-{role}", args) for role, args in opened.items()}
+        compute = pulumi.ResourceOptions(providers=[openstack["compute"].provider])
         network = Network("network", network_args(cloud.network, cloud.site), compute)
         cluster = KubernetesCluster("cluster", cluster_args(cloud.cluster, cloud.site, network), compute)
         provider, public_address = cluster.provider, network.public_address
         kubeconfig: pulumi.Output[str] = cluster.kubeconfig
         node_selector = {cluster.node_selector_label: settings.spark.pool}
-        site = cloud.site
-        for dataset in settings.datasets:
-            owner = openstack[getattr(dataset.source, "project", "compute")]
-            shares[dataset.name] = CephFSShare(f"data-{dataset.name}", share_args(dataset, site), pulumi.ResourceOptions(providers=[owner]))
-        if isinstance(settings.zeppelin.notebooks, NotebookShare):
-            notebooks_args = CephFSShareArgs(
-                source=create_args(f"{TITLE}-notebooks", settings.zeppelin.notebooks, site),
-                writers=(ceph_id("notebooks"),),
-                protect=settings.protected,
+        for dataset in mounted:
+            if isinstance(dataset.source, CreatedShare | AdoptedShare | BroughtShare):
+                owner = pulumi.ResourceOptions(providers=[openstack[getattr(dataset.source, "project", "compute")].provider])
+                options = pulumi.ResourceOptions.merge(owner, renamed("data", dataset))
+                shares[dataset.identity] = CephFSShare(f"data-{dataset.name}", share_args(dataset, cloud), options)
+        match settings.zeppelin.notebooks:
+            case NotebookShare() as home:
+                own_share("notebooks", home, home.size_gib, "zeppelin.notebooks.size_gib", cloud)
+            case AdoptedNotebooks() as home:
+                notebooks_args = CephFSShareArgs(source=AdoptShareArgs(title=home.share), writers=(ceph_id("notebooks"),))
+                owner = pulumi.ResourceOptions(providers=[openstack[home.project].provider])
+                shares["notebooks"] = CephFSShare("notebooks", notebooks_args, owner)
+        if isinstance(user_space, PersonShares):
+            for name, size_gib in settings.spaces_gib().items():
+                own_share(f"user-{slugs[name]}", user_space, size_gib, f"zeppelin: space of {name}, in GiB", cloud)
+        if backup and isinstance(backup.target, BackupShare):
+            own_share("backup", backup.target, backup.target.size_gib, "zeppelin.backup.target.size_gib", cloud)
+        if store:
+            reader = openstack_project(
+                "openstack-buckets",
+                OpenStackProjectArgs(
+                    project=cloud.project, clouds_yaml=store.clouds_yaml, region=cloud.region, setting="object_store.project"
+                ),
             )
-            shares["notebooks"] = CephFSShare("notebooks", notebooks_args, compute)
+            made = Buckets(
+                "buckets",
+                BucketsArgs(
+                    buckets={f"{TITLE}-{bucket.name}": bucket.on_destroy == "keep" for bucket in store.buckets},
+                    owner=openstack["compute"].provider,
+                    reader=reader.provider,
+                    project_id=reader.project_id,
+                    user_id=reader.user_id,
+                    protect=settings.protected,
+                ),
+            )
+            buckets += [
+                BucketAccessArgs(
+                    bucket=f"{TITLE}-{bucket.name}",
+                    endpoint=store.endpoint,
+                    region=store.region,
+                    access_key=made.access_key,
+                    secret_key=made.secret_key,
+                )
+                for bucket in store.buckets
+            ]
     case KubernetesCloud() as cloud:
         kubeconfig = config.require_secret(cloud.kubeconfig_secret)
         provider = kubernetes.Provider("kubernetes", kubeconfig=kubeconfig, context=cloud.context, cluster_identifier=cloud.cluster_name)
         node_selector = next(dict(pool.node_selector) for pool in cloud.pools if pool.name == settings.spark.pool)
-        for dataset in settings.datasets:
+        openstack = {}
+        for dataset in mounted:
             if isinstance(dataset.source, BroughtShare):
-                shares[dataset.name] = CephFSShare(f"data-{dataset.name}", share_args(dataset, None))
+                shares[dataset.identity] = CephFSShare(f"data-{dataset.name}", share_args(dataset, None), renamed("data", dataset))
 
 # 2. Inside the cluster: volumes, then what mounts them, then the namespace of notebooks with its rights. A destroy goes the other way.
 inside = pulumi.ResourceOptions(providers=[provider])
 pull_secret = config.require_secret(settings.images.pull_secret) if settings.images.pull_secret else None
-volumes = {dataset.name: DataVolume(f"data-{dataset.name}", volume_args(dataset), inside) for dataset in settings.datasets}
-if "notebooks" in shares:
-    volumes["notebooks"] = notebook_volume("notebooks", "notebooks", ZEPPELIN_NAMESPACE)
-    volumes["notebooks-prepare"] = notebook_volume("notebooks-prepare", "prepare-notebooks", CSI_NAMESPACE)
+volumes = {
+    dataset.name: DataVolume(f"data-{dataset.name}", volume_args(dataset), pulumi.ResourceOptions.merge(inside, renamed("data", dataset)))
+    for dataset in mounted
+}
+for name in shares:
+    if name in ("notebooks", "backup"):
+        own_volumes(name, ZEPPELIN_NAMESPACE, name)
+    elif name.startswith("user-"):
+        own_volumes(name, SPARK_NAMESPACE, name)
 keys: Namespace | None = None
 inside = pulumi.ResourceOptions(providers=[provider], depends_on=[volume.volume for volume in volumes.values()])
 if shares:
@@ -327,12 +426,33 @@ if shares:
         inside,
     )
     keys = csi.namespace
-    # The plug-in outlives the Pods that it mounts for: without it no kubelet could unmount, and their namespaces would hang.
-    inside = pulumi.ResourceOptions(providers=[provider], depends_on=[csi])
-people = {person.name: person.administrator for person in settings.zeppelin.people}
-if isinstance(settings.zeppelin.login, LocalLogin):
-    people = {settings.zeppelin.administrator: True} | people
-slugs = {name: slug(name) for name in people}
+    plugins: list[pulumi.Resource] = [csi]
+    asked = [dataset for dataset in mounted if getattr(dataset.source, "plugin", "") == "manila-csi"]
+    if asked:
+        plugin_args = ManilaCSIArgs(
+            namespace=csi.namespace,
+            image=image(settings.images.manila_csi),
+            registrar_image=image(settings.images.csi_registrar),
+            cluster_id=TITLE,
+            pull_secrets=csi.pull_secrets,
+        )
+        plugins.append(ManilaCSI("manila-csi", plugin_args, inside))
+        for role, project in openstack.items():
+            of_project = [shares[dataset.identity] for dataset in asked if getattr(dataset.source, "project", "") == role]
+            if of_project:
+                credential_args = ManilaCredentialArgs(
+                    title=TITLE,
+                    auth_url=project.auth_url,
+                    region=project.region,
+                    namespace=csi.namespace,
+                    shares=[share.share_id.apply(lambda found: found or "") for share in of_project],
+                )
+                credential = ManilaCredential(
+                    f"manila-{role}", credential_args, pulumi.ResourceOptions(providers=[provider, project.provider])
+                )
+                plugins.append(credential)
+    # The plug-ins outlive the Pods that they mount for: without them no kubelet could unmount, and their namespaces would hang.
+    inside = pulumi.ResourceOptions(providers=[provider], depends_on=plugins)
 spark = SparkNamespace(
     "spark",
     SparkNamespaceArgs(
@@ -341,6 +461,8 @@ spark = SparkNamespace(
         memory_gib=settings.spark.quota.memory_gib,
         scratch_gib=settings.spark.quota.scratch_gib,
         pods=settings.spark.quota.pods,
+        # One of each Spark node, and the two of listings.
+        check_pods=next(pool.maximum for pool in settings.cloud.node_sizes() if pool.name == settings.spark.pool) + 2 if mounted else 0,
         people=list(slugs.values()),
         person_interpreters=settings.spark.per_person.interpreters,
         person_executors=person_executors(),
@@ -359,9 +481,19 @@ rbac = SparkRBAC(
     ),
     inside,
 )
-for dataset in settings.datasets:
+for dataset in mounted:
     volumes[dataset.name].bind(spark.namespace, keys)
-mounts = [MountArgs(claim=volumes[dataset.name].claim_name, path=dataset.mount_path) for dataset in settings.datasets]
+mounts = [
+    CheckedDataset(
+        name=dataset.name,
+        claim=volumes[dataset.name].claim_name,
+        path=dataset.location,
+        files=dataset.expect.files if dataset.expect else None,
+        digest=dataset.expect.digest if dataset.expect else None,
+    )
+    for dataset in mounted
+]
+hadoop_conf = HadoopConf("hadoop-conf", HadoopConfArgs(namespace=spark.namespace, buckets=buckets), inside) if buckets else None
 images = {name: image(getattr(settings.images, name)) for name in ("zeppelin", "spark", "gateway", "gate")}
 fence = SparkAdmission(
     "spark-admission",
@@ -380,6 +512,8 @@ fence = SparkAdmission(
         spark_image=images["spark"],
         zeppelin_image=images["zeppelin"],
         claims=[mount.claim for mount in mounts],
+        user_space=user_space is not None,
+        hadoop_conf=hadoop_conf and hadoop_conf.secret_name,
         node_selector=node_selector,
     ),
     inside,
@@ -392,6 +526,31 @@ notebook_network = NetworkPolicies(
     ),
     inside,
 )
+
+for name in settings.spaces_gib():
+    person = slugs[name]
+    match user_space:
+        case PersonVolumes(name=storage_class):
+            space = SpaceClaimArgs(storage_class=storage_class, size_gib=settings.spaces_gib()[name])
+        case _:
+            space = SpaceShareArgs(
+                volume=volumes[f"user-{person}"],
+                prepare=volumes[f"user-{person}-prepare"],
+                keys=cast("Namespace", keys),
+                image=images["zeppelin"],
+            )
+    space_args = UserSpaceArgs(person=person, namespace=spark.namespace, source=space, protect=settings.protected)
+    UserSpace(f"space-{person}", space_args, inside)
+if mounts:
+    check_args = DatasetCheckArgs(
+        namespace=spark.namespace,
+        datasets=mounts,
+        image=images["spark"],
+        node_selector=node_selector,
+        priority=spark.server_priority,
+        pull_secret=spark.pull_secret,
+    )
+    DatasetCheck("dataset-check", check_args, inside)
 
 # 3. Zeppelin and the way in.
 match settings.entry:
@@ -410,6 +569,9 @@ interpreters = InterpreterArgs(
     driver_priority=spark.driver_priority,
     executor_priority=spark.executor_priority,
     people=slugs,
+    user_space=user_space is not None,
+    fs_group=interpreter_files.UID if isinstance(user_space, PersonVolumes) else None,
+    hadoop_conf=hadoop_conf and hadoop_conf.secret_name,
     zeppelin_image=images["zeppelin"],
     spark_image=images["spark"],
     datasets=mounts,
@@ -428,7 +590,7 @@ interpreters = InterpreterArgs(
 match settings.zeppelin.notebooks:
     case NotebookVolume() as claim:
         notebooks = NotebookClaimArgs(storage_class=claim.name, size_gib=claim.size_gib)
-    case NotebookShare():
+    case NotebookShare() | AdoptedNotebooks():
         # A share of notebooks is one of `shares`, so CephCSI and its namespace are there.
         notebooks = NotebookShareArgs(volume=volumes["notebooks"], prepare=volumes["notebooks-prepare"], keys=cast("Namespace", keys))
 login = settings.zeppelin.login
@@ -445,13 +607,14 @@ zeppelin = Zeppelin(
         people=people,
         ldap=ldap and LdapArgs(**ldap.model_dump(exclude={"kind", "bind_password_secret"})),
         ldap_password=config.require_secret(ldap.bind_password_secret) if ldap and ldap.bind_password_secret else "",
-        notebooks_seed=example_notebooks([(dataset.name, dataset.mount_path) for dataset in settings.datasets], list(sizes)),
+        notebooks_seed=example_notebooks([(dataset.name, dataset.location) for dataset in settings.datasets], list(sizes)),
         cores=settings.zeppelin.cores,
         memory_gib=settings.zeppelin.memory_gib,
         idle_minutes=settings.spark.interpreter_idle_minutes,
         origin=origin,
         pull_secret=pull_secret,
         ca_bundle=settings.outside.ca_bundle,
+        protect=settings.protected,
     ),
     # Rights, accounts and the whole fence stand before the server that starts what they bound.
     pulumi.ResourceOptions.merge(
@@ -486,6 +649,34 @@ InterpreterCleaner(
     ),
     pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=[rbac, fence])),
 )
+if backup:
+    match backup.target:
+        case BackupBucket() as bucket:
+            backup_target = BackupBucketArgs(
+                endpoint=bucket.endpoint,
+                path=f"{bucket.bucket}/{bucket.prefix or TITLE}",
+                region=bucket.region,
+                access_key=config.require_secret(bucket.access_key_secret),
+                secret_key=config.require_secret(bucket.secret_key_secret),
+            )
+        case BackupShare():
+            backup_target = BackupShareArgs(volume=volumes["backup"], prepare=volumes["backup-prepare"], keys=cast("Namespace", keys))
+    NotebookBackup(
+        "notebook-backup",
+        NotebookBackupArgs(
+            namespace=zeppelin.namespace,
+            claim=zeppelin.notebooks_claim,
+            target=backup_target,
+            password=config.require_secret(backup.password_secret),
+            schedule=backup.schedule,
+            keep=backup.keep.model_dump(),
+            image=image(settings.images.restic),
+            prepare_image=images["zeppelin"],
+            environment=outside_environment(),
+            pull_secret=spark.pull_secret,
+        ),
+        inside,
+    )
 way_in = settings.entry
 public = None if isinstance(way_in, NoEntry) else way_in
 gate = public and public.gate
@@ -540,6 +731,6 @@ pulumi.export("passwords", zeppelin.passwords)
 pulumi.export("kubeconfig", kubeconfig)
 pulumi.export("public_address", public_address)
 pulumi.export("namespaces", {"zeppelin": ZEPPELIN_NAMESPACE, "spark": SPARK_NAMESPACE} | ({"csi": CSI_NAMESPACE} if shares else {}))
-pulumi.export("datasets", {dataset.name: dataset.mount_path for dataset in settings.datasets})
+pulumi.export("datasets", {dataset.name: dataset.location for dataset in settings.datasets})
 pulumi.export("kubernetes_version", settings.cloud.kubernetes_version)
 pulumi.export("capacity", settings.capacity())

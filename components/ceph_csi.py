@@ -51,12 +51,16 @@ class CephCSI(pulumi.ComponentResource):
     namespace_name: pulumi.Output[str]
     """Its name."""
 
+    pull_secrets: list[core.LocalObjectReferenceArgs]
+    """The `imagePullSecrets` of Pods in it."""
+
     def __init__(self, name: str, args: CephCSIArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:CephCSI", name, {}, opts)
         # Where the plug-in is the site's, only the Job that prepares the notebooks' share runs here, as root.
         level = "privileged" if args.install else "baseline"
         self.namespace = secured_namespace(name, args.namespace, level, self)
         self.namespace_name = self.namespace.metadata["name"]
+        self.pull_secrets = pull_secret(name, self.namespace, args.pull_secret, self)
         if args.install:
             self._install(name, args)
         self.register_outputs({"namespace": self.namespace, "namespace_name": self.namespace_name})
@@ -111,7 +115,6 @@ class CephCSI(pulumi.ComponentResource):
             spec=storage.CSIDriverSpecArgs(attach_required=False, pod_info_on_mount=False, fs_group_policy="None", se_linux_mount=True),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        pull_secrets = pull_secret(name, self.namespace, args.pull_secret, self)
         labels = {"app.kubernetes.io/name": "ceph-csi-cephfs", "app.kubernetes.io/component": "node-plugin"}
         apps.DaemonSet(
             f"{name}-node-plugin",
@@ -128,10 +131,10 @@ class CephCSI(pulumi.ComponentResource):
                         host_pid=True,
                         dns_policy="ClusterFirstWithHostNet",
                         enable_service_links=False,
-                        image_pull_secrets=pull_secrets,
+                        image_pull_secrets=self.pull_secrets,
                         # A node without the plug-in could not mount data, whatever it is tainted with.
                         tolerations=[core.TolerationArgs(operator="Exists")],
-                        containers=[_plugin(args.image), _registrar(args.registrar_image)],
+                        containers=[_plugin(args.image), registrar(args.registrar_image, _PLUGIN_DIRECTORY, "socket-dir")],
                         volumes=_volumes(),
                     ),
                 ),
@@ -189,19 +192,19 @@ def _plugin(image: str) -> core.ContainerArgs:
     )
 
 
-def _registrar(image: str) -> core.ContainerArgs:
-    """The sidecar that tells the kubelet of the plug-in's socket."""
+def registrar(image: str, folder: str, volume: str) -> core.ContainerArgs:
+    """The sidecar that tells the kubelet of a plug-in's socket. folder: of the socket on the node. volume: which the Pod has of it."""
     return core.ContainerArgs(
         name="driver-registrar",
         image=image,
         image_pull_policy="IfNotPresent",
-        args=["--v=1", "--csi-address=/csi/csi.sock", f"--kubelet-registration-path={_PLUGIN_DIRECTORY}/csi.sock"],
+        args=["--v=1", "--csi-address=/csi/csi.sock", f"--kubelet-registration-path={folder}/csi.sock"],
         env=[_from_field("KUBE_NODE_NAME", "spec.nodeName")],
         # On nodes with SELinux an unprivileged sidecar cannot open the socket of a privileged container.
         security_context=core.SecurityContextArgs(privileged=True, allow_privilege_escalation=True),
         resources=core.ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"}),
         volume_mounts=[
-            core.VolumeMountArgs(name="socket-dir", mount_path="/csi"),
+            core.VolumeMountArgs(name=volume, mount_path="/csi"),
             core.VolumeMountArgs(name="registration-dir", mount_path="/registration"),
         ],
     )

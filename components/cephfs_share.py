@@ -42,7 +42,8 @@ class CreateShareArgs:
 
     title: its name on the cloud. size: quota, in GiB; it may grow. share_type: the operator's name for its CephFS type; sites
     differ, there is no default. availability_zone: Manila's zone, or None for its choice. keep: whether `pulumi destroy`
-    leaves it on the cloud.
+    leaves it on the cloud. setting: the setting that gives the size, for messages, such as `zeppelin.notebooks.size_gib`.
+    check: a hook that looks before the share is made, or None.
     """
 
     title: str
@@ -50,11 +51,13 @@ class CreateShareArgs:
     share_type: str
     availability_zone: str | None = None
     keep: bool = True
+    setting: str
+    check: pulumi.ResourceHook | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdoptShareArgs:
-    """A share that exists: title is its name, unique in its project."""
+    """A share that exists: title is its name, unique in its project, or its id."""
 
     title: str
 
@@ -95,6 +98,9 @@ class CephFSShare(pulumi.ComponentResource):
     Refuses: a Ceph id with a dot (Manila rejects it late), a Ceph id that is reader and writer, rules for a brought share.
     """
 
+    share_id: pulumi.Output[str | None]
+    """Manila's id, or None (`bring`)."""
+
     monitors: pulumi.Output[list[str]]
     """Monitors, host:port each."""
 
@@ -107,11 +113,15 @@ class CephFSShare(pulumi.ComponentResource):
     keys: Mapping[str, pulumi.Output[str]]
     """Ceph key (secret) by Ceph id."""
 
+    rules: Mapping[str, pulumi.Output[str]]
+    """Manila's id of our rule by Ceph id; none for a brought share."""
+
     size: pulumi.Output[int]
     """Quota, in GiB; 0 where it is not known (`bring`)."""
 
     def __init__(self, name: str, args: CephFSShareArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:openstack:CephFSShare", name, {}, opts)
+        self.rules = {}
         levels = [(ceph_id, "ro") for ceph_id in args.readers] + [(ceph_id, "rw") for ceph_id in args.writers]
         for ceph_id, _ in levels:
             if not re.fullmatch(r"[A-Za-z0-9_-]+", ceph_id):
@@ -124,10 +134,12 @@ class CephFSShare(pulumi.ComponentResource):
                     raise ValueError(f"{name}: a brought share has a key already; accepted: no readers and writers")
                 export_path = pulumi.Output.from_input(brought.export_path)
                 self.fs_name = pulumi.Output.from_input(brought.fs_name)
+                share_id = None
                 self.keys = {brought.ceph_id: pulumi.Output.secret(brought.key)}
                 self.size = pulumi.Output.from_input(0)
             case CreateShareArgs() as created:
                 share = self._create(name, created, protect=args.protect)
+                share_id = share.id
                 export_path = pulumi.Output.all(share.export_locations, share.id).apply(
                     lambda made: _made_path(share, created.title, *made)
                 )
@@ -135,16 +147,26 @@ class CephFSShare(pulumi.ComponentResource):
                 self.keys = self._rules(name, share.id, levels)
                 self.size = share.size
             case AdoptShareArgs() as adopted:
-                found = sharedfilesystem.get_share_output(name=adopted.title, opts=pulumi.InvokeOptions(parent=self))
+                found, metadata = self._find(name, adopted.title)
+                share_id = found.id
                 export_path = found.export_locations.apply(_only_path)
-                self.fs_name = found.metadata.apply(_fs_name)
+                self.fs_name = metadata.apply(_fs_name)
                 self.keys = self._rules(name, found.id, levels)
                 self.size = found.size
+        self.share_id = pulumi.Output.from_input(share_id)
         export = export_path.apply(parse_export_path)
         self.monitors = export.apply(lambda parts: list(parts[0]))
         self.root_path = export.apply(lambda parts: parts[1])
         self.register_outputs(
-            {"monitors": self.monitors, "root_path": self.root_path, "fs_name": self.fs_name, "keys": dict(self.keys), "size": self.size}
+            {
+                "share_id": self.share_id,
+                "monitors": self.monitors,
+                "root_path": self.root_path,
+                "fs_name": self.fs_name,
+                "keys": dict(self.keys),
+                "rules": dict(self.rules),
+                "size": self.size,
+            }
         )
 
     def _create(self, name: str, args: CreateShareArgs, *, protect: bool) -> sharedfilesystem.Share:
@@ -156,8 +178,23 @@ class CephFSShare(pulumi.ComponentResource):
             share_type=args.share_type,
             availability_zone=args.availability_zone,
             is_public=False,
-            opts=pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=args.keep),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=protect,
+                retain_on_delete=args.keep,
+                hooks=pulumi.ResourceHookBinding(
+                    before_create=[args.check] if args.check else [], before_update=[shrink_refused(name, args.setting)]
+                ),
+            ),
         )
+
+    def _find(self, name: str, title: str) -> tuple[Any, pulumi.Output[Mapping[str, str]]]:
+        """The share of a name, by a query; of an id, read by the engine, which never changes or deletes what it has read."""
+        if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", title):
+            share = sharedfilesystem.Share.get(f"{name}-adopted", title, opts=pulumi.ResourceOptions(parent=self))
+            return share, share.all_metadata
+        found = sharedfilesystem.get_share_output(name=title, opts=pulumi.InvokeOptions(parent=self))
+        return found, found.metadata
 
     def _rules(self, name: str, share_id: pulumi.Input[str], levels: list[tuple[str, str]]) -> dict[str, pulumi.Output[str]]:
         """One cephx rule per Ceph id; Manila applies the rules of a share one at a time, so each waits for the one before."""
@@ -174,7 +211,26 @@ class CephFSShare(pulumi.ComponentResource):
             )
             before = [rule]
             keys[ceph_id] = rule.access_key
+            self.rules = {**self.rules, ceph_id: rule.id}
         return keys
+
+
+def shrink_refused(name: str, setting: str) -> pulumi.ResourceHook:
+    """A hook that refuses to make a share smaller, in the preview already. setting: the one at fault, for the message.
+
+    Manila would take a shrink wherever the data still fits and leave no room to work; where it does not fit, the share ends in the state
+    `shrinking_possible_data_loss_error` (manila: share/manager.py), which only its operator can mend.
+    """
+
+    def check(args: pulumi.ResourceHookArgs) -> None:
+        old, new = (dict(inputs or {}).get("size") for inputs in (args.old_inputs, args.new_inputs))
+        if isinstance(old, int | float) and isinstance(new, int | float) and new < old:
+            raise ValueError(
+                f"gaia-dmp:{setting}: {new:.0f}: a share does not shrink, and {args.name} has {old:.0f} GiB; nothing was changed.\n"
+                f"  accepted: {old:.0f} or more"
+            )
+
+    return pulumi.ResourceHook(f"{name}-shrink", check, pulumi.ResourceHookOptions(on_dry_run=True))
 
 
 def _made_path(share: sharedfilesystem.Share, title: str, locations: Sequence[Any], share_id: str) -> str:

@@ -30,6 +30,19 @@ class CephFSVolumeArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ManilaVolumeArgs:
+    """A share that the Manila CSI plug-in looks up. driver: its name. share_id, access_id: Manila's, of share and rule.
+    secret_namespace, secret_name: of its credential.
+    """
+
+    driver: str
+    share_id: pulumi.Input[str]
+    access_id: pulumi.Input[str]
+    secret_namespace: str
+    secret_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NFSVolumeArgs:
     """An NFS export. server: host name or address. path: exported path."""
 
@@ -51,7 +64,7 @@ class DataVolumeArgs:
     """What a volume needs.
 
     handle: the volume's name for the kubelet, unique in the cluster. claim_name, namespace: the claim it is reserved for, by name.
-    size_gib: what the PersistentVolume shows; nothing is enforced by it. source: CephFS, NFS or CSI. access_mode: ReadOnlyMany, or
+    size_gib: what the PersistentVolume shows; nothing is enforced by it. source: CephFS, Manila, NFS or CSI. access_mode: ReadOnlyMany, or
     ReadWriteMany. read_only: whether the volume may be written at all; with ReadWriteMany the Pods' mounts keep data read-only.
     """
 
@@ -59,7 +72,7 @@ class DataVolumeArgs:
     claim_name: str
     namespace: str
     size_gib: pulumi.Input[int]
-    source: CephFSVolumeArgs | NFSVolumeArgs | CSIVolumeArgs
+    source: CephFSVolumeArgs | ManilaVolumeArgs | NFSVolumeArgs | CSIVolumeArgs
     access_mode: AccessMode = "ReadOnlyMany"
     read_only: bool = True
 
@@ -149,6 +162,19 @@ class DataVolume(pulumi.ComponentResource):
         match args.source:
             case CephFSVolumeArgs() as ceph:
                 return {"csi": self._cephfs(ceph, read_only=read_only)}
+            case ManilaVolumeArgs() as manila:
+                secret = core.SecretReferenceArgs(name=manila.secret_name, namespace=manila.secret_namespace)
+                return {
+                    "csi": core.CSIPersistentVolumeSourceArgs(
+                        driver=manila.driver,
+                        volume_handle=args.handle,
+                        # The credential may be a new one; the volume names it by its Secret.
+                        node_stage_secret_ref=secret,
+                        node_publish_secret_ref=secret,
+                        read_only=read_only,
+                        volume_attributes={"shareID": manila.share_id, "shareAccessIDs": manila.access_id, "cephfs-mounter": "kernel"},
+                    )
+                }
             case NFSVolumeArgs(server=server, path=path):
                 return {"nfs": core.NFSVolumeSourceArgs(server=server, path=path, read_only=read_only)}
             case CSIVolumeArgs() as csi:

@@ -10,6 +10,9 @@ from typing import Any
 
 import yaml
 
+UID = 185
+"""User and group of interpreters and executors: that of the Spark image."""
+
 FILES = Path(__file__).parent / "files"
 SHIRO_ITERATIONS = 1000
 """Iterations of a password's hash. Shiro's own 500 000 stretch what people think up; these passwords are 24 random letters and digits, and
@@ -59,13 +62,30 @@ class MountArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckedDataset(MountArgs):
+    """A dataset that is looked after. name: the dataset's. files, digest: what its listing must be, or None."""
+
+    name: str
+    files: int | None = None
+    digest: str | None = None
+
+
+def check_config(datasets: Sequence[CheckedDataset]) -> str:
+    """What `files/check_datasets.py` reads, as JSON: a look every minute, given up after 20 s, and the listing every six hours."""
+    entries = [{"name": each.name, "path": each.path, "files": each.files, "digest": each.digest} for each in datasets]
+    return json.dumps({"datasets": entries, "seconds": 20, "every": 60, "listing": 21600})
+
+
+@dataclass(frozen=True, kw_only=True)
 class InterpreterArgs:
     """What every interpreter and executor of a stack has in common.
 
     namespace: where they run. server_service: host name of Zeppelin's RPC service. driver_account, executor_account,
     interpreter_account: ServiceAccounts. driver_priority, executor_priority: PriorityClasses. people: login names, to what they are in
     names of objects: theirs are `<driver_account>-<person>`, `<driver_priority>-<person>`, `<executor_priority>-<person>`.
-    zeppelin_image, spark_image: images. datasets: what is mounted, read-only. node_selector: labels of the Spark nodes.
+    user_space: whether those people have a claim `user-<person>` each. fs_group: group that owns those claims' volumes, or None.
+    hadoop_conf: name of the Secret with Hadoop's configuration for drivers, or None. zeppelin_image, spark_image: images.
+    datasets: what is mounted, read-only; a notebook is told which of it is lost. node_selector: labels of the Spark nodes.
     pull_secret: name of the pull secret, or None. sizes: by name of the Spark setting, `spark` and `spark-<profile>`; the driver of
     `spark` is also the size of other interpreters. languages: interpreter groups beside spark. executor_idle_seconds,
     cached_idle_seconds: when executors are released. environment: what a process needs to reach the world. maven_mirror: address, or None.
@@ -80,10 +100,13 @@ class InterpreterArgs:
     executor_priority: str
     zeppelin_image: str
     spark_image: str
-    datasets: Sequence[MountArgs] = ()
+    datasets: Sequence[CheckedDataset] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
     pull_secret: str | None = None
     people: Mapping[str, str] = field(default_factory=dict)
+    user_space: bool = False
+    fs_group: int | None = None
+    hadoop_conf: str | None = None
     sizes: Mapping[str, SparkSizeArgs]
     languages: Sequence[str] = ("python", "md")
     executor_idle_seconds: int
@@ -103,6 +126,11 @@ INTERPRETER_PORT, DRIVER_PORT, BLOCK_MANAGER_PORT, UI_PORT = 12321, 22321, 22322
 
 RPC_PORT = 12320
 """Port of Zeppelin's server for interpreters: one port, so that a Service can name it."""
+
+
+def user_claim(person: str) -> str:
+    """Name of the claim of one person's own space."""
+    return f"user-{person}"
 
 
 def interpreter_template(args: InterpreterArgs, files: str) -> str:
@@ -138,20 +166,43 @@ def interpreter_template(args: InterpreterArgs, files: str) -> str:
             name: {"resources": size.driver.resources(), "scratch": f"{size.driver.scratch_gib}Gi"} for name, size in args.sizes.items()
         },
         "environment": [{"name": key, "value": value} for key, value in environment.items()],
-        "fixed_environment": [*environment, "APPLICATION_WEB_PROXY_BASE"],
+        "fixed_environment": [*environment, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR"],
+        "user_space": args.user_space,
+        "security": _security(args),
+        "hadoop_conf": args.hadoop_conf or "",
         "datasets": [{"volume": _volume(index), "claim": mount.claim, "path": mount.path} for index, mount in enumerate(args.datasets)],
     }
     return f"{{% set platform = {json.dumps(platform)} %}}\n{text('interpreter.yaml.jinja')}"
 
 
-def executor_template(args: InterpreterArgs, size: SparkSizeArgs) -> str:
-    """The Pod that Spark makes executors from, as YAML; `@priority@` and `@user@` are filled in as a driver starts."""
+def _security(args: InterpreterArgs) -> dict[str, Any]:
+    """The security context of interpreters' and executors' Pods."""
+    context: dict[str, Any] = {"runAsNonRoot": True, "runAsUser": UID, "runAsGroup": UID, "seccompProfile": {"type": "RuntimeDefault"}}
+    return context | ({"fsGroup": args.fs_group, "fsGroupChangePolicy": "OnRootMismatch"} if args.fs_group else {})
+
+
+def executor_templates(args: InterpreterArgs) -> dict[str, str]:
+    """Every executor template by the name of its file: one per size, and one more for people who have a space of their own."""
+    result = {}
+    for title, size in args.sizes.items():
+        result[f"executor-{title}.yaml"] = executor_template(args, size)
+        if args.user_space:
+            result[f"executor-{title}.person.yaml"] = executor_template(args, size, person=True)
+    return result
+
+
+def executor_template(args: InterpreterArgs, size: SparkSizeArgs, *, person: bool = False) -> str:
+    """The Pod that Spark makes executors from, as YAML; `@priority@` and `@user@` are filled in as a driver starts.
+
+    person: whether the claim of the driver's person is mounted.
+    """
     pod: dict[str, Any] = yaml.safe_load(text("executor.yaml"))
     spec = pod["spec"]
     spec |= {
         "serviceAccountName": args.executor_account,
         "nodeSelector": dict(args.node_selector),
         "imagePullSecrets": _pull_secrets(args),
+        "securityContext": _security(args),
     }
     container = spec["containers"][0]
     # Spark sets processor and memory; local disk is ours to bound.
@@ -160,6 +211,9 @@ def executor_template(args: InterpreterArgs, size: SparkSizeArgs) -> str:
     for index, mount in enumerate(args.datasets):
         container["volumeMounts"].append({"name": _volume(index), "mountPath": mount.path, "readOnly": True})
         spec["volumes"].append({"name": _volume(index), "persistentVolumeClaim": {"claimName": mount.claim, "readOnly": True}})
+    if person:
+        container["volumeMounts"].append({"name": "user", "mountPath": "/user/@user@"})
+        spec["volumes"].append({"name": "user", "persistentVolumeClaim": {"claimName": user_claim("@user@")}})
     return yaml.safe_dump(pod, sort_keys=False)
 
 
@@ -232,6 +286,17 @@ def spark_properties(args: InterpreterArgs, size: SparkSizeArgs) -> dict[str, st
     return properties
 
 
+_TELL = ["python3", "-B", "/opt/platform/check_datasets.py", "tell", "/opt/platform/datasets.json"]
+_TELL_PYTHON = f"import subprocess as _tell; print(_tell.run({_TELL}, capture_output=True, text=True).stdout, end='')"
+_TELL_SCALA = f'print(scala.util.Try(scala.sys.process.Process(Seq({", ".join(json.dumps(word) for word in _TELL)})).!!).getOrElse(""))'
+_PRECODE = {
+    "spark": {"SparkInterpreter": _TELL_SCALA, "PySparkInterpreter": _TELL_PYTHON, "IPySparkInterpreter": _TELL_PYTHON},
+    "python": {"PythonInterpreter": _TELL_PYTHON, "IPythonInterpreter": _TELL_PYTHON},
+    "sh": {"ShellInterpreter": " ".join(_TELL)},
+}
+"""Interpreter group to class to what it runs once, when it starts: which datasets are lost on its node. What that prints stands above the
+first paragraph's result (zeppelin: RemoteInterpreterServer.InterpretJob, 0.12.1)."""
+
 _LANGUAGES: Mapping[str, Mapping[str, str]] = {
     "python": {"zeppelin.python": "python3", "zeppelin.python.useIPython": "false"},
     "md": {"markdown.parser.type": "flexmark"},
@@ -247,6 +312,8 @@ def interpreter_settings(args: InterpreterArgs) -> str:
     spark["zeppelin.spark.uiWebUrl"] = "/spark-ui/{{SERVICE_NAME}}"
     kinds = {name: ("spark", spark_properties(args, size) | spark) for name, size in args.sizes.items()}
     kinds |= {language: (language, dict(_LANGUAGES[language])) for language in args.languages}
+    for group, properties in kinds.values() if args.datasets else ():
+        properties.update({f"zeppelin.{title}.precode": code for title, code in _PRECODE.get(group, {}).items()})
     settings = {
         name: {
             "id": name,

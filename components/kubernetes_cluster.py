@@ -73,6 +73,7 @@ class KubernetesClusterArgs:
     worker_count: int
     pools: Sequence[PoolArgs] = ()
     octavia_provider: str
+    extra_network: str | None = None
     pod_cidr: str
     service_cidr: str
     api_floating_ip: bool = True
@@ -120,6 +121,9 @@ def template_labels(args: KubernetesClusterArgs) -> dict[str, str]:
     switched on there so that no later switch of it touches the cluster's own labels (openstack-magnum-manila.md 1.3).
     """
     labels = {"auto_scaling_enabled": str(any(pool.autoscale for pool in args.pools)).lower()}
+    if args.extra_network:
+        # One more port per node, of capi-helm alone: on the template, so that an upgrade in place brings it to a cluster that stands.
+        labels["extra_network_names"] = args.extra_network
     if args.driver != "capi-helm":
         labels["kube_tag"] = f"v{args.kubernetes_version}"
     return labels

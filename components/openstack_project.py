@@ -1,6 +1,7 @@
 """A provider for one OpenStack project, made only after the credential has shown that it opens that project."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_openstack import Provider, identity
@@ -22,8 +23,21 @@ class OpenStackProjectArgs:
     setting: str
 
 
-def openstack_project(name: str, args: OpenStackProjectArgs) -> Provider:
-    """The explicit provider of one project.
+@dataclass(frozen=True, kw_only=True)
+class OpenStackProject:
+    """A project that a credential has opened. provider: for its resources. project_id, user_id: Keystone's. auth_url: public address of
+    Keystone, from its catalogue, and region: that of the address; empty where the catalogue has none.
+    """
+
+    provider: Provider
+    project_id: str
+    user_id: str
+    auth_url: str
+    region: str
+
+
+def openstack_project(name: str, args: OpenStackProjectArgs) -> OpenStackProject:
+    """The explicit provider of one project, and what Keystone says of its credential.
 
     The identity service is asked at once which project the credential opens, so that a wrong one stops the program before any
     component is registered. Only the provider itself, which is nothing on the cloud, stands in the state by then: the engine
@@ -48,4 +62,33 @@ def openstack_project(name: str, args: OpenStackProjectArgs) -> Provider:
             f"{scope.project_name} ({scope.project_id}); nothing was registered.\n"
             f"  accepted: the project that the credential opens, or another entry in gaia-dmp:{entry}"
         )
-    return provider
+    endpoints = [
+        (endpoint.url, endpoint.region or "")
+        for service in scope.service_catalogs or []
+        if service.type == "identity"
+        for endpoint in service.endpoints or []
+        if endpoint.interface == "public"
+    ]
+    auth_url, region = endpoints[0] if endpoints else ("", "")
+    return OpenStackProject(provider=provider, project_id=scope.project_id, user_id=scope.user_id, auth_url=auth_url, region=region)
+
+
+def share_type_check(name: str, args: OpenStackProjectArgs) -> pulumi.ResourceHook:
+    """A hook for shares of one project that refuses a share type which the project does not see, in the preview already.
+
+    The provider has no query for share types, and Manila says it after all that the stack makes before its first share.
+    """
+
+    def check(share: pulumi.ResourceHookArgs) -> None:
+        import openstack  # noqa: PLC0415 - the offline preview does without
+
+        wanted = dict(share.new_inputs or {}).get("shareType")
+        cloud: Any = openstack.connect(cloud=args.clouds_yaml, region_name=args.region)
+        known = [found for kind in cloud.shared_file_system.get("/types").json()["share_types"] for found in (kind["name"], kind["id"])]
+        if wanted not in known:
+            raise ValueError(
+                f"{share.name}: share type {wanted} is not known to project {args.project}; nothing was changed.\n"
+                f"  accepted in share_type, or in cloud.site.share_type: {', '.join(known[::2]) or 'none, the project sees no share type'}"
+            )
+
+    return pulumi.ResourceHook(f"{name}-share-type", check, pulumi.ResourceHookOptions(on_dry_run=True))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components import entry, gate, zeppelin
+from components import entry, gate, notebook_backup, zeppelin
 from components.interpreter_files import (
     BLOCK_MANAGER_PORT,
     DRIVER_LABELS,
@@ -19,7 +19,7 @@ from components.network_policies import Flow, Peer
 
 @dataclass(frozen=True, kw_only=True)
 class WayOut:
-    """A way out of the cluster. title: its name. cidr: where it leads. ports: TCP. who: `notebooks`, `server`, `gate`."""
+    """A way out of the cluster. title: its name. cidr: where it leads. ports: TCP. who: `notebooks`, `server`, `gate`, `backup`."""
 
     title: str
     cidr: str
@@ -70,7 +70,7 @@ def server_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[Fl
         Flow(title="gate-from-gateway", labels=gate.LABELS, ingress=[gateway], ports=(gate.PORT,)),
     ]
     for way in ways_out:
-        for role, labels in (("server", zeppelin.LABELS), ("gate", gate.LABELS)):
+        for role, labels in (("server", zeppelin.LABELS), ("gate", gate.LABELS), ("backup", notebook_backup.LABELS)):
             if role in way.who:
                 flows.append(Flow(title=f"{role}-out-{way.title}", labels=labels, egress=[Peer(cidr=way.cidr)], ports=way.ports))
     return flows

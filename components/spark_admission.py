@@ -9,7 +9,7 @@ from pulumi_kubernetes.admissionregistration import v1 as admission
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.interpreter_files import EXECUTOR, INTERPRETER, MANAGER
+from components.interpreter_files import EXECUTOR, INTERPRETER, MANAGER, user_claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class SparkAdmissionArgs:
     resource, and its name. server_user, cleaner_user: users `system:serviceaccount:<namespace>:<account>`.
     driver_account, executor_account, interpreter_account: ServiceAccounts. driver_priority, executor_priority: PriorityClasses.
     people: names of people, as part of names of objects. spark_image, zeppelin_image: the images that may run.
-    claims: the claims that may be mounted, read-only. node_selector: labels of the Spark nodes.
+    claims: the claims that may be mounted, read-only. user_space: whether a person's Pods may mount and write the person's claim.
+    hadoop_conf: the Secret that drivers may mount, or None. node_selector: labels of the Spark nodes.
     """
 
     title: str
@@ -37,6 +38,8 @@ class SparkAdmissionArgs:
     spark_image: str
     zeppelin_image: str
     claims: Sequence[str] = ()
+    user_space: bool = False
+    hadoop_conf: str | None = None
     node_selector: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -122,22 +125,30 @@ def _owned(item: str) -> str:
     return f"has({owners}) && {owners}.size() == 1 && {owners}.all(o, o.kind == 'Pod' && o.name == {_POD} && o.uid == {_UID})"
 
 
-def _volumes(args: SparkAdmissionArgs) -> str:
-    claims = f"v.persistentVolumeClaim.claimName in {_q(list(args.claims))} && v.persistentVolumeClaim.?readOnly.orValue(false)"
+def _volumes(args: SparkAdmissionArgs, person: str, secrets: str) -> str:
+    """Which volumes a Pod may have. person: CEL for `-alice`, or the empty text. secrets: CEL for the Secret volumes."""
+    data = f"v.persistentVolumeClaim.claimName in {_q(list(args.claims))} && v.persistentVolumeClaim.?readOnly.orValue(false)"
+    # A person's own space, which they may write: whose Pod it is decides, not what the Pod asks for.
+    own = f"{person} != '' && v.persistentVolumeClaim.claimName == {_q(user_claim('').rstrip('-'))} + {person}"
+    claims = f"(({data}) || ({own}))" if args.user_space else data
     # The token that the API server itself adds to a Pod that asks for one.
     sources = "has(s.serviceAccountToken) || has(s.configMap) || has(s.downwardAPI)"
     token = f"v.name.startsWith('kube-api-access-') && v.projected.sources.all(s, {sources})"
-    allowed = f"has(v.emptyDir) || has(v.configMap) || (has(v.persistentVolumeClaim) && {claims}) || (has(v.projected) && {token})"
+    allowed = f"has(v.emptyDir) || has(v.configMap) || (has(v.persistentVolumeClaim) && {claims}) || (has(v.projected) && {token}){secrets}"
     return f"{_NOT_PODS} || !has(object.spec.volumes) || object.spec.volumes.all(v, {allowed})"
 
 
-def _of_every_pod(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
-    """What holds for Pods of drivers and of the server alike."""
+def _of_every_pod(args: SparkAdmissionArgs, person: str, secrets: str = "") -> list[tuple[str, str]]:
+    """What holds for Pods of drivers and of the server alike. person, secrets: see `_volumes`."""
+    spaces = ", and its person's own space" if args.user_space else ""
     selector = _q(dict(args.node_selector))
     no_secrets = "!has(c.envFrom) && (!has(c.env) || c.env.all(e, !has(e.valueFrom) || !has(e.valueFrom.secretKeyRef)))"
     tolerations = "object.spec.tolerations.all(t, has(t.key) && t.key.startsWith('node.kubernetes.io/'))"
     return [
-        (_volumes(args), f"a Pod here mounts emptyDir, ConfigMap and, read-only, the claims {', '.join(args.claims) or '(none)'}"),
+        (
+            _volumes(args, person, secrets),
+            f"a Pod here mounts emptyDir, ConfigMap and, read-only, the claims {', '.join(args.claims) or '(none)'}{spaces}",
+        ),
         (f"{_NOT_PODS} || {_CONTAINERS}.all(c, {no_secrets})", "a Pod here takes nothing from a Secret"),
         (
             f"{_NOT_PODS} || (has(object.spec.nodeSelector) ? object.spec.nodeSelector : {{}}) == {selector}",
@@ -197,7 +208,7 @@ def driver_rules(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
             f"{_NOT_PODS} || ({person} == '' ? !({label} in {_q(list(args.people))}) : '-' + {label} == {person})",
             "an executor is labelled with its driver's person",
         ),
-        *_of_every_pod(args),
+        *_of_every_pod(args, person),
     ]
 
 
@@ -207,6 +218,9 @@ def server_rules(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
     suffix = f"({label} in {_q(list(args.people))} ? '-' + {label} : '')"
     account = "object.spec.serviceAccountName"
     token = "object.spec.?automountServiceAccountToken.orValue(true)"  # noqa: S105 - CEL
+    # Drivers, and nobody else, read Hadoop's configuration with the keys of buckets.
+    hadoop = f"has(v.secret) && v.secret.secretName == {_q(args.hadoop_conf)} && {_label('gaia-dmp/group')} == 'spark'"
+    secrets = f" || ({hadoop})" if args.hadoop_conf else ""
     mine = f"{_label('app.kubernetes.io/managed-by')} == {_q(MANAGER)}"
     theirs = f"{_label('app.kubernetes.io/managed-by', 'oldObject')} == {_q(MANAGER)}"
     return [
@@ -244,7 +258,7 @@ def server_rules(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
             "&& has(object.spec.selector) && object.spec.selector == {'app': object.metadata.name})",
             "an interpreter's Service is headless and leads to its own Pod",
         ),
-        *_of_every_pod(args),
+        *_of_every_pod(args, suffix, secrets),
     ]
 
 

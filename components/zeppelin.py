@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_random as random
 from pulumi_kubernetes.apps import v1 as apps
-from pulumi_kubernetes.batch import v1 as batch
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
@@ -16,6 +15,7 @@ from components import interpreter_files
 from components.data_volume import DataVolume
 from components.interpreter_files import RPC_PORT, InterpreterArgs, LdapArgs
 from components.kubernetes_namespace import pull_secret, restricted_container, secured_namespace
+from components.prepare_root import PrepareRootArgs, prepare_root
 
 SERVICE = "zeppelin-server"
 ACCOUNT = "zeppelin-server"
@@ -23,7 +23,8 @@ HTTP_PORT = 8080
 CONNECT_SECONDS = 180
 """Seconds that an interpreter has from the start of its Pod until it answers: a JVM, and nothing to download."""
 
-_UID = 1000
+UID = 1000
+"""User of the server, who owns the notebooks."""
 LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "server"}
 _SEED = """
 mkdir -p /notebooks/notebook /notebooks/conf /notebooks/recovery
@@ -62,6 +63,7 @@ class ZeppelinArgs:
     notebooks. cores: whole number. memory_gib: of the Pod; three quarters are heap. idle_minutes: after which an interpreter ends.
     origin: address that browsers come by; where it is https, the session cookie is sent by https alone.
     pull_secret: docker config.json (secret), or None. ca_bundle: PEM certificates to trust, or None.
+    protect: whether the engine refuses to delete a claim that holds the notebooks.
     """
 
     namespace: str
@@ -79,6 +81,7 @@ class ZeppelinArgs:
     origin: str
     pull_secret: pulumi.Input[str] | None = None
     ca_bundle: str | None = None
+    protect: bool = True
 
 
 def server_environment(args: ZeppelinArgs) -> dict[str, str]:
@@ -149,6 +152,9 @@ class Zeppelin(pulumi.ComponentResource):
     service: core.Service
     """The Service: `http` for browsers, `rpc` for interpreters."""
 
+    notebooks_claim: pulumi.Output[str]
+    """Name of the claim of notebooks and configuration."""
+
     passwords: pulumi.Output[dict[str, str]]
     """Passwords by login name, the administrator's first (secret); none where a directory has them."""
 
@@ -168,11 +174,12 @@ class Zeppelin(pulumi.ComponentResource):
         files = core.ConfigMap(
             f"{name}-interpreter-files",
             metadata=meta.ObjectMetaArgs(namespace=args.spark_namespace.metadata["name"]),
-            data={
-                f"executor-{title}.yaml": interpreter_files.executor_template(args.interpreters, size)
-                for title, size in args.interpreters.sizes.items()
+            data=interpreter_files.executor_templates(args.interpreters)
+            | {
+                "copy-zeppelin.sh": interpreter_files.text("copy-zeppelin.sh"),
+                "check_datasets.py": interpreter_files.text("check_datasets.py"),
+                "datasets.json": interpreter_files.check_config(args.interpreters.datasets),
             }
-            | {"copy-zeppelin.sh": interpreter_files.text("copy-zeppelin.sh")}
             | certificates,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.spark_namespace),
         )
@@ -198,7 +205,7 @@ class Zeppelin(pulumi.ComponentResource):
             opts=self._inside,
         )
         login = self._login(name, args)
-        claim = self._notebooks(name, args)
+        claim = self.notebooks_claim = self._notebooks(name, args)
         pull_secrets = pull_secret(name, self.namespace, args.pull_secret, self)
         deployment = apps.Deployment(
             f"{name}-server",
@@ -242,6 +249,7 @@ class Zeppelin(pulumi.ComponentResource):
                 "namespace_name": self.namespace_name,
                 "account": self.account,
                 "service": self.service,
+                "notebooks_claim": self.notebooks_claim,
                 "passwords": self.passwords,
             }
         )
@@ -287,65 +295,34 @@ class Zeppelin(pulumi.ComponentResource):
                         storage_class_name=storage_class,
                         resources=core.VolumeResourceRequirementsArgs(requests={"storage": f"{size_gib}Gi"}),
                     ),
-                    opts=pulumi.ResourceOptions(parent=self),
+                    opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
                 )
                 return claim.metadata["name"]
             case NotebookShareArgs() as share:
-                self._prepare(name, args, share)
+                prepared = PrepareRootArgs(
+                    title="prepare-notebooks",
+                    namespace=share.keys,
+                    claim=share.prepare.bind(share.keys, share.keys),
+                    image=args.interpreters.zeppelin_image,
+                    owner=f"{UID}:0",
+                )
+                prepare_root(f"{name}-prepare-job", prepared, self)
                 return share.volume.bind(self.namespace, share.keys)
         raise TypeError(f"{name}: notebooks are neither on a share nor on a claim")
 
-    def _prepare(self, name: str, args: ZeppelinArgs, share: NotebookShareArgs) -> None:
-        """Make the root of the notebooks' share writable for the server, once.
 
-        Manila hands out a share whose root belongs to root alone (`cephfs_volume_mode` 755), CephCSI changes no owner, and a
-        Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, by a volume of its own.
-        """
-        claim = share.prepare.bind(share.keys, share.keys)
-        batch.Job(
-            f"{name}-prepare-job",
-            metadata=meta.ObjectMetaArgs(
-                name="prepare-notebooks",
-                namespace=share.keys.metadata["name"],
-                # The server waits for the folder by itself, so nobody else needs to wait for the Job.
-                annotations={"pulumi.com/skipAwait": "true"},
-            ),
-            spec=batch.JobSpecArgs(
-                backoff_limit=20,
-                template=core.PodTemplateSpecArgs(
-                    spec=core.PodSpecArgs(
-                        restart_policy="OnFailure",
-                        automount_service_account_token=False,
-                        enable_service_links=False,
-                        containers=[
-                            core.ContainerArgs(
-                                name="prepare",
-                                image=args.interpreters.zeppelin_image,
-                                command=["sh", "-ec", f"chown {_UID}:0 /notebooks && chmod 0770 /notebooks"],
-                                security_context=core.SecurityContextArgs(
-                                    run_as_user=0,
-                                    allow_privilege_escalation=False,
-                                    read_only_root_filesystem=True,
-                                    capabilities=core.CapabilitiesArgs(drop=["ALL"], add=["CHOWN", "FOWNER"]),
-                                    seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
-                                ),
-                                resources=core.ResourceRequirementsArgs(
-                                    requests={"cpu": "10m", "memory": "32Mi"}, limits={"cpu": "100m", "memory": "128Mi"}
-                                ),
-                                volume_mounts=[core.VolumeMountArgs(name="notebooks", mount_path="/notebooks")],
-                            )
-                        ],
-                        volumes=[
-                            core.VolumeArgs(
-                                name="notebooks",
-                                persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim),
-                            )
-                        ],
-                    )
-                ),
-            ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=share.keys, delete_before_replace=True),
-        )
+def server_user() -> core.PodSecurityContextArgs:
+    """The user that the server runs as, and whoever else works on the notebooks."""
+    return core.PodSecurityContextArgs(
+        run_as_non_root=True,
+        run_as_user=UID,
+        # The image's own folders belong to group 0 (zeppelin-spark-k8s.md, image facts).
+        run_as_group=0,
+        # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
+        fs_group=UID,
+        fs_group_change_policy="OnRootMismatch",
+        seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
+    )
 
 
 def _salt(salt: str, person: str) -> bytes:
@@ -378,16 +355,7 @@ def _pod(
         priority_class_name=args.priority,
         termination_grace_period_seconds=60,
         image_pull_secrets=pull_secrets,
-        security_context=core.PodSecurityContextArgs(
-            run_as_non_root=True,
-            run_as_user=_UID,
-            # The image's own folders belong to group 0 (zeppelin-spark-k8s.md, image facts).
-            run_as_group=0,
-            # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
-            fs_group=_UID,
-            fs_group_change_policy="OnRootMismatch",
-            seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
-        ),
+        security_context=server_user(),
         init_containers=[
             core.ContainerArgs(
                 name="seed-interpreters",

@@ -29,6 +29,10 @@ def _auth_scope(args: Properties) -> dict[str, Any]:
         "id": project,
         "projectName": "offline" if by_id else project,
         "projectId": project if by_id else identifier("project", project),
+        "userId": identifier("user", project),
+        "serviceCatalogs": [
+            {"type": "identity", "endpoints": [{"interface": "public", "url": "https://192.0.2.2:5000/v3", "region": "RegionOne"}]}
+        ],
     }
 
 
@@ -64,6 +68,11 @@ COMPUTED: Mapping[str, Callable[[str, Properties], dict[str, Any]]] = {
     "openstack:sharedfilesystem/shareAccess:ShareAccess": lambda _name, inputs: {
         "accessKey": f"key-of-{inputs['accessTo']}",
         "state": "active",
+    },
+    "openstack:identity/applicationCredential:ApplicationCredential": lambda name, _inputs: {"secret": f"secret-of-{name}"},
+    "openstack:identity/ec2CredentialV3:Ec2CredentialV3": lambda name, _inputs: {
+        "access": identifier("access", name).replace("-", ""),
+        "secret": identifier("secret", name).replace("-", ""),
     },
     "random:index/randomPassword:RandomPassword": lambda name, inputs: {
         "result": (name * 8)[: int(inputs["length"])],

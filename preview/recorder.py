@@ -105,8 +105,32 @@ class Recorder(MockMonitor):
         return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=state)
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802 - name of the protocol
-        """The program adopts by queries; a read would be a way of its own."""
-        self._fail(f"{request.type} {request.name}: resources are not read by id; accepted: a query")
+        """Record what the program reads by its id, with the option `read`; the engine never changes or deletes it."""
+        urn = self.make_urn(request.parent, request.type, request.name)
+        provider = _without_id(request.provider)
+        if not provider:
+            self._fail(f"{urn}: no explicit provider, and the default providers are disabled")
+        state = struct_pb2.Struct()
+        if self.recording.mode == "update":
+            state.update(COMPUTED[request.type](request.name, {}))
+        for key in request.additionalSecretOutputs:
+            if key in state.fields:
+                _make_secret(state, key)
+        outputs, _ = _plain(state)
+        with self._lock:
+            self._by_urn[urn] = RecordedResource(
+                urn=urn,
+                type=request.type,
+                name=request.name,
+                parent="" if STACK_TYPE in request.parent.split("::") else request.parent,
+                provider=provider,
+                custom=True,
+                inputs={},
+                secret_paths=[],
+                outputs=outputs,
+                options={"read": request.id},
+            )
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=state)
 
     def RegisterResourceOutputs(self, request: Any) -> empty_pb2.Empty:  # noqa: N802 - name of the protocol
         """Record what a component, or the stack, registers as its outputs."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from settings.cluster import DEFAULT_WORKERS, ClusterSettings, NetworkDriver, Reserve
 from settings.network import NetworkSettings
-from settings.sites import SiteChoice
+from settings.sites import CephPort, CephRouter, SiteChoice
 from settings.vocabulary import ConfigKey, Cores, GiB, KeyPath, KubernetesVersion, Name, ObjectName, Problem, Settings
 
 
@@ -104,6 +104,7 @@ class OpenStackCloud(OpenStackProject):
         ]
         if ceph:
             ranges.append((("site", "ceph", "cidr"), ceph.cidr))
+        if isinstance(ceph, CephRouter):
             ranges += [(("site", "ceph", "routes", i, "destination"), route.destination) for i, route in enumerate(ceph.routes)]
         for index, (path, network_range) in enumerate(ranges):
             for other_path, other in ranges[:index]:
@@ -123,16 +124,26 @@ class OpenStackCloud(OpenStackProject):
                     f"a range that shares no address with {range_of_cause}",
                     (cause,),
                 )
-        if ceph and network.ceph_router_address is None:
+        if isinstance(ceph, CephRouter) and network.ceph_router_address is None:
             yield Problem(
                 ("network", "ceph_router_address"),
                 f"is missing, but the site reaches Ceph through the network {ceph.network}",
                 f"a fixed address of subnet {network.subnet} outside the allocation pool, such as {network.subnet.network_address + 15}",
                 (("site",), ("network", "subnet")),
             )
-        if ceph is None and network.ceph_router_address:
+        if not isinstance(ceph, CephRouter) and network.ceph_router_address:
             yield Problem(
-                ("network", "ceph_router_address"), "has no use: the site names no Ceph network", "no value, or site.ceph", (("site",),)
+                ("network", "ceph_router_address"),
+                "has no use: the site names no Ceph network that wants a router",
+                "no value, or a site.ceph of kind router",
+                (("site",),),
+            )
+        if isinstance(ceph, CephPort) and cluster.driver != "capi-helm":
+            yield Problem(
+                ("cluster", "driver"),
+                f"makes no second port, by which the site reaches Ceph's network {ceph.network}",
+                "capi-helm, or a site.ceph of kind router",
+                (("site",),),
             )
         if self.data_project and self.data_project.project == self.project:
             yield Problem(

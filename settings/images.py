@@ -79,6 +79,12 @@ class ImageSettings(Settings):
     ceph_csi: Image = "quay.io/cephcsi/cephcsi:v3.16.2"
     """CephCSI node plug-in."""
 
+    manila_csi: Image = "registry.k8s.io/provider-os/manila-csi-plugin:v1.36.0"
+    """Manila CSI node plug-in, where a dataset wants it."""
+
+    restic: Image = "docker.io/restic/restic:0.18.1"
+    """restic, where notebooks are backed up."""
+
     csi_registrar: Image = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.16.0"
     """The sidecar that registers the node plug-in with the kubelet."""
 
@@ -131,8 +137,9 @@ class Egress(Settings):
     ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(strict=False, min_length=1, examples=[[443]])]
     """TCP ports."""
 
-    who: Annotated[tuple[Literal["notebooks", "server", "gate"], ...], Field(strict=False, min_length=1)] = ("notebooks",)
-    """Who may go: notebooks (interpreters and executors), server (Zeppelin: LDAP, git), gate (oauth2-proxy)."""
+    who: Annotated[tuple[Literal["notebooks", "server", "gate", "backup"], ...], Field(strict=False, min_length=1)] = ("notebooks",)
+    """Who may go: notebooks (interpreters and executors), server (Zeppelin: LDAP, git), gate (oauth2-proxy), backup (of notebooks, to a
+    bucket)."""
 
 
 class OutsideSettings(Settings):
@@ -158,7 +165,7 @@ class OutsideSettings(Settings):
     """Ways out of the cluster; none by default, so that data can leave by none."""
 
     def leads_out(self, who: str) -> bool:
-        """Whether any way is open for notebooks, server or gate."""
+        """Whether any way is open for notebooks, server, gate or backup."""
         return any(who in way.who for way in self.egress)
 
     def problems(self) -> Iterator[Problem]:

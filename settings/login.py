@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.vocabulary import ConfigKey, LoginName, ObjectName, Problem, Settings
+from settings.vocabulary import ConfigKey, GiB, LoginName, ObjectName, Problem, Settings
 
 
 class Person(Settings):
@@ -17,6 +17,9 @@ class Person(Settings):
 
     administrator: bool = False
     """Whether this person may change interpreter settings: true or false. With login ldap the directory's group says it."""
+
+    space_gib: GiB | None = None
+    """Size of this person's `/user/<name>`, in GiB; by default `user_space.size_gib`."""
 
 
 class LocalLogin(Settings):

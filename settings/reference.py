@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from settings.sites import SITES
+from settings.sites import SITES, CephRouter
 from settings.stack import StackSettings
 from settings.stack_file import PROJECT
 
@@ -71,7 +71,11 @@ def reference_page() -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, site in SITES.items():
-        routes = ", ".join(f"{r.destination}" + (f" via {r.next_hop}" if r.next_hop else "") for r in site.ceph.routes) if site.ceph else ""
+        routes = (
+            ", ".join(f"{r.destination}" + (f" via {r.next_hop}" if r.next_hop else "") for r in site.ceph.routes)
+            if isinstance(site.ceph, CephRouter)
+            else ""
+        )
         ceph = site.ceph.network if site.ceph else ""
         lines.append(f"| {name} | {site.external_network} | {site.share_type} | {site.octavia_provider} | {ceph} | {routes} |")
     return "\n".join(lines) + "\n"

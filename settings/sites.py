@@ -24,8 +24,11 @@ class CephRoute(Settings):
     """Gateway inside the site's Ceph network that leads to the destination; without it the Ceph router's own gateway leads there."""
 
 
-class CephAccess(Settings):
-    """How a tenant reaches native CephFS: a second router whose gateway is the site's Ceph network."""
+class CephRouter(Settings):
+    """A tenant reaches native CephFS by a second router, whose gateway is the site's Ceph network."""
+
+    kind: Literal["router"]
+    """A second router."""
 
     network: Annotated[ObjectName, Field(examples=["cephfs"])]
     """Name of the external network that leads to Ceph."""
@@ -35,6 +38,19 @@ class CephAccess(Settings):
 
     routes: Annotated[tuple[CephRoute, ...], Field(min_length=1, examples=[[{"destination": "10.4.200.0/24"}]], strict=False)]
     """Routes that every node learns from the subnet; at least one."""
+
+
+class CephPort(Settings):
+    """A tenant reaches native CephFS by a second port of every node on the site's Ceph network."""
+
+    kind: Literal["port"]
+    """A second port of every node; the driver capi-helm alone makes it."""
+
+    network: Annotated[ObjectName, Field(examples=["ceph-clients"])]
+    """Name of the network that leads to Ceph; the project may make ports on it. They have no security groups."""
+
+    cidr: Annotated[IPv4Network, Field(examples=["10.9.0.0/16"])]
+    """Address range of that network, as an IPv4 network; nothing of ours may overlap it."""
 
 
 class Site(Settings):
@@ -52,8 +68,8 @@ class Site(Settings):
     dns_nameservers: Annotated[tuple[IPv4Address, ...], Field(max_length=5, strict=False)] = ()
     """Resolvers for the subnet, as IPv4 addresses; without any, those of the network's DHCP."""
 
-    ceph: CephAccess | None = None
-    """The way to Ceph; none where monitors are routed publicly or the site offers no CephFS."""
+    ceph: Annotated[CephRouter | CephPort, Field(discriminator="kind")] | None = None
+    """The way to Ceph: router or port; none where monitors are routed publicly or the site offers no CephFS."""
 
 
 SITES = {
@@ -62,7 +78,8 @@ SITES = {
         share_type="ceph01_cephfs",
         octavia_provider="amphora",
         dns_nameservers=(IPv4Address("8.8.8.8"),),
-        ceph=CephAccess(
+        ceph=CephRouter(
+            kind="router",
             network="cephfs",
             cidr=IPv4Network("10.9.0.0/16"),
             routes=(CephRoute(destination=IPv4Network("10.4.200.0/24"), next_hop=IPv4Address("10.9.0.1")),),
@@ -73,7 +90,8 @@ SITES = {
         share_type="cephfsnativetype",
         octavia_provider="amphora",
         dns_nameservers=(IPv4Address("8.8.8.8"),),
-        ceph=CephAccess(
+        ceph=CephRouter(
+            kind="router",
             network="cumulus-internal",
             cidr=IPv4Network("10.218.0.0/16"),
             routes=(CephRoute(destination=IPv4Network("10.206.0.0/16")),),
@@ -85,7 +103,8 @@ SITES = {
         share_type="ceph01_cephfs",
         octavia_provider="ovn",
         dns_nameservers=(),
-        ceph=CephAccess(
+        ceph=CephRouter(
+            kind="router",
             network="cephfs",
             cidr=IPv4Network("10.21.0.0/16"),
             routes=(CephRoute(destination=IPv4Network("10.21.0.0/16")),),

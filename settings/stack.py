@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from settings.cloud import Cloud, NodeSize, OpenStackCloud
-from settings.dataset import AdoptedShare, CreatedShare, Dataset, dataset_problems
+from settings.dataset import AdoptedShare, CreatedShare, Dataset, S3Bucket, dataset_problems
 from settings.entry import Entry, LoadBalancerEntry, NoEntry, entry_problems
 from settings.images import ImageSettings, OutsideSettings
-from settings.login import LdapLogin, slug
+from settings.login import LdapLogin, LocalLogin, slug
+from settings.object_store import ObjectStoreSettings
 from settings.spark import NotebookSize, PodSize, SparkSettings
 from settings.vocabulary import KeyPath, ObjectName, Problem, Settings
-from settings.zeppelin import NotebookShare, ZeppelinSettings
+from settings.zeppelin import AdoptedNotebooks, BackupBucket, BackupShare, NotebookShare, PersonShares, ZeppelinSettings
 
 OLDEST_KUBERNETES = 30
 """Minor version since which ValidatingAdmissionPolicy is stable (kubernetes 1.30 release notes)."""
@@ -61,6 +62,9 @@ class StackSettings(Settings):
     datasets: Annotated[tuple[Dataset, ...], Field(strict=False)] = ()
     """The catalogues that notebooks find, read-only."""
 
+    object_store: ObjectStoreSettings | None = None
+    """Buckets that the stack makes; none by default."""
+
     spark: SparkSettings
     """Sizes and bounds of Spark."""
 
@@ -83,6 +87,17 @@ class StackSettings(Settings):
     def protected(self) -> bool:
         """Whether the engine refuses to destroy what holds data."""
         return self.protection == "on"
+
+    def administrators(self) -> dict[str, bool]:
+        """Everybody who has limits of their own, by login name, to whether they are administrators."""
+        people = {person.name: person.administrator for person in self.zeppelin.people}
+        return {self.zeppelin.administrator: True} | people if isinstance(self.zeppelin.login, LocalLogin) else people
+
+    def spaces_gib(self) -> dict[str, int]:
+        """Size of `/user/<name>` in GiB by login name; nothing where there is no user_space."""
+        space = self.zeppelin.user_space
+        own = {person.name: person.space_gib for person in self.zeppelin.people}
+        return {name: own.get(name) or space.size_gib for name in self.administrators()} if space else {}
 
     def secret_keys(self) -> dict[str, str]:
         """The config keys that hold secrets: name of the key to the path of the setting that names it."""
@@ -132,40 +147,81 @@ class StackSettings(Settings):
                     )
 
     def _source_problems(self) -> Iterator[Problem]:
-        on_openstack = isinstance(self.cloud, OpenStackCloud)
-        accepted = ("create", "adopt", "bring") if on_openstack else ("bring", "nfs", "csi")
+        openstack = self.cloud if isinstance(self.cloud, OpenStackCloud) else None
+        accepted = ("create", "adopt", "bring", "nfs", "csi", "s3") if openstack else ("bring", "nfs", "csi", "s3")
+        buckets: dict[str, int] = {}
         for index, dataset in enumerate(self.datasets):
             source, path = dataset.source, ("datasets", index, "source")
             if source.kind not in accepted:
                 yield Problem((*path, "kind"), f"does not go with cloud.kind {self.cloud.kind}", ", ".join(accepted), (("cloud", "kind"),))
-            if isinstance(source, CreatedShare | AdoptedShare) and isinstance(self.cloud, OpenStackCloud):
-                if source.project == "data" and self.cloud.data_project is None:
+            if isinstance(source, CreatedShare | AdoptedShare) and openstack:
+                yield from _owner_problems(path, source, openstack)
+            if self.zeppelin.user_space and (dataset.mount_path or "").split("/")[1:2] == ["user"]:
+                involved = (("zeppelin", "user_space"),)
+                yield Problem(("datasets", index, "mount_path"), "is where zeppelin.user_space is", "a path outside /user", involved)
+            if isinstance(source, CreatedShare):
+                yield from self._share_type_problems(path, source)
+            if isinstance(source, S3Bucket):
+                other = buckets.setdefault(source.bucket, index)
+                if other != index:
+                    yield Problem((*path, "bucket"), f"is the bucket of datasets[{other}] too", "one entry for each bucket")
+                if not self.outside.leads_out("notebooks"):
+                    message = "cannot be reached: no way out is open for notebooks"
                     yield Problem(
-                        (*path, "project"),
-                        "is `data`, but cloud.data_project is missing",
-                        "compute, or a cloud.data_project",
-                        (("cloud", "data_project"),),
+                        (*path, "endpoint"), message, "an entry of outside.egress with who: [notebooks]", (("outside", "egress"),)
                     )
-                if isinstance(source, CreatedShare) and not (source.share_type or self.cloud.site.share_type):
-                    yield Problem(
-                        (*path, "share_type"),
-                        "is missing, and the site has none",
-                        "the operator's name for its CephFS share type",
-                        (("cloud", "site"),),
-                    )
-        notebooks = self.zeppelin.notebooks
-        if isinstance(notebooks, NotebookShare):
-            if not isinstance(self.cloud, OpenStackCloud):
+        store = self.object_store
+        if store and not openstack:
+            message = "does not go with cloud.kind kubernetes: buckets are made on OpenStack"
+            yield Problem(("object_store",), message, "datasets of kind s3", (("cloud", "kind"),))
+        if (
+            store
+            and openstack
+            and store.clouds_yaml in (openstack.clouds_yaml, openstack.data_project and openstack.data_project.clouds_yaml)
+        ):
+            message = "is the stack's own credential, which opens everything in its project; notebooks would hold it"
+            yield Problem(
+                ("object_store", "clouds_yaml"), message, "the entry of a user who may do nothing in Swift by role", (("cloud",),)
+            )
+        if store and not self.outside.leads_out("notebooks"):
+            message = "cannot be reached: no way out is open for notebooks"
+            involved = (("outside", "egress"),)
+            yield Problem(("object_store", "endpoint"), message, "an entry of outside.egress with who: [notebooks]", involved)
+        yield from self._notebook_problems()
+
+    def _notebook_problems(self) -> Iterator[Problem]:
+        """What is wrong about the homes of notebooks, their backups and people's space."""
+        zeppelin = self.zeppelin
+        backup = zeppelin.backup
+        for path, home in (
+            (("zeppelin", "notebooks"), zeppelin.notebooks),
+            (("zeppelin", "user_space"), zeppelin.user_space),
+            (("zeppelin", "backup", "target"), backup and backup.target),
+        ):
+            if isinstance(home, NotebookShare | AdoptedNotebooks | PersonShares | BackupShare) and not isinstance(
+                self.cloud, OpenStackCloud
+            ):
+                other = "bucket" if isinstance(home, BackupShare) else "storage_class"
+                yield Problem((*path, "kind"), "does not go with cloud.kind kubernetes", other, (("cloud", "kind"),))
+            elif isinstance(home, NotebookShare | PersonShares | BackupShare):
+                yield from self._share_type_problems(path, home)
+            elif isinstance(home, AdoptedNotebooks) and isinstance(self.cloud, OpenStackCloud):
+                yield from _owner_problems(path, home, self.cloud)
+        if backup and isinstance(backup.target, BackupBucket) and not self.outside.leads_out("backup"):
+            path = ("zeppelin", "backup", "target", "endpoint")
+            message = "cannot be reached: no way out is open for the backup"
+            yield Problem(path, message, "an entry of outside.egress with who: [backup]", (("outside", "egress"),))
+        for index, person in enumerate(zeppelin.people):
+            if person.space_gib and zeppelin.user_space is None:
+                path = ("zeppelin", "people", index, "space_gib")
                 yield Problem(
-                    ("zeppelin", "notebooks", "kind"), "does not go with cloud.kind kubernetes", "storage_class", (("cloud", "kind"),)
+                    path, "has no use: there is no zeppelin.user_space", "no value, or a user_space", (("zeppelin", "user_space"),)
                 )
-            elif not (notebooks.share_type or self.cloud.site.share_type):
-                yield Problem(
-                    ("zeppelin", "notebooks", "share_type"),
-                    "is missing, and the site has none",
-                    "the operator's name for its CephFS share type",
-                    (("cloud", "site"),),
-                )
+
+    def _share_type_problems(self, path: KeyPath, share: CreatedShare | NotebookShare | PersonShares | BackupShare) -> Iterator[Problem]:
+        if isinstance(self.cloud, OpenStackCloud) and not (share.share_type or self.cloud.site.share_type):
+            message, accepted = "is missing, and the site has none", "the operator's name for its CephFS share type"
+            yield Problem((*path, "share_type"), message, accepted, (("cloud", "site"),))
 
     def _size_problems(self) -> Iterator[Problem]:
         spark, reserve = self.spark, self.cloud.reserve
@@ -230,8 +286,13 @@ class StackSettings(Settings):
     def _size(self, *, full: bool) -> Size:
         groups = [(pool.maximum if full else pool.minimum, pool) for pool in self.cloud.node_sizes()]
         shares = sum(d.source.size_gib for d in self.datasets if isinstance(d.source, CreatedShare))
-        if isinstance(self.zeppelin.notebooks, NotebookShare):
-            shares += self.zeppelin.notebooks.size_gib
+        zeppelin = self.zeppelin
+        if isinstance(zeppelin.notebooks, NotebookShare):
+            shares += zeppelin.notebooks.size_gib
+        if isinstance(zeppelin.user_space, PersonShares):
+            shares += sum(self.spaces_gib().values())
+        if zeppelin.backup and isinstance(zeppelin.backup.target, BackupShare):
+            shares += zeppelin.backup.target.size_gib
         addresses = 0
         total = {key: sum(count * getattr(size, key) for count, size in groups) for key in ("vcpus", "memory_gib", "disk_gib")}
         nodes = sum(count for count, _ in groups)
@@ -242,6 +303,12 @@ class StackSettings(Settings):
                 total[key] += plane.count * getattr(plane, key)
             addresses = int(self.cloud.cluster.api_floating_ip) + isinstance(self.entry, LoadBalancerEntry)
         return Size(nodes=nodes, share_gib=shares, floating_ips=addresses, **total)
+
+
+def _owner_problems(path: KeyPath, source: CreatedShare | AdoptedShare | AdoptedNotebooks, cloud: OpenStackCloud) -> Iterator[Problem]:
+    if source.project == "data" and cloud.data_project is None:
+        message = "is `data`, but cloud.data_project is missing"
+        yield Problem((*path, "project"), message, "compute, or a cloud.data_project", (("cloud", "data_project"),))
 
 
 def _of(size: PodSize) -> dict[str, int]:

@@ -76,6 +76,20 @@ ConfigKey = Annotated[
 ]
 """The name of a secret: a top-level key set by `pulumi config set --secret gaia-dmp:<key>`."""
 
+BucketName = Annotated[
+    str,
+    Field(min_length=3, max_length=63),
+    _checked(r"[a-z0-9][a-z0-9-]*[a-z0-9]", "wants lower-case letters, digits and dashes; a dot would break https and Spark's settings"),
+]
+"""The name of an S3 bucket, which is that of a Swift container too."""
+
+Schedule = Annotated[
+    str,
+    Field(max_length=100),
+    _checked(r"[0-9*,/-]+( [0-9*,/-]+){4}", "wants five fields of cron: minute, hour, day of month, month, day of week; times are UTC"),
+]
+"""A cron schedule in UTC."""
+
 CephId = Annotated[
     str,
     Field(max_length=60),

@@ -1,5 +1,5 @@
 # Copies what one interpreter group needs from the Zeppelin image into the folder that the Spark image mounts at /opt/zeppelin.
-# Arguments: interpreter group, such as spark; interpreter setting, such as spark-large; PriorityClass and label of its executors.
+# Arguments: interpreter group, such as spark; executor template, such as spark-large; PriorityClass and label of its executors.
 # The folder /copy is an emptyDir of the Pod.
 set -eu
 home="${ZEPPELIN_HOME:-/opt/zeppelin}"

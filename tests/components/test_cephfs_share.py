@@ -5,14 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs, parse_export_path
+from components.cephfs_share import (
+    AdoptShareArgs,
+    BringShareArgs,
+    CephFSShare,
+    CephFSShareArgs,
+    CreateShareArgs,
+    parse_export_path,
+    shrink_refused,
+)
 from preview.answers import COMPUTED
 from preview.recording import SECRET, UNKNOWN, Mode
 from tests.support.programs import MODES, only, record_component
 
 SHARE = "openstack:sharedfilesystem/share:Share"
 RULE = "openstack:sharedfilesystem/shareAccess:ShareAccess"
-CREATED = CreateShareArgs(title="gdr3", size=10, share_type="cephfs")
+CREATED = CreateShareArgs(title="gdr3", size=10, share_type="cephfs", setting="here")
 
 
 def recorded(args: CephFSShareArgs, mode: Mode = "update"):
@@ -22,7 +30,7 @@ def recorded(args: CephFSShareArgs, mode: Mode = "update"):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("keep", "protect"), [(True, True), (False, False), (True, False)])
 def test_a_created_share_is_protected_and_kept_as_told(mode, keep, protect):
-    source = CreateShareArgs(title="gdr3", size=10, share_type="cephfs", keep=keep)
+    source = CreateShareArgs(title="gdr3", size=10, share_type="cephfs", keep=keep, setting="here")
     share = only(recorded(CephFSShareArgs(source=source, readers=("reader",), protect=protect), mode), SHARE)
     assert share.options.get("protect", False) is protect
     assert share.options.get("retainOnDelete", False) is keep
@@ -35,6 +43,42 @@ def test_an_adopted_share_is_only_asked_for():
     assert [query.args for query in recording.invokes] == [{"name": "theirs"}]
     rule = only(recording, RULE)
     assert (rule.inputs["accessType"], rule.inputs["accessTo"], rule.inputs["accessLevel"]) == ("cephx", "reader", "ro")
+
+
+def test_a_share_adopted_by_its_id_is_read_and_nothing_else():
+    share_id = "0b4ee1b4-8ff5-5bd8-a2a8-0a62ab2a0b4e"
+    recording = recorded(CephFSShareArgs(source=AdoptShareArgs(title=share_id), readers=("reader",)))
+    share = only(recording, SHARE)
+    assert share.options == {"read": share_id}
+    assert recording.invokes == []
+    assert only(recording, RULE).inputs["shareId"] == share_id
+
+
+def hook_args(old: int | None, new: int) -> pulumi.ResourceHookArgs:
+    inputs = {"size": old} if old else None
+    return pulumi.ResourceHookArgs("urn", "id", "data-share", SHARE, new_inputs={"size": new}, old_inputs=inputs)
+
+
+def test_a_shrink_is_refused_and_growth_is_not():
+    called = []
+
+    def program(opts: pulumi.ResourceOptions) -> None:
+        hook = shrink_refused("data", "datasets[0].source.size_gib")
+        with pytest.raises(ValueError, match=r"datasets\[0\].source.size_gib: 9: .*data-share has 10 GiB; nothing was changed") as refused:
+            hook.callback(hook_args(10, 9))
+        assert "accepted: 10 or more" in str(refused.value)
+        for old, new in ((10, 10), (10, 11), (None, 5)):
+            called.append(hook.callback(hook_args(old, new)))
+        assert hook.opts
+        assert hook.opts.on_dry_run
+
+    record_component(program)
+    assert called == [None, None, None]
+
+
+def test_every_created_share_has_the_hook():
+    share = only(recorded(CephFSShareArgs(source=CREATED, readers=("reader",))), SHARE)
+    assert share.options["hooks"] == ["data-shrink"]
 
 
 def test_a_brought_share_makes_no_call():
@@ -52,7 +96,7 @@ def test_a_brought_share_makes_no_call():
 def test_outputs_are_registered_and_keys_are_secret(mode):
     recording = recorded(CephFSShareArgs(source=CREATED, readers=("reader",), writers=("writer",)), mode)
     outputs = only(recording, "gaia-dmp:openstack:CephFSShare").outputs
-    assert set(outputs) == {"monitors", "root_path", "fs_name", "keys", "size"}
+    assert set(outputs) == {"share_id", "monitors", "root_path", "fs_name", "keys", "rules", "size"}
     if mode == "update":
         assert outputs["monitors"] == ["192.0.2.10:6789", "192.0.2.11:6789"]
         assert outputs["root_path"].startswith("/volumes/_nogroup/")

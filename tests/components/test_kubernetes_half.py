@@ -97,7 +97,11 @@ class TestSparkNamespace:
     def test_quota_bounds_requests_and_limits_alike(self):
         hard = only(self.recorded(), "kubernetes:core/v1:ResourceQuota").inputs["spec"]["hard"]
         for kind in ("requests", "limits"):
-            assert (hard[f"{kind}.cpu"], hard[f"{kind}.memory"], hard[f"{kind}.ephemeral-storage"]) == ("14", "56Gi", "80Gi")
+            assert (hard[f"{kind}.cpu"], hard[f"{kind}.memory"], hard[f"{kind}.ephemeral-storage"]) == (
+                "14000m",
+                "57344Mi",
+                "81920Mi",
+            )
         assert (hard["pods"], hard["services.loadbalancers"], hard["services.nodeports"]) == ("50", "0", "0")
 
     def test_a_person_has_classes_and_quotas_of_their_own(self):

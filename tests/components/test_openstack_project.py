@@ -16,7 +16,7 @@ ARGS = OpenStackProjectArgs(project="iris-gaia-red", clouds_yaml="red", setting=
 
 
 def program() -> None:
-    provider = openstack_project("openstack", ARGS)
+    provider = openstack_project("openstack", ARGS).provider
     networking.Network("network", opts=pulumi.ResourceOptions(provider=provider))
 
 

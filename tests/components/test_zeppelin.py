@@ -132,7 +132,7 @@ def test_notebooks_on_a_share_are_writable_and_made_so_once():
     assert job["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
     container = job["spec"]["template"]["spec"]["containers"][0]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["CHOWN", "FOWNER"]}
-    assert "chown 1000:0 /notebooks" in container["command"][-1]
+    assert "chown 1000:0 /share" in container["command"][-1]
     claims = {
         v["persistentVolumeClaim"]["claimName"] for v in server(recording)["template"]["spec"]["volumes"] if "persistentVolumeClaim" in v
     }

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from preview import manifests
-from preview.recording import Mode, Recording
+from preview.recording import SECRET, Mode, Recording
 from tests.support.programs import named, record_data
 from tests.support.stack_files import changed, document
 
@@ -85,12 +85,12 @@ def test_nfs_and_csi_datasets_on_any_cluster(recorded):
     assert recording.outputs["datasets"] == {"a": "/data/a", "b": "/data/b"}
     executor = named(recording, "zeppelin-interpreter-files").inputs["data"]["executor-spark.yaml"]
     assert executor.count("mountPath: /data/") == 2
-    assert [r.name for r in recording.resources if r.inputs.get("kind") == "DaemonSet"] == ["image-puller-pull"]
+    assert [r.name for r in recording.resources if r.inputs.get("kind") == "DaemonSet"] == ["dataset-check-nodes", "image-puller-pull"]
 
 
 def test_the_site_ships_ceph_csi(recorded):
     recording = recorded(changed("dev", "ceph_csi", {"install": False, "cluster_id": "site-ceph"}))
-    assert [r.name for r in recording.resources if r.inputs.get("kind") == "DaemonSet"] == ["image-puller-pull"]
+    assert [r.name for r in recording.resources if r.inputs.get("kind") == "DaemonSet"] == ["dataset-check-nodes", "image-puller-pull"]
     spec = named(recording, "data-sample-volume").inputs["spec"]
     assert spec["csi"]["nodeStageSecretRef"]["namespace"] == "gaia-csi"
 
@@ -130,3 +130,233 @@ def test_two_hundred_datasets(recorded):
     datasets = [{"name": f"d{n}", "mount_path": f"/data/d{n}", "source": {"kind": "adopt", "share": f"share-{n}"}} for n in range(200)]
     recording = recorded(changed("prod", "datasets", datasets))
     assert len(recording.of_type("kubernetes:core/v1:PersistentVolume")) == 202
+
+
+def test_a_share_adopted_by_its_id(recorded):
+    share = "0b4ee1b4-8ff5-5bd8-a2a8-0a62ab2a0b4e"
+    recording = recorded(changed("prod", "datasets.0.source.share", share), "update")
+    assert named(recording, "data-gedr3-adopted").options == {"read": share}
+    assert named(recording, "data-gedr3-volume").inputs["spec"]["csi"]["volumeAttributes"]["rootPath"].startswith("/volumes/")
+
+
+def test_every_way_to_get_a_dataset_beside_every_other(recorded):
+    sources = {
+        "made": {"kind": "create", "size_gib": 1},
+        "adopted": {"kind": "adopt", "share": "theirs"},
+        "asked": {"kind": "adopt", "share": "mine", "project": "compute", "plugin": "manila-csi"},
+        "brought": {"kind": "bring", "export_path": "10.0.0.1:6789:/volumes/a", "ceph_id": "reader", "key_secret": "sample-key"},
+        "nfs": {"kind": "nfs", "server": "nfs", "path": "/a"},
+        "csi": {"kind": "csi", "driver": "efs.csi.aws.com", "volume_handle": "fs-1"},
+    }
+    datasets = [{"name": name, "mount_path": f"/data/{name}", "source": source} for name, source in sources.items()]
+    s3 = {"kind": "s3", "endpoint": "https://s3.example.org", "bucket": "gaia", "prefix": "dr3"}
+    recording = recorded(changed("prod", "datasets", [*datasets, {"name": "bucket", "source": s3}]), "update")
+    assert recording.outputs["datasets"]["bucket"] == "s3a://gaia/dr3"
+    assert [r.inputs["name"] for r in recording.of_type("openstack:sharedfilesystem/share:Share")] == [
+        "gaia-dmp-x-made",
+        "gaia-dmp-x-notebooks",
+    ]
+    drivers = {name: named(recording, f"data-{name}-volume").inputs["spec"].get("csi", {}).get("driver", "nfs") for name in sources}
+    ceph = "cephfs.csi.ceph.com"
+    assert drivers == {
+        "made": ceph,
+        "adopted": ceph,
+        "brought": ceph,
+        "asked": "cephfs.manila.csi.openstack.org",
+        "nfs": "nfs",
+        "csi": "efs.csi.aws.com",
+    }
+    executor = named(recording, "zeppelin-interpreter-files").inputs["data"]["executor-spark.yaml"]
+    assert executor.count("mountPath: /data/") == 6
+
+
+def test_manila_csi_gets_a_credential_of_its_own_that_may_look_and_no_more(recorded):
+    source = {"kind": "adopt", "share": "theirs", "plugin": "manila-csi"}
+    recording = recorded(changed("prod", "datasets.0.source", source), "update")
+    credential = named(recording, "manila-data-credential").inputs
+    assert credential["roles"] == ["reader"]
+    share = named(recording, "data-gedr3-access-gaia-dmp-x-data-gedr3").inputs["shareId"]
+    paths = ["/v2/", "/v2/share-access-rules", f"/v2/shares/{share}", f"/v2/shares/{share}/export_locations"]
+    assert [(rule["method"], rule["service"], rule["path"]) for rule in credential["accessRules"]] == [
+        ("GET", "sharev2", path) for path in paths
+    ]
+    assert not credential.get("unrestricted")
+    secret = named(recording, "manila-data-secret")
+    assert secret.inputs["metadata"] == {"name": "manila-data", "namespace": "gaia-csi"}
+    assert secret.inputs["stringData"] == SECRET
+    csi = named(recording, "data-gedr3-volume").inputs["spec"]["csi"]
+    reference = {"name": "manila-data", "namespace": "gaia-csi"}
+    assert (csi["nodeStageSecretRef"], csi["nodePublishSecretRef"]) == (reference, reference)
+    assert csi["volumeAttributes"]["shareID"] == share
+
+
+def test_a_renamed_dataset_is_the_one_that_stands(recorded):
+    before = recorded(document("dev"), "update")
+    data = changed("dev", "datasets.0.name", "gdr3")
+    data["gaia-dmp:datasets"][0]["formerly"] = "sample"
+    after = recorded(data, "update")
+    share = named(after, "data-gdr3-share")
+    assert share.inputs == named(before, "data-sample-share").inputs | {"name": "gaia-dmp-x-gdr3"}
+    # The engine derives the children's aliases from those of the components.
+    components = [r for r in after.resources if r.name == "data-gdr3"]
+    assert [r.type for r in components] == ["gaia-dmp:kubernetes:DataVolume", "gaia-dmp:openstack:CephFSShare"]
+    assert all(r.options["aliases"][0].endswith("data-sample") for r in components)
+    volumes = [named(r, name).inputs["spec"] for r, name in ((before, "data-sample-volume"), (after, "data-gdr3-volume"))]
+    assert [v["csi"]["volumeHandle"] for v in volumes] == ["gaia-spark-sample"] * 2
+    assert [v["claimRef"]["name"] for v in volumes] == ["data-sample"] * 2
+    assert named(after, "data-gdr3-claim").inputs["metadata"] == named(before, "data-sample-claim").inputs["metadata"]
+    assert named(after, "data-gdr3-access-gaia-dmp-x-data-sample").inputs["accessTo"] == "gaia-dmp-x-data-sample"
+
+
+def test_people_have_a_space_of_their_own(recorded):
+    data = changed("dev", "zeppelin.user_space", {"kind": "share", "size_gib": 7})
+    data["gaia-dmp:zeppelin"]["people"] = [{"name": "alice"}, {"name": "bob@x.org", "space_gib": 9}]
+    recording = recorded(data, "update")
+    shares = {r.inputs["name"]: r for r in recording.of_type("openstack:sharedfilesystem/share:Share") if "-user-" in r.inputs["name"]}
+    assert {name: share.inputs["size"] for name, share in shares.items()} == {
+        "gaia-dmp-x-user-admin": 7,
+        "gaia-dmp-x-user-alice": 7,
+        "gaia-dmp-x-user-bob-x-org": 9,
+    }
+    assert all(share.options["retainOnDelete"] for share in shares.values())
+    rule = named(recording, "user-alice-access-gaia-dmp-x-user-alice").inputs
+    assert rule["accessLevel"] == "rw"
+    volume = named(recording, "user-alice-volume").inputs["spec"]
+    assert (volume["claimRef"]["namespace"], volume["claimRef"]["name"], volume["accessModes"]) == (
+        "gaia-spark",
+        "user-alice",
+        ["ReadWriteMany"],
+    )
+    assert not volume["csi"].get("readOnly")
+    job = named(recording, "space-alice-prepare-job").inputs
+    assert job["metadata"]["namespace"] == "gaia-csi"
+    assert "chown 185:185 /share" in job["spec"]["template"]["spec"]["containers"][0]["command"][-1]
+    assert recording.outputs["capacity"]["idle"]["share_gib"] == 10 + 5 + 7 + 7 + 9
+
+
+def test_people_have_a_volume_of_a_class(recorded):
+    recording = recorded(changed("local", "zeppelin.user_space", {"kind": "storage_class", "name": "rwx"}))
+    claim = named(recording, "space-admin-claim").inputs
+    assert (claim["metadata"]["name"], claim["spec"]["accessModes"], claim["spec"]["storageClassName"]) == (
+        "user-admin",
+        ["ReadWriteMany"],
+        "rwx",
+    )
+    executor = named(recording, "zeppelin-interpreter-files").inputs["data"]["executor-spark.person.yaml"]
+    assert "fsGroup: 185" in executor
+
+
+def test_what_holds_data_is_protected_and_kept():
+    data = document("prod")
+    data["gaia-dmp:zeppelin"] |= {
+        "user_space": {"kind": "share"},
+        "backup": {"target": {"kind": "share"}, "password_secret": "p"},
+    }
+    data["gaia-dmp:object_store"] = {"clouds_yaml": "s3", "endpoint": "https://s3.example.org", "buckets": [{"name": "results"}]}
+    recording = record_data(data)
+    holds = ("openstack:sharedfilesystem/share:Share", "openstack:objectstorage/container:Container")
+    held = [r for kind in holds for r in recording.of_type(kind)]
+    assert len(held) == 6
+    for resource in held:
+        assert resource.options["protect"], resource.name
+        assert resource.options["retainOnDelete"], resource.name
+    local = record_data(changed("local", "protection", "on"))
+    assert named(local, "zeppelin-notebooks").options["protect"]
+
+
+def test_kept_notebooks_are_adopted(recorded):
+    recording = recorded(changed("dev", "zeppelin.notebooks", {"kind": "adopt", "share": "gaia-dmp-dev-notebooks"}), "update")
+    assert [r.name for r in recording.of_type("openstack:sharedfilesystem/share:Share")] == ["data-sample-share"]
+    rule = named(recording, "notebooks-access-gaia-dmp-x-notebooks").inputs
+    assert rule["accessLevel"] == "rw"
+    # The very volume that a share of the stack's own would have.
+    made = recorded(document("dev"), "update")
+    assert (
+        named(recording, "notebooks-volume").inputs["spec"]["csi"]["volumeHandle"]
+        == (named(made, "notebooks-volume").inputs["spec"]["csi"]["volumeHandle"])
+    )
+
+
+def test_buckets_and_the_one_key_that_opens_them(recorded):
+    data = document("dev")
+    data["gaia-dmp:object_store"] = {
+        "clouds_yaml": "iris-gaia-red-s3",
+        "endpoint": "https://s3.example.org",
+        "buckets": [{"name": "results"}, {"name": "tmp", "on_destroy": "delete"}],
+    }
+    recording = recorded(data, "update")
+    containers = {r.inputs["name"]: r for r in recording.of_type("openstack:objectstorage/container:Container")}
+    assert set(containers) == {"gaia-dmp-x-results", "gaia-dmp-x-tmp"}
+    key = named(recording, "buckets-key")
+    who = f"{key.inputs['projectId']}:{key.inputs['userId']}"
+    for container in containers.values():
+        assert (container.inputs["containerRead"], container.inputs["containerWrite"]) == (who, who)
+        assert container.provider != key.provider
+    assert containers["gaia-dmp-x-results"].options["retainOnDelete"]
+    assert containers["gaia-dmp-x-tmp"].inputs["forceDestroy"]
+    secret = named(recording, "hadoop-conf-secret")
+    assert secret.inputs["stringData"] == SECRET
+    template = named(recording, "zeppelin-files").inputs["data"]["100-interpreter.yaml"]
+    assert '"hadoop_conf": "hadoop-conf"' in template
+
+
+@pytest.mark.parametrize("kind", ["share", "bucket"])
+def test_notebooks_are_backed_up(recorded, kind):
+    bucket = {
+        "kind": "bucket",
+        "endpoint": "https://s3.example.org",
+        "bucket": "backup",
+        "access_key_secret": "a",
+        "secret_key_secret": "b",
+    }
+    data = changed("dev", "zeppelin.backup", {"target": bucket if kind == "bucket" else {"kind": "share"}, "password_secret": "p"})
+    data["gaia-dmp:outside"]["egress"].append({"name": "s3", "cidr": "10.0.0.0/8", "ports": [443], "who": ["backup"]})
+    recording = recorded(data, "update")
+    jobs = {name: named(recording, f"notebook-backup-{name}").inputs["spec"] for name in ("backup-notebooks", "restore-notebooks")}
+    assert [jobs[name]["suspend"] for name in jobs] == [False, True]
+    pod = jobs["backup-notebooks"]["jobTemplate"]["spec"]["template"]["spec"]
+    environment = {each["name"]: each.get("value", "from a Secret") for each in pod["containers"][0]["env"]}
+    assert environment["RESTIC_REPOSITORY"] == {"bucket": "s3:https://s3.example.org/backup/gaia-dmp-x", "share": "/backup/restic"}[kind]
+    assert environment["KEEP"] == "--keep-last 3 --keep-daily 14 --keep-weekly 8 --keep-monthly 24"
+    assert ("AWS_SECRET_ACCESS_KEY" in environment) == (kind == "bucket")
+    assert environment.get("AWS_SECRET_ACCESS_KEY", "from a Secret") == "from a Secret"
+    assert pod["securityContext"]["runAsUser"] == 1000
+    assert not pod["automountServiceAccountToken"]
+    assert "zeppelin-network-backup-out-s3" in [r.name for r in recording.resources]
+
+
+def test_a_second_port_leads_to_ceph(recorded):
+    site = {"external_network": "internet", "share_type": "cephfs", "ceph": {"kind": "port", "network": "ceph", "cidr": "10.9.0.0/16"}}
+    data = changed("dev", "cloud.site", site)
+    data["gaia-dmp:cloud"]["network"].pop("ceph_router_address")
+    recording = recorded(data)
+    assert named(recording, "cluster-template").inputs["labels"]["extra_network_names"] == "ceph"
+    assert not [r.name for r in recording.resources if "ceph-router" in r.name or "ceph-port" in r.name]
+
+
+def test_datasets_are_looked_after(recorded):
+    digest = "0" * 64
+    recording = recorded(changed("prod", "datasets.0.expect", {"files": 2049, "digest": digest}))
+    config = json.loads(named(recording, "dataset-check-files").inputs["data"]["datasets.json"])
+    assert config["datasets"] == [
+        {"name": "gedr3", "path": "/data/gaia/GEDR3", "files": 2049, "digest": digest},
+        {"name": "gdr3", "path": "/data/gaia/GDR3", "files": None, "digest": None},
+    ]
+    for name in ("dataset-check-nodes", "dataset-check-after-deployment", "dataset-check-nightly"):
+        spec = named(recording, name).inputs["spec"]
+        spec = spec.get("jobTemplate", {}).get("spec", spec)["template"]["spec"]
+        assert spec["nodeSelector"] == {"capi.stackhpc.com/node-group": "spark"}
+        assert not spec["automountServiceAccountToken"]
+        mounts = spec["containers"][0]["volumeMounts"]
+        assert all(mount["readOnly"] for mount in mounts)
+        assert all(v["persistentVolumeClaim"]["readOnly"] for v in spec["volumes"] if "persistentVolumeClaim" in v)
+    # What a notebook runs when it starts.
+    settings = json.loads(named(recording, "zeppelin-files").inputs["data"]["interpreter.json"])["interpreterSettings"]
+    assert "check_datasets.py" in settings["spark"]["properties"]["zeppelin.PySparkInterpreter.precode"]["value"]
+
+
+def test_checks_have_room_beside_the_quota_of_notebooks(recorded):
+    hard = named(recorded(document("dev")), "spark-quota").inputs["spec"]["hard"]
+    # Two nodes of the pool and two Jobs, of 50m, 64 MiB and 16 MiB each.
+    assert (hard["requests.cpu"], hard["requests.memory"], hard["limits.ephemeral-storage"]) == ("14200m", "57600Mi", "81984Mi")
+    assert hard["pods"] == "204"

@@ -14,9 +14,9 @@ from components.example_notebooks import example_notebooks
 from components.files import seed_interpreters, seed_notebooks
 from components.interpreter_files import (
     FILES,
+    CheckedDataset,
     InterpreterArgs,
     LdapArgs,
-    MountArgs,
     PodSizeArgs,
     SparkSizeArgs,
     executor_template,
@@ -39,7 +39,7 @@ ARGS = InterpreterArgs(
     executor_priority="gaia-spark-executor",
     zeppelin_image="apache/zeppelin:0.12.1",
     spark_image="apache/spark:3.5.8",
-    datasets=[MountArgs(claim="data-gdr3", path="/data/gaia/GDR3")],
+    datasets=[CheckedDataset(name="gdr3", claim="data-gdr3", path="/data/gaia/GDR3")],
     node_selector={"pool": "spark"},
     people={"alice": "alice", "a@b.org": "a-b-org"},
     sizes={

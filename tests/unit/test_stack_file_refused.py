@@ -9,6 +9,15 @@ from settings import StackFileError, load, read
 from tests.support.stack_files import ROOT, STACKS, as_config, changed, document, refusal, settings_of
 
 LDAP = {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid={0}", "group_search_base": "ou=g", "administrators_group": "admins"}
+S3 = {"kind": "s3", "endpoint": "https://s3.example.org", "bucket": "gaia"}
+BUCKET = {"kind": "bucket", "endpoint": "https://s3.example.org", "bucket": "backup", "access_key_secret": "a", "secret_key_secret": "b"}
+STORE = {"clouds_yaml": "iris-gaia-red-s3", "endpoint": "https://s3.example.org", "buckets": [{"name": "results"}]}
+SITE = {
+    "external_network": "internet",
+    "share_type": "cephfs",
+    "ceph": {"kind": "port", "network": "ceph-clients", "cidr": "10.9.0.0/16"},
+}
+
 WRONG = [
     # stack, key, value, words of the message
     ("dev", "protection", "no", ["gaia-dmp:protection: no", "on, off"]),
@@ -54,7 +63,7 @@ WRONG = [
     ("dev", "datasets.0.mount_path", "/data/../etc", ["datasets[0].mount_path"]),
     ("dev", "datasets.0.mount_path", "/usr/data", ["would hide /usr"]),
     ("dev", "datasets.0.name", "Sample", ["datasets[0].name: Sample", "lower-case"]),
-    ("dev", "datasets.0.name", "notebooks", ["datasets[0].name: notebooks", "own name"]),
+    ("dev", "datasets.0.name", "notebooks", ["datasets[0].name: notebooks", "a name of the platform"]),
     ("dev", "datasets.0.source.ceph_id", "gaia.reader", ["source.ceph_id: gaia.reader", "a dot is refused by Manila"]),
     ("dev", "datasets.0.source.size_gib", 0, ["source.size_gib: 0", "from 1"]),
     ("dev", "datasets.0.source.on_destroy", "retain", ["source.on_destroy: retain", "keep, delete"]),
@@ -69,7 +78,7 @@ WRONG = [
     ("dev", "spark.quota.memory_gib", 900, ["spark.quota.memory_gib: 900"]),
     ("dev", "spark.quota.scratch_gib", 900, ["spark.quota.scratch_gib: 900"]),
     ("dev", "spark.exectutor", {}, ["did you mean gaia-dmp:spark.executor?"]),
-    ("dev", "zeppelin.notebooks.kind", "disk", ["zeppelin.notebooks.kind: disk", "share, storage_class"]),
+    ("dev", "zeppelin.notebooks.kind", "disk", ["zeppelin.notebooks.kind: disk", "adopt, share, storage_class"]),
     ("local", "zeppelin.notebooks.kind", "share", ["zeppelin.notebooks.kind: share", "storage_class"]),
     ("dev", "entry.kind", "nodeport", ["entry.kind: nodeport", "ingress, load_balancer, none"]),
     ("prod", "entry.hostname", "gaia", ["entry.hostname: gaia", "full DNS name"]),
@@ -115,6 +124,45 @@ WRONG = [
     ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3"}}, ["images.versions.scala: 2.12", "2.13"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3", "scala": "2.13", "java": 21}}, ["images.versions.java: 21", "17"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"python": "3.7"}}, ["images.versions.python: 3.7", "3.8"]),
+    ("dev", "datasets.0.mount_path", None, ["datasets[0].mount_path", "is missing"]),
+    ("dev", "datasets.0.name", "user-alice", ["datasets[0].name: user-alice", "a name of the platform"]),
+    ("dev", "datasets.0.formerly", "sample", ["datasets[0].formerly: sample", "is the name itself"]),
+    ("prod", "datasets.0.formerly", "gdr3", ["datasets[0].formerly: gdr3", "datasets[1]"]),
+    ("dev", "datasets.0.expect", {"files": -1}, ["datasets[0].expect.files: -1", "a whole number from 0"]),
+    ("dev", "datasets.0.expect", {"files": 1, "digest": "abc"}, ["datasets[0].expect.digest: abc"]),
+    ("dev", "datasets.0.source.plugin", "nfs", ["datasets[0].source.plugin: nfs", "ceph-csi, manila-csi"]),
+    ("dev", "datasets.0.source", S3, ["datasets[0].mount_path: /data/gaia/sample", "a bucket is not mounted"]),
+    ("dev", "datasets", [{"name": "a", "source": S3 | {"bucket": "Gaia.DR3"}}], ["datasets[0].source.bucket: Gaia.DR3", "lower-case"]),
+    ("dev", "datasets", [{"name": n, "source": S3} for n in "ab"], ["datasets[1].source.bucket: gaia", "datasets[0]"]),
+    ("dev", "datasets", [{"name": "a", "source": S3 | {"access_key_secret": "k"}}], ["secret_key_secret", "two halves"]),
+    ("local", "datasets", [{"name": "a", "source": S3}], ["datasets[0].source.endpoint", "no way out is open for notebooks"]),
+    ("local", "object_store", STORE, ["object_store", "does not go with cloud.kind kubernetes"]),
+    (
+        "dev",
+        "object_store",
+        STORE | {"clouds_yaml": "iris-gaia-red"},
+        ["object_store.clouds_yaml", "notebooks would hold it"],
+    ),
+    (
+        "dev",
+        "object_store",
+        STORE | {"buckets": [{"name": "a1b"}, {"name": "a1b"}]},
+        ["object_store.buckets[1].name", "another bucket"],
+    ),
+    ("local", "zeppelin.user_space", {"kind": "share"}, ["zeppelin.user_space.kind: share", "storage_class"]),
+    ("dev", "zeppelin.people", [{"name": "alice", "space_gib": 5}], ["zeppelin.people[0].space_gib: 5", "no zeppelin.user_space"]),
+    ("local", "zeppelin.backup", {"target": {"kind": "share"}, "password_secret": "p"}, ["zeppelin.backup.target.kind: share", "bucket"]),
+    ("dev", "zeppelin.backup", {"target": BUCKET, "password_secret": "p"}, ["zeppelin.backup.target.endpoint", "open for the backup"]),
+    ("dev", "zeppelin.backup", {"target": {"kind": "share"}}, ["zeppelin.backup.password_secret", "is missing"]),
+    (
+        "dev",
+        "zeppelin.backup",
+        {"target": {"kind": "share"}, "password_secret": "p", "schedule": "daily"},
+        ["zeppelin.backup.schedule: daily", "five fields of cron"],
+    ),
+    ("local", "zeppelin.notebooks", {"kind": "adopt", "share": "x"}, ["zeppelin.notebooks.kind: adopt", "storage_class"]),
+    ("dev", "zeppelin.notebooks", {"kind": "adopt", "share": "x", "project": "data"}, ["zeppelin.notebooks.project: data", "is missing"]),
+    ("dev", "cloud.site", SITE, ["cloud.network.ceph_router_address: 10.10.0.15", "no Ceph network that wants a router"]),
     ("local", "cloud.pools.0.minimum", 9, ["pools[0].minimum: 9", "up to count"]),
     ("local", "cloud.network", {}, ["gaia-dmp:cloud.network", "unknown key"]),
     ("local", "cloud.kubeconfig_secret", "gaia-dmp:kubeconfig", ["cloud.kubeconfig_secret: gaia-dmp:kubeconfig", "without `gaia-dmp:`"]),
@@ -129,6 +177,28 @@ def test_message_names_file_key_value_and_what_is_accepted(stack, key, value, wo
     assert "accepted: " in message
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize("driver", ["vexxhost", "heat"])
+def test_a_second_port_wants_the_driver_that_makes_it(driver):
+    data = changed("dev", "cloud.site", SITE)
+    data["gaia-dmp:cloud"]["network"].pop("ceph_router_address")
+    data["gaia-dmp:cloud"]["cluster"]["driver"] = driver
+    message = refusal(data)
+    assert f"cloud.cluster.driver: {driver}" in message
+    assert "makes no second port" in message
+
+
+def test_the_network_of_a_second_port_overlaps_nothing_of_ours():
+    data = changed("dev", "cloud.site", {**SITE, "ceph": SITE["ceph"] | {"cidr": "10.10.0.0/20"}})
+    data["gaia-dmp:cloud"]["network"].pop("ceph_router_address")
+    assert "overlaps cloud.site.ceph.cidr 10.10.0.0/20" in refusal(data)
+
+
+def test_no_dataset_hides_the_space_of_people():
+    data = changed("dev", "zeppelin.user_space", {"kind": "share"})
+    data["gaia-dmp:datasets"][0]["mount_path"] = "/user/sample"
+    assert "datasets[0].mount_path: /user/sample" in refusal(data)
 
 
 def test_every_error_is_listed_at_once():

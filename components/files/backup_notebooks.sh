@@ -1,0 +1,35 @@
+# Backs notebooks up, or restores them, by restic (tested with 0.18.1). Arguments: backup | restore | list; for restore a snapshot's id, or latest.
+# Environment: RESTIC_REPOSITORY, RESTIC_PASSWORD_FILE, for S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; KEEP, the retention as arguments;
+# NOTEBOOKS, the folder. What the server notes there of interpreters that run (recovery) belongs to one moment, and is neither kept nor touched.
+set -eu
+folder="${NOTEBOOKS:-/notebooks}"
+save() {
+  # From inside, so that a snapshot holds paths below the folder, wherever it is mounted.
+  (cd "$folder" && restic backup --quiet --host gaia-dmp --tag "$1" --exclude ./recovery --exclude '*.new' .)
+}
+# Only locks whose owner is gone: a Pod that was killed leaves one.
+restic unlock --quiet 2> /dev/null || true
+case "$1" in
+  backup)
+    # A repository that is there and cannot be opened is no reason to make one: `init` refuses then, and says so.
+    restic cat config > /dev/null 2>&1 || restic init --quiet
+    save scheduled
+    # shellcheck disable=SC2086 - KEEP is several arguments
+    restic forget --quiet --tag scheduled --group-by host $KEEP --prune
+    restic forget --quiet --tag before-restore --group-by host --keep-last 10
+    restic snapshots --compact latest
+    ;;
+  list)
+    restic snapshots
+    ;;
+  restore)
+    # First of all what is there now, whatever it is: a restore can be taken back. `latest` means the last scheduled one after that, too.
+    save before-restore
+    restic restore --quiet "$2" --tag scheduled --target "$folder" --delete --exclude '/recovery'
+    echo "restored snapshot $2; what was there before is the latest snapshot tagged before-restore"
+    ;;
+  *)
+    echo "accepted: backup, list, restore <snapshot>" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,82 @@
+"""`/user/<name>`: one person's own space, for their interpreters and executors alone."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+
+from components.data_volume import DataVolume
+from components.interpreter_files import UID, user_claim
+from components.prepare_root import PrepareRootArgs, prepare_root
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceShareArgs:
+    """A CephFS path of the person's own. volume: for the person's Pods. prepare: the same path, for the Job that makes its root writable.
+    keys: the namespace of the Ceph keys, where that Job runs, a Namespace resource. image: with a shell, for that Job.
+    """
+
+    volume: DataVolume
+    prepare: DataVolume
+    keys: core.Namespace
+    image: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceClaimArgs:
+    """A volume that a storage class makes. storage_class: its name, or None for the default. size_gib: in GiB."""
+
+    storage_class: str | None
+    size_gib: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSpaceArgs:
+    """What a space needs. person: as part of names of objects. namespace: where notebooks compute, a Namespace resource.
+    source: a share, or a claim. protect: whether the engine refuses to delete a claim that holds the data itself.
+    """
+
+    person: str
+    namespace: core.Namespace
+    source: SpaceShareArgs | SpaceClaimArgs
+    protect: bool = True
+
+
+class UserSpace(pulumi.ComponentResource):
+    """The claim `user-<person>` in the namespace of notebooks, writable from many nodes.
+
+    Creates: on a share the claims of its two volumes, their Secrets and the Job that makes the root writable; otherwise one claim of a
+    storage class. It goes with its namespace: a notebook that runs would hold it back for ever. That only this person's Pods mount it is
+    for SparkAdmission to see to.
+    """
+
+    claim_name: str
+    """Name of the claim."""
+
+    def __init__(self, name: str, args: UserSpaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gaia-dmp:kubernetes:UserSpace", name, {}, opts)
+        self.claim_name = user_claim(args.person)
+        match args.source:
+            case SpaceShareArgs() as share:
+                share.volume.bind(args.namespace, share.keys)
+                prepared = PrepareRootArgs(
+                    title=f"prepare-{self.claim_name}",
+                    namespace=share.keys,
+                    claim=share.prepare.bind(share.keys, share.keys),
+                    image=share.image,
+                    owner=f"{UID}:{UID}",
+                )
+                prepare_root(f"{name}-prepare-job", prepared, self)
+            case SpaceClaimArgs(storage_class=storage_class, size_gib=size_gib):
+                core.PersistentVolumeClaim(
+                    f"{name}-claim",
+                    metadata=meta.ObjectMetaArgs(name=self.claim_name, namespace=args.namespace.metadata["name"]),
+                    spec=core.PersistentVolumeClaimSpecArgs(
+                        access_modes=["ReadWriteMany"],
+                        storage_class_name=storage_class,
+                        resources=core.VolumeResourceRequirementsArgs(requests={"storage": f"{size_gib}Gi"}),
+                    ),
+                    opts=pulumi.ResourceOptions(parent=self, protect=args.protect, deleted_with=args.namespace),
+                )
+        self.register_outputs({"claim_name": self.claim_name})
