@@ -362,28 +362,27 @@ match settings.cloud:
         if backup and isinstance(backup.target, BackupShare):
             own_share("backup", backup.target, backup.target.size_gib, "zeppelin.backup.target.size_gib", cloud)
         if store:
-            reader = openstack_project(
+            bucket_project = openstack_project(
                 "openstack-buckets",
                 OpenStackProjectArgs(
-                    project=cloud.project, clouds_yaml=store.clouds_yaml, region=cloud.region, setting="object_store.project"
+                    project=store.project, clouds_yaml=store.clouds_yaml, region=store.region, setting="object_store.project"
                 ),
             )
             made = Buckets(
                 "buckets",
                 BucketsArgs(
                     buckets={f"{TITLE}-{bucket.name}": bucket.on_destroy == "keep" for bucket in store.buckets},
-                    owner=openstack["compute"].provider,
-                    reader=reader.provider,
-                    project_id=reader.project_id,
-                    user_id=reader.user_id,
+                    project_id=bucket_project.project_id,
+                    user_id=bucket_project.user_id,
                     protect=settings.protected,
                 ),
+                pulumi.ResourceOptions(providers=[bucket_project.provider]),
             )
             buckets += [
                 BucketAccessArgs(
                     bucket=f"{TITLE}-{bucket.name}",
                     endpoint=store.endpoint,
-                    region=store.region,
+                    region=store.s3_region,
                     access_key=made.access_key,
                     secret_key=made.secret_key,
                 )

@@ -4,33 +4,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_openstack import Provider, identity, objectstorage
+from pulumi_openstack import identity, objectstorage
 
 
 @dataclass(frozen=True, kw_only=True)
 class BucketsArgs:
     """What the buckets need.
 
-    buckets: name on the cloud, to whether `pulumi destroy` leaves it there. owner: provider of the project they belong to, whose id is
-    project_id. reader: provider of the user who gets the key. project_id, user_id: Keystone's, of that user. protect: whether the engine
-    refuses to delete a bucket.
+    buckets: name on the cloud, to whether `pulumi destroy` leaves it there. project_id, user_id: Keystone's, of the project that holds
+    them and of its member. protect: whether the engine refuses to delete a bucket.
     """
 
     buckets: Mapping[str, bool]
-    owner: Provider
-    reader: Provider
     project_id: str
     user_id: str
     protect: bool = True
 
 
 class Buckets(pulumi.ComponentResource):
-    """Swift containers, read and written by one user beside their owner, and that user's EC2 credential.
+    """Swift containers, and an EC2 credential of their project's member.
 
     Creates: Container (protected and kept as told) for each bucket, Ec2CredentialV3.
 
-    An EC2 credential carries whatever roles its user has in the project. So the user must have none that Swift obeys (its
-    `operator_roles`): then the access lists of these containers are all that the key opens.
+    An EC2 credential carries whatever roles its user has in the project, and S3 names no bucket of another project. So what the key opens
+    is decided by the project: it holds the buckets of one stack and nothing else. (Lists of access on containers would narrow it, but since
+    2026.2 Keystone makes EC2 credentials for the role `member` alone, and most sites let that role do everything in Swift.)
     """
 
     access_key: pulumi.Output[str]
@@ -41,22 +39,16 @@ class Buckets(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BucketsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:openstack:Buckets", name, {}, opts)
-        who = f"{args.project_id}:{args.user_id}"
         for title, keep in args.buckets.items():
             objectstorage.Container(
                 f"{name}-{title}",
                 name=title,
-                container_read=who,
-                container_write=who,
                 # A bucket that is not kept goes with all that is in it.
                 force_destroy=not keep,
-                opts=pulumi.ResourceOptions(parent=self, provider=args.owner, protect=args.protect, retain_on_delete=keep),
+                opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=keep),
             )
         key = identity.Ec2CredentialV3(
-            f"{name}-key",
-            project_id=args.project_id,
-            user_id=args.user_id,
-            opts=pulumi.ResourceOptions(parent=self, provider=args.reader),
+            f"{name}-key", project_id=args.project_id, user_id=args.user_id, opts=pulumi.ResourceOptions(parent=self)
         )
         self.access_key, self.secret_key = key.access, pulumi.Output.secret(key.secret)
         self.register_outputs({"access_key": self.access_key, "secret_key": self.secret_key})

@@ -1,10 +1,11 @@
-"""Settings of the object store: buckets that the stack makes for what notebooks write."""
+"""Settings of the object store: buckets that the stack makes for what notebooks write, in a project of their own."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from settings.cloud import OpenStackProject
 from settings.vocabulary import BucketName, ObjectName, Problem, Settings, Url
 
 
@@ -18,17 +19,15 @@ class Bucket(Settings):
     """What `pulumi destroy` does to it: `keep` leaves it and its objects on the cloud, `delete` removes both."""
 
 
-class ObjectStoreSettings(Settings):
-    """Buckets of the compute project, and the user who reaches them and nothing else."""
-
-    clouds_yaml: Annotated[ObjectName, Field(examples=["iris-gaia-red-s3"])]
-    """Name of the entry in clouds.yaml of a user of the compute project who may do nothing in Swift by role (`reader`, not `member`). The
-    S3 key is this user's, so that it opens the buckets below and nothing else."""
+class ObjectStoreSettings(OpenStackProject):
+    """Buckets in a project of their own, which holds nothing else. The S3 key that notebooks get opens all of that project's account and
+    nothing beside it: Keystone makes such keys for members of a project alone, and a member may do everything with its objects.
+    """
 
     endpoint: Annotated[Url, Field(examples=["https://object.example.org"])]
     """Address of the site's S3 API, without a bucket."""
 
-    region: ObjectName = "us-east-1"
+    s3_region: ObjectName = "us-east-1"
     """Region that requests are signed for: the `location` of Swift's s3api."""
 
     buckets: Annotated[tuple[Bucket, ...], Field(strict=False, min_length=1)]

@@ -174,15 +174,11 @@ class StackSettings(Settings):
         if store and not openstack:
             message = "does not go with cloud.kind kubernetes: buckets are made on OpenStack"
             yield Problem(("object_store",), message, "datasets of kind s3", (("cloud", "kind"),))
-        if (
-            store
-            and openstack
-            and store.clouds_yaml in (openstack.clouds_yaml, openstack.data_project and openstack.data_project.clouds_yaml)
-        ):
-            message = "is the stack's own credential, which opens everything in its project; notebooks would hold it"
-            yield Problem(
-                ("object_store", "clouds_yaml"), message, "the entry of a user who may do nothing in Swift by role", (("cloud",),)
-            )
+        if store and openstack:
+            for setting, other in (("project", openstack), ("data_project.project", openstack.data_project)):
+                if other and store.project == other.project:
+                    message = f"is cloud.{setting}, all of which notebooks could then reach by the key of the buckets"
+                    yield Problem(("object_store", "project"), message, "a project for the buckets alone", (("cloud",),))
         if store and not self.outside.leads_out("notebooks"):
             message = "cannot be reached: no way out is open for notebooks"
             involved = (("outside", "egress"),)

@@ -24,9 +24,10 @@ case "$1" in
     ;;
   restore)
     # First of all what is there now, whatever it is: a restore can be taken back. `latest` means the last scheduled one after that, too.
-    save before-restore
+    # Where nothing is left there is nothing to keep, and restic takes no empty snapshot.
+    if [ -n "$(cd "$folder" && find . -path ./recovery -prune -o -type f -print | head -n 1)" ]; then save before-restore; fi
     restic restore --quiet "$2" --tag scheduled --target "$folder" --delete --exclude '/recovery'
-    echo "restored snapshot $2; what was there before is the latest snapshot tagged before-restore"
+    echo "restored snapshot $2; what was there before, if anything, is the latest snapshot tagged before-restore"
     ;;
   *)
     echo "accepted: backup, list, restore <snapshot>" >&2

@@ -17,7 +17,8 @@ DRIVER_IMAGE = "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu"
 
 
 def stack(**sections: Any) -> dict[str, Any]:
-    """The dev stack with two people, two profiles and room for a few small executors; further sections replace its own."""
+    """The dev stack with two people and their spaces, two profiles, a bucket, backups, and room for a few small executors; further sections
+    replace its own."""
     data = document("dev")
     small = {"cores": 1, "memory_gib": 1, "overhead_gib": 1, "scratch_gib": 4}
     data["gaia-dmp:spark"] |= {
@@ -31,6 +32,16 @@ def stack(**sections: Any) -> dict[str, Any]:
         "cached_idle_seconds": 12,
     }
     data["gaia-dmp:zeppelin"] |= {"people": [{"name": "alice"}, {"name": "bob@example.org"}], "interpreters": ["python", "md", "sh"]}
+    data["gaia-dmp:zeppelin"] |= {
+        "user_space": {"kind": "share"},
+        "backup": {"target": {"kind": "share"}, "password_secret": "backup-password"},
+    }
+    data["gaia-dmp:object_store"] = {
+        "project": "iris-gaia-buckets",
+        "clouds_yaml": "iris-gaia-buckets",
+        "endpoint": "https://object.example.org",
+        "buckets": [{"name": "results"}],
+    }
     for name, value in sections.items():
         data[f"gaia-dmp:{name}"] = value
     return data

@@ -38,7 +38,7 @@ def executor(items: list[Object], driver: Object, name: str = "exec-1", person: 
     """An executor's Pod as Spark makes it from the stack's template, owned by the driver's Pod."""
     suffix = f"-{person}" if person else ""
     files = one(items, "ConfigMap", "zeppelin-interpreter-files")
-    text = files["data"][f"executor-{setting}.yaml"]
+    text = files["data"][f"executor-{setting}{'.person' if person else ''}.yaml"]
     pod = yaml.safe_load(text.replace("@priority@", f"{NOTEBOOKS}-executor{suffix}").replace("@user@", person or "guest.carol"))
     pod |= {"apiVersion": "v1", "kind": "Pod"}
     pod["metadata"] |= {"name": name, "namespace": NOTEBOOKS, "ownerReferences": [owner(driver)]}

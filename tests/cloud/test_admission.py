@@ -73,17 +73,24 @@ def _tidy(api: Api, drivers: dict[str, tuple[Object, Api]]) -> Iterator[None]:
     kept = {pod["metadata"]["name"] for pod, _ in drivers.values()}
     for path, prefix in ((PODS, ""), (CONFIG_MAPS, "spark-exec-")):
         for item in api.items(path):
-            if item["metadata"]["name"].startswith(prefix) and item["metadata"]["name"] not in kept:
+            name = item["metadata"]["name"]
+            if name.startswith(prefix) and name not in kept and not name.startswith("dataset-check"):
                 with contextlib.suppress(ApiError):
-                    api.delete(f"{path}/{item['metadata']['name']}", gracePeriodSeconds="0")
+                    api.delete(f"{path}/{name}", gracePeriodSeconds="0")
     eventually(lambda: used(api, "notebooks") == used(api, "driver") == len(kept) and used(api, "executor") == 0)
 
 
 def used(api: Api, quota: str) -> int:
     """Pods that the quotas whose names begin so count; those of drivers without a person's class count for `driver` too."""
     found = api.items(f"/api/v1/namespaces/{NOTEBOOKS}/resourcequotas")
-    guests = 1 if quota == "driver" else 0
+    guests = {"driver": 1, "notebooks": -_checks(api)}.get(quota, 0)
     return guests + sum(int(item["status"]["used"]["pods"]) for item in found if item["metadata"]["name"].startswith(quota))
+
+
+def _checks(api: Api) -> int:
+    """Pods of the checks of datasets that count."""
+    found = [pod for pod in api.items(PODS) if pod["metadata"]["name"].startswith("dataset-check")]
+    return sum(pod["status"]["phase"] not in ("Succeeded", "Failed") for pod in found)
 
 
 def renamed(pod: Object, name: str) -> Object:
@@ -120,6 +127,10 @@ class TestDriver:
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "notebooks", "readOnly": True}}, "mounts emptyDir"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "data-sample"}}, "read-only"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "data-sample", "readOnly": False}}, "read-only"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "user-bob-example-org"}}, "its person's own space"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "user-"}}, "its person's own space"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "prepare-user-alice"}}, "its person's own space"),
+            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "hadoop-conf"}}, "mounts emptyDir"),
             ("spec/volumes/+", {"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}, "mounts emptyDir"),
             ("spec/volumes/+", {"name": "kube-api-access-x", "projected": {"sources": [{"secret": {"name": "s"}}]}}, "mounts emptyDir"),
             ("spec/volumes/+", {"name": "v", "csi": {"driver": "cephfs.csi.ceph.com"}}, "mounts emptyDir"),
@@ -159,6 +170,13 @@ class TestDriver:
         pod, api = drivers["alice"]
         good = pods.executor(items, pod, "exec-bad")
         assert words in refused(api.create, changed(good, path, value))
+
+    def test_a_guest_has_nobody_s_space(self, items, drivers):
+        pod, api = drivers["guest"]
+        for claim in ("user-alice", "user", "user-", "user-guest"):
+            volume = {"name": "v", "persistentVolumeClaim": {"claimName": claim}}
+            executor = changed(pods.executor(items, pod, "exec-bad", ""), "spec/volumes/+", volume)
+            assert "its person's own space" in refused(api.create, executor)
 
     def test_it_owns_nothing_that_is_not_its_own(self, items, drivers):
         (alice, api), (bob, _) = drivers["alice"], drivers["bob"]
@@ -251,6 +269,8 @@ class TestServer:
             ("spec/initContainers/0/image", "docker.io/library/evil:1", "an interpreter runs"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "notebooks", "readOnly": True}}, "mounts emptyDir"),
             ("spec/volumes/+", {"name": "v", "secret": {"secretName": "registry"}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "user-bob-example-org"}}, "its person's own space"),
+            ("spec/containers/0/env", [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "hadoop-conf", "key": "k"}}}], "from a Secret"),
             ("spec/nodeSelector", {}, "on the Spark nodes"),
             ("spec/restartPolicy", "Always", "not restarted"),
             ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "by its own name"),
@@ -269,6 +289,14 @@ class TestServer:
             changed(notes["md"][0], "spec/serviceAccountName", "spark-driver-alice"), "spec/automountServiceAccountToken", True
         )
         assert "has no token" in refused(server.create, driver)
+
+    def test_the_space_of_a_person_and_the_keys_of_buckets_are_for_whom_they_are_meant(self, server, notes):
+        hers = {"name": "v", "persistentVolumeClaim": {"claimName": "user-alice"}}
+        for who in ("guest", "bob"):
+            pod = changed(renamed(notes[who][0], f"spark-{who}-bad"), "spec/volumes/+", hers)
+            assert "its person's own space" in refused(server.create, pod)
+        keys = {"name": "v", "secret": {"secretName": "hadoop-conf"}}
+        assert "mounts emptyDir" in refused(server.create, changed(notes["md"][0], "spec/volumes/+", keys))
 
     @pytest.mark.parametrize(
         ("path", "value"),

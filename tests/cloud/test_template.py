@@ -39,13 +39,20 @@ def plain(items, tmp_path_factory) -> list[Any]:
     return pods.rendered(items, tmp_path_factory.mktemp("plain"), {})[0]
 
 
-def test_every_value_stays_a_value(outputs, plain):
+@pytest.fixture(scope="module")
+def stranger(items, tmp_path_factory) -> list[Any]:
+    """What somebody gets who is not listed: no space of their own."""
+    return pods.rendered(items, tmp_path_factory.mktemp("stranger"), {"zeppelin.k8s.interpreter.user": "carol"})[0]
+
+
+def test_every_value_stays_a_value(outputs, plain, stranger):
     """Pod and Service, in the strict schema; all that a notebook must not choose as in a harmless one."""
     for (place, value), documents in outputs.items():
         assert [document["kind"] for document in documents] == ["Pod", "Service"], (place, value)
         if not (place.endswith("pod.name") and re.sub("[^a-z0-9-]", "", value).strip("-") == ""):
             assert manifests.check(documents, "1.36") == [], (place, value)
-        pod, expected = documents[0], plain[0]
+        guest = place.endswith(".user")
+        pod, expected = documents[0], (stranger if guest else plain)[0]
         for key in set(expected["spec"]) | set(pod["spec"]):
             if key not in ("containers", "initContainers", "serviceAccountName", "priorityClassName"):
                 assert pod["spec"][key] == expected["spec"][key], (place, value, key)
@@ -55,7 +62,6 @@ def test_every_value_stays_a_value(outputs, plain):
                     k: v for k, v in wanted.items() if k not in ("args", "env")
                 }
         # A stranger is a guest and nobody else; alice stays alice.
-        guest = place.endswith(".user")
         assert pod["spec"]["serviceAccountName"] == ("spark-driver" if guest else "spark-driver-alice"), (place, value)
         assert pod["metadata"]["labels"]["gaia-dmp/user"].startswith("guest" if guest else "alice")
         environment = {each["name"]: each.get("value") for each in pod["spec"]["containers"][0]["env"]}
@@ -100,7 +106,31 @@ def test_sizes_follow_the_profile_and_people_their_names(items, tmp_path):
     settings = {"spark": "spark", "spark-large": "spark-large", "made-by-hand": "spark"}
     changes = [{"zeppelin.k8s.interpreter.setting.name": name} for name in settings]
     for (pod, _), expected in zip(pods.rendered(items, tmp_path, *changes), settings.values(), strict=True):
-        assert pod["spec"]["initContainers"][0]["args"] == ["spark", expected, "gaia-spark-executor-alice", "alice"]
+        assert pod["spec"]["initContainers"][0]["args"] == ["spark", f"{expected}.person", "gaia-spark-executor-alice", "alice"]
+    stranger = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.user": "carol"})[0][0]
+    assert stranger["spec"]["initContainers"][0]["args"] == ["spark", "spark", "gaia-spark-executor", "guest.carol"]
     mail = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.user": "bob@example.org"})[0][0]
     assert mail["spec"]["serviceAccountName"] == "spark-driver-bob-example-org"
     assert mail["metadata"]["labels"]["gaia-dmp/user"] == "bob-example-org"
+
+
+def test_a_person_has_their_own_space_and_a_driver_the_keys_of_buckets(items, tmp_path):
+    who = [{"zeppelin.k8s.interpreter.user": user} for user in ("alice", "bob@example.org", "carol")]
+    markdown = {f"zeppelin.k8s.interpreter.{key}.name": "md" for key in ("group", "setting")}
+    found = [_mounts(pod) for pod, _ in pods.rendered(items, tmp_path, *who, markdown)]
+    assert [mounts.get("user") for mounts in found] == [
+        ("/user/alice", "user-alice"),
+        ("/user/bob-example-org", "user-bob-example-org"),
+        None,
+        ("/user/alice", "user-alice"),
+    ]
+    assert [mounts.get("hadoop-conf") for mounts in found] == [("/opt/hadoop-conf", "hadoop-conf")] * 3 + [None]
+
+
+def _mounts(pod: Any) -> dict[str, tuple[str, str]]:
+    """Name of a volume to its mount path and the claim or Secret it is."""
+    sources = {
+        volume["name"]: volume.get("persistentVolumeClaim", {}).get("claimName") or volume.get("secret", {}).get("secretName")
+        for volume in pod["spec"]["volumes"]
+    }
+    return {each["name"]: (each["mountPath"], sources[each["name"]]) for each in pod["spec"]["containers"][0]["volumeMounts"]}

@@ -1,7 +1,7 @@
 """The real programs that tests run against, built from package registries and cached by version.
 
-Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK) are pinned by `tools/*/go.mod` and `go.sum`; jinjava by
-`tools/jinjava/pom.xml`; Spark by the wheels named here. `python -m tests.cloud.tools` builds whatever is missing.
+Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic) are pinned by `tools/*/go.mod` and `go.sum`;
+jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels named here. `python -m tests.cloud.tools` builds whatever is missing.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ GO_PROGRAMS = {
     "kube-controller-manager": ("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
     "kube-scheduler": ("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
     "kwok": ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    "restic": ("restic", "github.com/restic/restic/cmd/restic"),
 }
 """Program to (module folder, package)."""
 
@@ -48,6 +49,14 @@ def jinjava() -> list[str]:
     command = ("mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies")
     lib = made(target, "jinjava", lambda part: run(*command, f"-DoutputDirectory={part}"))
     return ["java", "-cp", f"{lib}/*", str(folder / "Render.java")]
+
+
+def s3a() -> list[Path]:
+    """The jars by which Spark 3.5 speaks S3, those of our image."""
+    pom = TOOLS / "s3a" / "pom.xml"
+    target = cached(f"s3a-{digest(pom)}") / "lib"
+    command = ("mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies")
+    return sorted(made(target, "S3A", lambda part: run(*command, f"-DoutputDirectory={part}")).glob("*.jar"))
 
 
 def spark(minor: str) -> Path:

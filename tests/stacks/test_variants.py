@@ -252,7 +252,12 @@ def test_what_holds_data_is_protected_and_kept():
         "user_space": {"kind": "share"},
         "backup": {"target": {"kind": "share"}, "password_secret": "p"},
     }
-    data["gaia-dmp:object_store"] = {"clouds_yaml": "s3", "endpoint": "https://s3.example.org", "buckets": [{"name": "results"}]}
+    data["gaia-dmp:object_store"] = {
+        "project": "buckets",
+        "clouds_yaml": "s3",
+        "endpoint": "https://s3.example.org",
+        "buckets": [{"name": "results"}],
+    }
     recording = record_data(data)
     holds = ("openstack:sharedfilesystem/share:Share", "openstack:objectstorage/container:Container")
     held = [r for kind in holds for r in recording.of_type(kind)]
@@ -277,10 +282,11 @@ def test_kept_notebooks_are_adopted(recorded):
     )
 
 
-def test_buckets_and_the_one_key_that_opens_them(recorded):
+def test_buckets_stand_in_a_project_of_their_own_and_so_does_their_key(recorded):
     data = document("dev")
     data["gaia-dmp:object_store"] = {
-        "clouds_yaml": "iris-gaia-red-s3",
+        "project": "iris-gaia-buckets",
+        "clouds_yaml": "iris-gaia-buckets",
         "endpoint": "https://s3.example.org",
         "buckets": [{"name": "results"}, {"name": "tmp", "on_destroy": "delete"}],
     }
@@ -288,10 +294,9 @@ def test_buckets_and_the_one_key_that_opens_them(recorded):
     containers = {r.inputs["name"]: r for r in recording.of_type("openstack:objectstorage/container:Container")}
     assert set(containers) == {"gaia-dmp-x-results", "gaia-dmp-x-tmp"}
     key = named(recording, "buckets-key")
-    who = f"{key.inputs['projectId']}:{key.inputs['userId']}"
-    for container in containers.values():
-        assert (container.inputs["containerRead"], container.inputs["containerWrite"]) == (who, who)
-        assert container.provider != key.provider
+    project = named(recording, "openstack-buckets")
+    assert {r.provider for r in (key, *containers.values())} == {project.urn}
+    assert project.inputs["cloud"] == "iris-gaia-buckets"
     assert containers["gaia-dmp-x-results"].options["retainOnDelete"]
     assert containers["gaia-dmp-x-tmp"].inputs["forceDestroy"]
     secret = named(recording, "hadoop-conf-secret")

@@ -11,7 +11,7 @@ from tests.support.stack_files import ROOT, STACKS, as_config, changed, document
 LDAP = {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid={0}", "group_search_base": "ou=g", "administrators_group": "admins"}
 S3 = {"kind": "s3", "endpoint": "https://s3.example.org", "bucket": "gaia"}
 BUCKET = {"kind": "bucket", "endpoint": "https://s3.example.org", "bucket": "backup", "access_key_secret": "a", "secret_key_secret": "b"}
-STORE = {"clouds_yaml": "iris-gaia-red-s3", "endpoint": "https://s3.example.org", "buckets": [{"name": "results"}]}
+STORE = {"project": "buckets", "clouds_yaml": "buckets", "endpoint": "https://s3.example.org", "buckets": [{"name": "results"}]}
 SITE = {
     "external_network": "internet",
     "share_type": "cephfs",
@@ -140,8 +140,8 @@ WRONG = [
     (
         "dev",
         "object_store",
-        STORE | {"clouds_yaml": "iris-gaia-red"},
-        ["object_store.clouds_yaml", "notebooks would hold it"],
+        STORE | {"project": "iris-gaia-red"},
+        ["object_store.project", "is cloud.project"],
     ),
     (
         "dev",

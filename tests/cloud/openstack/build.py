@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.cloud.tools import GO_PROGRAMS, ToolError, cached, digest, made, program, run
+from tests.cloud.tools import GO_PROGRAMS, ToolError, cached, digest, made, program, run, s3a, spark
 
 HERE = Path(__file__).parent
 DRIVERS = HERE / "drivers"
@@ -66,13 +66,15 @@ def _digest_of(folder: Path) -> str:
 
 
 def everything() -> None:
-    """Make what is missing, the Kubernetes programs of Magnum's clusters included."""
+    """Make what is missing, the Kubernetes programs of Magnum's clusters and what speaks to Swift included."""
     mariadb("mariadbd")
     environment()
     drivers()
     snapshot()
     for name in GO_PROGRAMS:
         program(name)
+    spark("3.5")
+    s3a()
 
 
 if __name__ == "__main__":

@@ -141,7 +141,8 @@ class Cloud:
 
     def _launch_services(self) -> None:
         for service in SERVICES:
-            self._launch(service.name, self._in_venv("python"), "-m", "gaia_dmp_cloud.serve", service.name, str(self.ports[service.name]))
+            what = ("swift",) if service.name == "swift" else ("serve", service.name)
+            self._launch(service.name, self._in_venv("python"), "-m", f"gaia_dmp_cloud.{what[0]}", *what[1:], str(self.ports[service.name]))
         for service in SERVICES:
             self._report(service.name)
             self._wait(service.name, lambda service=service: self._healthy(service), 180)

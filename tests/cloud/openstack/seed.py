@@ -9,8 +9,8 @@ import yaml
 from tests.cloud.openstack.connections import connect, wait_until_ready
 from tests.cloud.openstack.services import PASSWORD, REGION, Service
 
-PROJECTS = ("iris-gaia-red", "iris-gaia-blue", "iris-gaia-data")
-"""dev's project, prod's, and the one that owns the catalogues; each has one user of its own name."""
+PROJECTS = ("iris-gaia-red", "iris-gaia-blue", "iris-gaia-data", "iris-gaia-buckets")
+"""dev's project, prod's, the one that owns the catalogues, one for buckets alone; each has one user of its own name."""
 
 EXTERNAL = {"CUDN-Internet": "198.51.100.0/24", "cephfs": "10.9.0.0/16"}
 """External networks with their ranges: the world, and Ceph."""

@@ -20,7 +20,8 @@ class Service:
     """One OpenStack service.
 
     name: as its launcher knows it. type: its type in the catalogue. path: what follows host and port in its endpoint.
-    config: name of its configuration file. migrations: commands that make its database, without the program's folder.
+    config: name of its configuration file. migrations: commands that make its database, without the program's folder; none where it
+    has no database.
     """
 
     name: str
@@ -50,8 +51,9 @@ SERVICES = (
     Service("manila", "sharev2", "/v2", "manila.conf", ("manila-manage --config-file {conf} db sync",)),
     Service("magnum", "container-infra", "/v1", "magnum.conf", ("magnum-db-manage --config-file {conf} upgrade",)),
     Service("octavia", "load-balancer", "", "octavia.conf", ("octavia-db-manage --config-file {conf} upgrade head",)),
+    Service("swift", "object-store", "/v1/AUTH_%(project_id)s", "swift/proxy-server.conf", ()),
 )
-DATABASES = (*(service.name for service in SERVICES), "nova_api", "nova_cell0")
+DATABASES = (*(service.name for service in SERVICES if service.migrations), "nova_api", "nova_cell0")
 
 
 def url(service: Service, ports: Mapping[str, int]) -> str:
@@ -117,7 +119,8 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
         "manila.conf": common("manila")
         | {
             # The share manager registers `auth_url` in this section as well, and differently: in one process its user stands elsewhere.
-            "keystone_authtoken": {"auth_section": "api_user"},
+            # By its type rules of application credentials know the service.
+            "keystone_authtoken": {"auth_section": "api_user", "service_type": "sharev2"},
             "api_user": user("manila"),
             "ceph": {
                 "share_driver": "gaia_dmp_cloud.manila_driver.Driver",
@@ -138,6 +141,7 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
         "octavia.conf": common("octavia")
         | {"api_settings": {"enabled_provider_drivers": "amphora: the one that there is"}, "service_auth": user("octavia")},
     }
+    files |= _swift(folder / "swift", keystone, user("swift"))
     files["neutron.conf"]["DEFAULT"] |= {
         "api_paste_config": str(etc / "neutron" / "api-paste.ini"),
         "core_plugin": "ml2",
@@ -155,6 +159,33 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
     }
     files["magnum.conf"]["keystone_authtoken"]["auth_version"] = "v3"
     return {name: _ini(sections) for name, sections in files.items()}
+
+
+def _swift(folder: Path, keystone: str, user: Mapping[str, str]) -> dict[str, dict[str, dict[str, str]]]:
+    """Swift's files. Whoever is a member of a project may do everything in its account; a reader may do what a container's list says."""
+    login = {key: value for key, value in user.items() if key != "www_authenticate_uri"}
+    pipeline = "catch_errors healthcheck listing_formats authtoken s3api s3token keystoneauth copy bulk slo dlo proxy-server"
+    filters = {f"filter:{name}": {"use": f"egg:swift#{name}"} for name in pipeline.split()[:-1] if name not in ("authtoken", "s3token")}
+    proxy = filters | {
+        "DEFAULT": {"swift_dir": str(folder), "log_level": "WARNING"},
+        "pipeline:main": {"pipeline": pipeline},
+        "app:proxy-server": {"use": "egg:swift#proxy", "account_autocreate": "true"},
+        "filter:s3token": {"use": "egg:swift#s3token", "auth_uri": keystone, "delay_auth_decision": "true", **login},
+        "filter:authtoken": {"paste.filter_factory": "keystonemiddleware.auth_token:filter_factory", "delay_auth_decision": "true", **user},
+    }
+    proxy["filter:keystoneauth"] |= {"operator_roles": "admin, member"}
+    proxy["filter:s3api"] |= {"location": REGION}
+    storage = {
+        f"swift/{name}-server.conf": {
+            "DEFAULT": {"swift_dir": str(folder), "devices": str(folder / "disks"), "mount_check": "false", "log_level": "WARNING"}
+            | {"disable_fallocate": "true"},
+            "pipeline:main": {"pipeline": f"{name}-server"},
+            f"app:{name}-server": {"use": f"egg:swift#{name}"},
+        }
+        for name in ("account", "container", "object")
+    }
+    common = {"swift-hash": {"swift_hash_path_prefix": "gaia", "swift_hash_path_suffix": "dmp"}, "storage-policy:0": {"name": "one"}}
+    return {"swift/swift.conf": common, "swift/proxy-server.conf": proxy, **storage}
 
 
 def _ini(sections: Mapping[str, Mapping[str, str]]) -> str:
