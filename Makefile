@@ -1,11 +1,12 @@
 # gaia-dmp. `make help` lists what there is. Every target makes .venv from the pinned requirements where it is missing or old.
 STACK ?= dev
 OUT ?=
+SNAPSHOT ?= latest
 PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test test-kube test-cloud cloud-up cloud-down cloud-status local doctor lint schema docs bench bench-kube lock clean
+.PHONY: help preview test test-kube test-cloud cloud-up cloud-down cloud-status local doctor restore lint schema docs bench bench-kube lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +28,9 @@ test-cloud: .venv/.development ## tests against real OpenStack services, and by 
 
 doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
 	@$(PY) -m doctor $(STACK)
+
+restore: .venv/.runtime ## put backed-up notebooks back: STACK=prod SNAPSHOT=latest; SNAPSHOT=list shows what there is
+	@$(PY) -m restore $(STACK) --snapshot $(SNAPSHOT)
 
 cloud-up: .venv/.development ## an OpenStack cloud on this machine that stays: seven real services, two projects and one for data
 	@$(PY) -m tests.cloud.openstack up

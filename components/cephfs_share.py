@@ -226,7 +226,7 @@ def shrink_refused(name: str, setting: str) -> pulumi.ResourceHook:
         old, new = (dict(inputs or {}).get("size") for inputs in (args.old_inputs, args.new_inputs))
         if isinstance(old, int | float) and isinstance(new, int | float) and new < old:
             raise ValueError(
-                f"gaia-dmp:{setting}: {new:.0f}: a share does not shrink, and {args.name} has {old:.0f} GiB; nothing was changed.\n"
+                f"gaia-dmp:{setting}: {new:.0f}: a share does not shrink, and {args.name} has {old:.0f} GiB; it was not changed.\n"
                 f"  accepted: {old:.0f} or more"
             )
 

@@ -87,7 +87,7 @@ def share_type_check(name: str, args: OpenStackProjectArgs) -> pulumi.ResourceHo
         known = [found for kind in cloud.shared_file_system.get("/types").json()["share_types"] for found in (kind["name"], kind["id"])]
         if wanted not in known:
             raise ValueError(
-                f"{share.name}: share type {wanted} is not known to project {args.project}; nothing was changed.\n"
+                f"{share.name}: share type {wanted} is not known to project {args.project}; the share was not made.\n"
                 f"  accepted in share_type, or in cloud.site.share_type: {', '.join(known[::2]) or 'none, the project sees no share type'}"
             )
 

@@ -1,11 +1,17 @@
 """Notebooks that are lost and come back, byte for byte, by a real restic and the stack's own script; tests/openstack does it by S3."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
+import restore.__main__ as restore
+from components import notebook_backup, zeppelin
+from tests.cloud.api import Api
 from tests.cloud.backup import Backup, contents, some_notebooks
+from tests.cloud.deployed import SERVER
 from tests.support.programs import record_data
 from tests.support.stack_files import changed
 
@@ -79,3 +85,61 @@ def test_a_restore_of_what_is_not_there_changes_nothing(backup):
     before = contents(folder(backup))
     assert "no matching ID found" in backup("restore", "0123abcd", check=False)
     assert contents(folder(backup)) == before
+
+
+def kubeconfig(api: Api, folder: Path) -> Path:
+    """A kubeconfig of the administrator."""
+    cluster = {"server": api.access.url, "certificate-authority": api.access.ca}
+    text = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        "clusters": [{"name": "x", "cluster": cluster}],
+        "users": [{"name": "x", "user": {"token": api.access.token}}],
+    }
+    (folder / "kubeconfig").write_text(yaml.safe_dump(text))
+    return folder / "kubeconfig"
+
+
+class TestMakeRestore:
+    """`python -m restore` on a real API server; KWOK plays the Pods, so what they do is tested above."""
+
+    def test_it_stops_zeppelin_restores_and_starts_it_again(self, api: Api, tmp_path, capfd):
+        jobs, pods = (f"/{group}/namespaces/{SERVER}/{kind}" for group, kind in (("apis/batch/v1", "jobs"), ("api/v1", "pods")))
+        before = {job["metadata"]["name"] for job in api.items(jobs)}
+        servers: dict[str, int] = {}
+        watching = threading.Event()
+
+        def watch() -> None:
+            """Note how many servers stand when each Job is there for the first time."""
+            while not watching.wait(0.02):
+                for job in api.items(jobs):
+                    if job["metadata"]["name"] not in servers:
+                        servers[job["metadata"]["name"]] = len(api.items(pods, labelSelector="app.kubernetes.io/component=server"))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        file = str(kubeconfig(api, tmp_path))
+        for arguments in (["--snapshot", "57d2333a"], ["--snapshot", "list"]):
+            assert restore.main(["kube", "--kubeconfig", file, *arguments]) == 0, capfd.readouterr().err
+        watching.set()
+        watcher.join()
+        made = [job for job in api.items(jobs) if job["metadata"]["name"] not in before]
+        made.sort(key=lambda job: job["spec"]["template"]["spec"]["containers"][0]["args"], reverse=True)
+        containers = [job["spec"]["template"]["spec"]["containers"][0] for job in made]
+        assert [container["args"] for container in containers] == [["restore", "$(SNAPSHOT)"], ["list"]]
+        assert {"name": "SNAPSHOT", "value": "57d2333a"} in containers[0]["env"]
+        assert all(job["metadata"]["name"].startswith("restore-notebooks-") for job in made)
+        # Nobody writes while the restore does; a listing disturbs nobody.
+        assert servers[made[0]["metadata"]["name"]] == 0
+        scale = api.call("GET", f"/apis/apps/v1/namespaces/{SERVER}/deployments/zeppelin-server/scale")
+        assert scale["spec"]["replicas"] == 1
+
+    def test_it_knows_the_names_of_the_components(self):
+        assert (restore.NAMESPACE, restore.SERVER, restore.JOB) == (SERVER, zeppelin.SERVICE, notebook_backup.RESTORE)
+
+    def test_a_stack_without_backups_is_told_so(self, api: Api, tmp_path, capfd, monkeypatch):
+        monkeypatch.setattr(restore, "JOB", "no-such-job")
+        assert restore.main(["kube", "--kubeconfig", str(kubeconfig(api, tmp_path)), "--snapshot", "list"]) == 1
+        assert "zeppelin.backup is not set" in capfd.readouterr().err

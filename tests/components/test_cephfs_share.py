@@ -64,7 +64,7 @@ def test_a_shrink_is_refused_and_growth_is_not():
 
     def program(opts: pulumi.ResourceOptions) -> None:
         hook = shrink_refused("data", "datasets[0].source.size_gib")
-        with pytest.raises(ValueError, match=r"datasets\[0\].source.size_gib: 9: .*data-share has 10 GiB; nothing was changed") as refused:
+        with pytest.raises(ValueError, match=r"datasets\[0\].source.size_gib: 9: .*data-share has 10 GiB; it was not changed") as refused:
             hook.callback(hook_args(10, 9))
         assert "accepted: 10 or more" in str(refused.value)
         for old, new in ((10, 10), (10, 11), (None, 5)):

@@ -112,7 +112,8 @@ class Platform:
 
         def watch(event: EngineEvent) -> None:
             step = event.resource_pre_event and event.resource_pre_event.metadata
-            if step and step.op != OpType.SAME:
+            # What is adopted by its id is read each time, which changes nothing.
+            if step and step.op not in {OpType.SAME, OpType.READ}:
                 name = step.urn.split("::")[-1]
                 # A replacement comes as three steps; the one that names it counts.
                 if outcome.ops.get(name) != "replace":

@@ -1,4 +1,7 @@
-"""What holds data, under the real engine and real APIs: refused in time, taken over, kept, and gone where it should be."""
+"""What holds data, under the real engine and real APIs: refused in time, taken over, kept, and gone where it should be.
+
+Refusals are looked for in previews: `pulumi up` begins with one, the Automation API does not.
+"""
 
 import copy
 from collections.abc import Callable
@@ -25,22 +28,22 @@ def source(data: dict[str, Any]) -> dict[str, Any]:
 def test_what_manila_would_refuse_late_is_refused_before_anything_changes(cloud: Cloud, platform: Callable[..., Platform]) -> None:
     project = connect(cloud.clouds_yaml, "iris-gaia-red")
     dev = platform("dev", with_data(document("dev"), lambda data: source(data).update(share_type="nfs_only")))
-    refused = dev.up()
+    refused = dev.preview()
     assert refused.error
-    assert "share type nfs_only is not known to project iris-gaia-red; nothing was changed" in refused.output
+    assert "share type nfs_only is not known to project iris-gaia-red; the share was not made" in refused.output
     assert "ceph01_cephfs" in refused.output
     assert held(project) == {}
 
     second = {"project": "iris-gaia-data", "clouds_yaml": "nobody"}
     dev.data = with_data(document("dev"), lambda data: data["gaia-dmp:cloud"].update(data_project=second))
-    refused = dev.up()
+    refused = dev.preview()
     assert refused.error
     assert "gaia-dmp:cloud.data_project.clouds_yaml: nobody: the credential was not accepted" in refused.output
     assert held(project) == {}
 
     dotted = with_data(document("dev"), lambda data: source(data).update(ceph_id="gaia.reader"))
     dev.data = dotted
-    refused = dev.up()
+    refused = dev.preview()
     assert refused.error
     assert "datasets[0].source.ceph_id: gaia.reader" in refused.output
     assert held(project) == {}
@@ -83,12 +86,11 @@ def test_data_is_taken_over_kept_and_let_go(cloud: Cloud, platform: Callable[...
     ids = dev.ids()
 
     # A shrink is refused in the plan, so that nothing else of the change is done either.
-    dev.data = with_data(data, lambda changed: (source(changed).update(size_gib=5), changed["gaia-dmp:zeppelin"].update(cores=1)))
-    refused = dev.up()
+    dev.data = with_data(data, lambda changed: source(changed).update(size_gib=5))
+    dev.data["gaia-dmp:zeppelin"]["cores"] = 1
+    refused = dev.preview()
     assert refused.error
-    assert (
-        "datasets[0].source.size_gib: 5: a share does not shrink, and data-sample-share has 10 GiB; nothing was changed" in refused.output
-    )
+    assert "datasets[0].source.size_gib: 5: a share does not shrink, and data-sample-share has 10 GiB; it was not changed" in refused.output
     assert next(each.size for each in shares.shares() if each.name == "gaia-dmp-dev-sample") == 10
     assert dev.ids() == ids
 

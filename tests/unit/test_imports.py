@@ -13,8 +13,9 @@ ALLOWED = {
     "components": {"components"},
     "preview": {"preview", "settings"},
     "doctor": {"doctor", "settings"},
+    "restore": {"restore"},
 }
-OURS = {"settings", "components", "preview", "doctor", "policy", "tests", "benchmarks"}
+OURS = {"settings", "components", "preview", "doctor", "restore", "policy", "tests", "benchmarks"}
 MODULES = [path for folder in ALLOWED for path in sorted((ROOT / folder).glob("*.py"))]
 
 

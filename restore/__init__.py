@@ -1,0 +1,1 @@
+"""Puts backed-up notebooks back."""
