@@ -606,7 +606,12 @@ zeppelin = Zeppelin(
         people=people,
         ldap=ldap and LdapArgs(**ldap.model_dump(exclude={"kind", "bind_password_secret"})),
         ldap_password=config.require_secret(ldap.bind_password_secret) if ldap and ldap.bind_password_secret else "",
-        notebooks_seed=example_notebooks([(dataset.name, dataset.location) for dataset in settings.datasets], list(sizes)),
+        notebooks_seed=example_notebooks(
+            [(dataset.name, dataset.location) for dataset in settings.datasets],
+            list(sizes),
+            [f"{TITLE}-{bucket.name}" for bucket in store.buckets] if store else [],
+            space=user_space is not None,
+        ),
         cores=settings.zeppelin.cores,
         memory_gib=settings.zeppelin.memory_gib,
         idle_minutes=settings.spark.interpreter_idle_minutes,

@@ -34,6 +34,11 @@ for file in files[:10]:
     print(os.path.getsize(file), file)
 """
 
+_BUCKET = """
+root = "{path}"
+files = []  # Spark lists a bucket itself
+"""
+
 _READ = """
 parquet = sorted({{os.path.dirname(file) for file in files if file.endswith(".parquet")}})
 table = spark.read.parquet(*(parquet or [root]))
@@ -59,15 +64,20 @@ z.show(plt)
 """
 
 
-def example_notebooks(datasets: Sequence[tuple[str, str]], settings: Sequence[str]) -> str:
+def example_notebooks(
+    datasets: Sequence[tuple[str, str]], settings: Sequence[str], buckets: Sequence[str] = (), *, space: bool = False
+) -> str:
     """JSON of {path below the folder of notebooks: notebook}.
 
-    datasets: name and mount path. settings: names of the Spark settings, `spark` first.
+    datasets: name and where it is, a path or an address `s3a://`. settings: names of the Spark settings, `spark` first. buckets: names of
+    those that notebooks may write. space: whether people have one of their own.
     """
     mounted = "\n".join(f"* `{path}` ({name})" for name, path in datasets) or "* none yet"
     profiles = ", ".join(f"`%{name}.pyspark`" for name in settings)
+    writable = ["* `/user/<your name>`, your own space"] * space + [f"* `s3a://{bucket}`, for everybody" for bucket in buckets]
+    yours = "\n".join(["## What you may write", *writable, "", ""]) if writable else ""
     welcome = (
-        f"%md\n## What is here\n{mounted}\n\n"
+        f"%md\n## What is here\n{mounted}\n\n{yours}"
         f"Every notebook has a Spark of its own, which starts with its first paragraph. Sizes: {profiles}.\n"
         "Executors start when there is work and go when there is none; the notebook's own driver goes when it has been idle.\n"
         "Settings of a running Spark are changed by `spark.conf.set(...)`; those of its start are the administrators'."
@@ -76,7 +86,7 @@ def example_notebooks(datasets: Sequence[tuple[str, str]], settings: Sequence[st
         "Welcome": [welcome, "%spark.pyspark" + _ON_DEMAND, "%spark.pyspark" + _LATER],
     }
     for name, path in datasets:
-        paragraphs = (_LIST, _READ, _PLOT)
+        paragraphs = (_BUCKET if path.startswith("s3a:") else _LIST, _READ, _PLOT)
         notebooks[f"Read {name}"] = [
             f"%md\n## {name}\nRead-only, at `{path}`.",
             *("%spark.pyspark" + p.format(path=path) for p in paragraphs),

@@ -8,14 +8,16 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import requests
 from os_service_types import ServiceTypes
 
-from doctor.visit import ASKING_FAILS, Finding, Visit, connect, reason
+from doctor.visit import ASKING_FAILS, PATIENCE, Finding, Visit, connect, reason
 from settings.cloud import OpenStackProject
 from settings.cluster import Flavour, NamedTemplate
 from settings.dataset import AdoptedShare, CreatedShare
 from settings.entry import LoadBalancerEntry
-from settings.zeppelin import NotebookShare
+from settings.sites import CephPort, CephRouter
+from settings.zeppelin import AdoptedNotebooks, BackupShare, NotebookShare, PersonShares
 
 DRIVERS = {"capi-helm": "k8s_capi_helm", "vexxhost": "k8s_cluster_api", "heat": "k8s_fedora_coreos"}
 """Setting to how the entry points of that Magnum driver begin."""
@@ -56,7 +58,7 @@ def credentials(visit: Visit) -> Iterator[Finding]:
 
 def _credential(visit: Visit, role: str, project: OpenStackProject) -> Iterator[Finding]:
     subject = f"credential {project.clouds_yaml}"
-    setting = "cloud" if role == "compute" else "cloud.data_project"
+    setting = {"compute": "cloud", "data": "cloud.data_project", "buckets": "object_store"}[role]
     try:
         connection = connect(project)
         token = connection.session.auth.get_access(connection.session)  # type: ignore[union-attr]
@@ -242,7 +244,11 @@ def flavours(visit: Visit) -> Iterator[Finding]:
 def networks(visit: Visit) -> Iterator[Finding]:
     """The external networks: the world, and Ceph."""
     site = visit.cloud.site
-    wanted = [(site.external_network, "site.external_network")] + ([(site.ceph.network, "site.ceph.network")] if site.ceph else [])
+    wanted = [(site.external_network, "site.external_network")]
+    if isinstance(site.ceph, CephRouter):
+        wanted.append((site.ceph.network, "site.ceph.network"))
+    if isinstance(site.ceph, CephPort):
+        yield _port_network(visit, site.ceph.network)
     for name, setting in wanted:
         found = list(visit.compute.network.networks(name=name))
         outside = [each for each in found if each.is_router_external]
@@ -252,6 +258,16 @@ def networks(visit: Visit) -> Iterator[Finding]:
             others = ", ".join(sorted(each.name for each in visit.compute.network.networks(is_router_external=True))) or "none"
             says = "is not external" if found and not outside else "is there several times" if outside else "is not there"
             yield Finding(f"network {name}", "bad", says, f"cloud.{setting}; external networks of this project: {others}")
+
+
+def _port_network(visit: Visit, name: str) -> Finding:
+    """The network on which every node gets a second port."""
+    found = list(visit.compute.network.networks(name=name))
+    if len(found) == 1:
+        return Finding(f"network {name}", "ok", "is there for second ports of nodes")
+    says = "is there several times" if found else "is not there, or this project may not see it"
+    others = ", ".join(sorted(each.name for each in visit.compute.network.networks())) or "none"
+    return Finding(f"network {name}", "bad", says, f"cloud.site.ceph.network; networks that this project sees: {others}")
 
 
 def load_balancers(visit: Visit) -> Iterator[Finding]:
@@ -269,14 +285,44 @@ def shares(visit: Visit) -> Iterator[Finding]:
     """Share types of what is created, shares that are adopted."""
     site = visit.cloud.site
     created = [(data.source.project, data.source.share_type) for data in visit.settings.datasets if isinstance(data.source, CreatedShare)]
-    if isinstance(visit.settings.zeppelin.notebooks, NotebookShare):
-        created.append(("compute", visit.settings.zeppelin.notebooks.share_type))
+    created += [("compute", home.share_type) for home in _own_homes(visit)]
     for role, name in sorted({(role, own or site.share_type or "") for role, own in created}):
         if role in visit.projects:
             yield _share_type(visit, role, name)
     for data in visit.settings.datasets:
         if isinstance(data.source, AdoptedShare) and data.source.project in visit.projects:
-            yield _adopted(visit.projects[data.source.project], data.name, data.source.share)
+            yield _adopted(visit.projects[data.source.project], f"datasets[{data.name}].source.share", data.source.share)
+    notebooks = visit.settings.zeppelin.notebooks
+    if isinstance(notebooks, AdoptedNotebooks) and notebooks.project in visit.projects:
+        yield _adopted(visit.projects[notebooks.project], "zeppelin.notebooks.share", notebooks.share)
+
+
+def _own_homes(visit: Visit) -> list[NotebookShare | PersonShares | BackupShare]:
+    """What people write on shares of the compute project: notebooks, spaces (one entry for all), backups."""
+    zeppelin = visit.settings.zeppelin
+    homes = (zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target)
+    return [home for home in homes if isinstance(home, NotebookShare | PersonShares | BackupShare)]
+
+
+def buckets(visit: Visit) -> Iterator[Finding]:
+    """The buckets' project has an object store, and the S3 address answers."""
+    store, project = visit.settings.object_store, visit.projects.get("buckets")
+    if store is None or project is None:
+        return
+    if not _offered(project, "object_store"):
+        fix = "ask the site for Swift or RadosGW, or datasets of kind s3 with keys of your own"
+        yield Finding("object store", "bad", f"is not in the service catalogue of project {store.project}", fix)
+        return
+    application = cast("Any", project.session.auth).get_access(project.session)._data["token"].get("application_credential")  # noqa: SLF001
+    if application:
+        says = "is an application credential, to which newer Keystones refuse EC2 credentials"
+        yield Finding(f"credential {store.clouds_yaml}", "unknown", says, "a password or OIDC entry of a member of that project")
+    answer = requests.get(store.endpoint, timeout=PATIENCE)
+    # Nobody is logged in: S3 says so in XML, with 403.
+    if answer.status_code in {200, 403} and "xml" in answer.headers.get("content-type", ""):
+        yield Finding("S3", "ok", f"answers at {store.endpoint}")
+    else:
+        yield Finding("S3", "bad", f"{store.endpoint} answers HTTP {answer.status_code}, not as S3 does", "object_store.endpoint")
 
 
 def _share_type(visit: Visit, role: str, name: str) -> Finding:
@@ -299,9 +345,9 @@ def _share_type(visit: Visit, role: str, name: str) -> Finding:
     return Finding(subject, "ok", f"is there in the {role} project, and serves CEPHFS")
 
 
-def _adopted(project: Any, dataset: str, name: str) -> Finding:
-    subject, setting = f"share {name}", f"datasets[{dataset}].source.share"
-    found = [each for each in project.shared_file_system.shares(details=True) if each.name == name]
+def _adopted(project: Any, setting: str, name: str) -> Finding:
+    subject = f"share {name}"
+    found = [each for each in project.shared_file_system.shares(details=True) if name in {each.name, each.id}]
     if len(found) != 1:
         says = "is there several times" if found else f"is not in project {project.current_project.name}"
         names = ", ".join(sorted({each.name for each in project.shared_file_system.shares()})) or "none"
@@ -326,7 +372,12 @@ def quotas(visit: Visit) -> Iterator[Finding]:
         ("memory (GiB)", "memory_gib", "maxTotalRAMSize", "totalRAMUsed", 1024),
     ):
         yield room(f"quota of {kind}", limits[most] // unit if limits[most] >= 0 else -1, limits[used] // unit, idle[key], full[key])
-    wanted = {"networks": 1, "subnets": 1, "routers": 2 if visit.cloud.site.ceph else 1, "floating_ips": idle["floating_ips"]}
+    wanted = {
+        "networks": 1,
+        "subnets": 1,
+        "routers": 2 if isinstance(visit.cloud.site.ceph, CephRouter) else 1,
+        "floating_ips": idle["floating_ips"],
+    }
     quota = compute.network.get_quota(compute.current_project_id, details=True)
     for name, count in wanted.items():
         found = getattr(quota, name)
@@ -338,7 +389,7 @@ def quotas(visit: Visit) -> Iterator[Finding]:
     used = len(compute.load_balancer.get("/lbaas/loadbalancers").json()["loadbalancers"])
     yield room("quota of load balancers", -1 if limit is None else limit, used, balancers, balancers)
     makes = sum(isinstance(data.source, CreatedShare) and data.source.project == "compute" for data in visit.settings.datasets)
-    makes += isinstance(visit.settings.zeppelin.notebooks, NotebookShare)
+    makes += sum(len(visit.settings.spaces_gib()) if isinstance(home, PersonShares) else 1 for home in _own_homes(visit))
     if makes:
         absolute = compute.shared_file_system.get("/limits").json()["limits"]["absolute"]
         yield room("quota of shares", absolute["maxTotalShares"], absolute["totalSharesUsed"], makes, makes)
@@ -410,6 +461,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("networks", networks),
     ("load balancers", load_balancers),
     ("shares", shares),
+    ("buckets", buckets),
     ("quotas", quotas),
     ("boot volumes", volumes),
     ("names", leftovers),

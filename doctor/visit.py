@@ -34,7 +34,9 @@ class Finding:
 
 @dataclass
 class Visit:
-    """One stack on its cloud. projects: connection by role, `compute` and perhaps `data`; roles whose credential failed are missing."""
+    """One stack on its cloud. projects: connection by role, `compute` and perhaps `data` and `buckets`; roles whose credential failed are
+    missing.
+    """
 
     settings: StackSettings
     cloud: OpenStackCloud
@@ -48,7 +50,9 @@ class Visit:
 
     def roles(self) -> dict[str, OpenStackProject]:
         """The projects that the stack file names, by role."""
-        return {"compute": self.cloud} | ({"data": self.cloud.data_project} if self.cloud.data_project else {})
+        named: dict[str, OpenStackProject | None] = {"compute": self.cloud, "data": self.cloud.data_project}
+        named["buckets"] = self.settings.object_store
+        return {role: project for role, project in named.items() if project}
 
 
 def connect(project: OpenStackProject) -> Connection:

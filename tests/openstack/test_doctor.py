@@ -62,6 +62,40 @@ def test_prod_is_examined_in_both_projects(cloud: Cloud) -> None:
     assert [each.subject for each in bad(found)] == ["Cinder"]
 
 
+def test_buckets_spaces_backups_and_adopted_shares_are_examined(cloud: Cloud) -> None:
+    data = document("prod")
+    owner: Any = connect(cloud.clouds_yaml, "iris-gaia-data")
+    share = next(each for each in owner.shared_file_system.shares() if each.name == data["gaia-dmp:datasets"][0]["source"]["share"])
+    data["gaia-dmp:datasets"][0]["source"]["share"] = share.id
+    data["gaia-dmp:zeppelin"] |= {
+        "user_space": {"kind": "share"},
+        "backup": {"target": {"kind": "share"}, "password_secret": "p"},
+        "notebooks": {"kind": "adopt", "share": "gone"},
+    }
+    store = {"project": "iris-gaia-buckets", "clouds_yaml": "iris-gaia-buckets", "buckets": [{"name": "results"}]}
+    data["gaia-dmp:object_store"] = store | {"endpoint": f"http://127.0.0.1:{cloud.ports['swift']}"}
+    found = {each.subject: each for each in findings(data, "prod")}
+    assert found[f"share {share.id}"].verdict == "ok"
+    assert (found["share gone"].verdict, "zeppelin.notebooks.share" in found["share gone"].fix) == ("bad", True)
+    assert found["credential iris-gaia-buckets"].verdict == "ok"
+    assert found["S3"].verdict == "ok", found["S3"]
+    # Three people, a share each, and one of backups.
+    assert "4 wanted" in found["quota of shares"].says
+    data["gaia-dmp:object_store"]["endpoint"] = f"http://127.0.0.1:{cloud.ports['glance']}"
+    (wrong,) = [each for each in findings(data, "prod") if each.subject == "S3"]
+    assert (wrong.verdict, wrong.fix) == ("bad", "object_store.endpoint")
+
+
+def test_the_network_of_second_ports_is_looked_for(cloud: Cloud) -> None:
+    site = {"external_network": "CUDN-Internet", "share_type": SHARE_TYPE}
+    data = changed("dev", "cloud.site", site | {"ceph": {"kind": "port", "network": "nowhere", "cidr": "10.9.0.0/16"}})
+    data["gaia-dmp:cloud"]["network"].pop("ceph_router_address")
+    (finding,) = bad(findings(data))
+    assert (finding.subject, finding.says) == ("network nowhere", "is not there, or this project may not see it")
+    data["gaia-dmp:cloud"]["site"]["ceph"]["network"] = "cephfs"
+    assert bad(findings(data)) == []
+
+
 @pytest.mark.parametrize(
     ("path", "value", "subject", "says", "fix"),
     [

@@ -342,3 +342,26 @@ class TestLogin:
         # Shiro would take `$ecret` for the name of an object.
         assert "ldapRealm.contextFactory.systemPassword = \\$ecret\n" in ini
         assert "systemPassword" not in shiro_ini(replace(ldap, bind_dn=None), [], "", secure=True)
+
+
+def test_the_welcome_says_what_one_may_write_and_a_bucket_is_read_by_spark():
+    plain = example_notebooks([("gdr3", "/data/gaia/GDR3")], ["spark"])
+    assert "What you may write" not in plain
+    notes = json.loads(example_notebooks([("dr2", "s3a://gaia/dr2")], ["spark"], ["gaia-dmp-x-results"], space=True))
+    texts = {note["name"]: [p["text"] for p in note["paragraphs"]] for note in notes.values()}
+    assert "`/user/<your name>`" in texts["Welcome"][0]
+    assert "`s3a://gaia-dmp-x-results`" in texts["Welcome"][0]
+    assert "os.walk" not in "".join(texts["Read dr2"])
+    assert 'root = "s3a://gaia/dr2"' in texts["Read dr2"][1]
+
+
+def test_an_interpreter_runs_the_check_of_datasets_when_it_starts():
+    settings = json.loads(interpreter_settings(ARGS))["interpreterSettings"]
+    code = settings["spark"]["properties"]["zeppelin.PySparkInterpreter.precode"]["value"]
+    compile(code, "precode", "exec")
+    assert "['python3', '-B', '/opt/platform/check_datasets.py', 'tell', '/opt/platform/datasets.json']" in code
+    scala = settings["spark"]["properties"]["zeppelin.SparkInterpreter.precode"]["value"]
+    assert 'Seq("python3", "-B", "/opt/platform/check_datasets.py", "tell", "/opt/platform/datasets.json")' in scala
+    assert "precode" not in json.dumps(settings["md"])
+    without = json.loads(interpreter_settings(replace(ARGS, datasets=[])))["interpreterSettings"]
+    assert "precode" not in json.dumps(without)
