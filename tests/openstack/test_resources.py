@@ -6,14 +6,17 @@ loses our access rule and nothing else.
 
 from typing import Any
 
+import pulumi
 import pytest
 
+from components.openstack_project import OpenStackProjectArgs, share_type_check
 from tests.cloud.openstack.apply import applied, in_order
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import NODE_GROUPS, connect
 from tests.cloud.openstack.inventory import held
-from tests.cloud.openstack.seed import SHARES
-from tests.support.programs import named, record_stack
+from tests.cloud.openstack.seed import SHARE_TYPE, SHARES
+from tests.support.programs import named, record_component, record_data, record_stack
+from tests.support.stack_files import document
 
 PROJECT = {"dev": "iris-gaia-red", "prod": "iris-gaia-blue"}
 
@@ -79,3 +82,50 @@ def _check_rule(project: Any, resource: Any, ids: dict[str, str]) -> None:
 
 def test_a_stack_on_a_cluster_that_exists_makes_nothing_on_openstack() -> None:
     assert list(in_order(record_stack("local", "update"))) == []
+
+
+def test_two_stacks_on_one_share_have_two_keys_and_one_can_go(cloud: Cloud) -> None:
+    """Adopted by the same name: each adds its own rule, and removing one leaves the other's, and whoever else's."""
+    data: Any = connect(cloud.clouds_yaml, "iris-gaia-data").shared_file_system
+    share = next(each for each in data.shares() if each.name == SHARES[0])
+    recordings = [record_data(document("prod"), "update", name) for name in ("blue", "green")]
+    kinds = ("pulumi:providers:openstack", "openstack:sharedfilesystem/shareAccess:ShareAccess")
+    for recording in recordings:
+        # The rules on adopted shares alone: those on the stack's own want the stack's own.
+        rules = [each for each in recording.resources if each.type in kinds and not each.name.startswith("notebooks-")]
+        recording.resources = rules
+
+    def keys() -> dict[str, str]:
+        return {rule.access_to: rule.access_key for rule in data.access_rules(share.id)}
+
+    with applied(recordings[0], cloud.clouds_yaml):
+        first = keys()
+        with applied(recordings[1], cloud.clouds_yaml):
+            both = keys()
+            assert set(both) == {f"gaia-dmp-{name}-data-gedr3" for name in ("blue", "green")}
+            assert len(set(both.values())) == 2
+        assert keys() == first
+    assert keys() == {}
+
+
+def test_a_share_type_that_a_project_does_not_see_is_refused(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the hook that the engine calls before it makes a share, also in a preview."""
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(cloud.clouds_yaml))
+    said: list[str] = []
+
+    def program(_opts: pulumi.ResourceOptions) -> None:
+        project = OpenStackProjectArgs(project="iris-gaia-red", clouds_yaml="iris-gaia-red", setting="cloud.project")
+        hook = share_type_check("openstack", project)
+        assert hook.opts
+        assert hook.opts.on_dry_run
+        for kind in (SHARE_TYPE, "nfs_only"):
+            inputs = {"shareType": kind}
+            try:
+                hook.callback(pulumi.ResourceHookArgs("urn", "", "data-sample-share", "Share", new_inputs=inputs))
+            except ValueError as error:
+                said.append(str(error))
+
+    record_component(program)
+    assert len(said) == 1
+    assert said[0].startswith("data-sample-share: share type nfs_only is not known to project iris-gaia-red; the share was not made.")
+    assert SHARE_TYPE in said[0]
