@@ -36,7 +36,7 @@ def test_prod_is_not_destroyed_by_mistake_and_leaves_what_is_not_its_own(cloud: 
     data_with = document("prod")
     data_with["gaia-dmp:datasets"].append({"name": "extra", "mount_path": "/data/extra", "source": made_here})
     prod = platform("prod", data_with)
-    prod.secrets = {"gaia-dmp:tls-certificate": "certificate", "gaia-dmp:tls-key": "key"}
+    prod.secrets = {"gaia-dmp:tls-certificate": "certificate", "gaia-dmp:tls-key": "key", "gaia-dmp:backup-password": "p"}
     made = prod.up()
     assert not made.error, made.output[-3000:]
     assert _rules(data) == {"somebody-else": "rw", "gaia-dmp-prod-data-gdr3": "ro", "gaia-dmp-prod-data-gedr3": "ro"}
@@ -63,9 +63,11 @@ def test_prod_is_not_destroyed_by_mistake_and_leaves_what_is_not_its_own(cloud: 
     assert not prod.up().error
     gone = prod.destroy()
     assert not gone.error, gone.output[-3000:]
-    assert held(project) == {"shares": ["gaia-dmp-prod-notebooks"]}
+    kept = ("backup", "notebooks", "user-admin", "user-alice", "user-bob")
+    assert held(project) == {"shares": [f"gaia-dmp-prod-{name}" for name in kept]}
     assert sorted(held(data)["shares"]) == sorted(SHARES)
     assert _rules(data) == {"somebody-else": "rw"}
     shares.delete_access_rule(foreign.id, foreign.share_id)
-    for kept in project.shared_file_system.shares():
-        project.shared_file_system.delete_share(kept.id)
+    own: Any = project.shared_file_system
+    for share in own.shares():
+        own.delete_share(share.id)

@@ -168,7 +168,13 @@ class TestProduction:
 
     def test_catalogues_are_adopted_in_the_data_project_and_never_changed(self, recordings):
         recording = recordings["prod", "preview"]
-        assert [r.name for r in recording.of_type("openstack:sharedfilesystem/share:Share")] == ["notebooks-share"]
+        assert [r.name for r in recording.of_type("openstack:sharedfilesystem/share:Share")] == [
+            "backup-share",
+            "notebooks-share",
+            "user-admin-share",
+            "user-alice-share",
+            "user-bob-share",
+        ]
         rules = [r for r in recording.of_type("openstack:sharedfilesystem/shareAccess:ShareAccess") if r.name.startswith("data-")]
         assert {rule.inputs["accessTo"] for rule in rules} == {"gaia-dmp-prod-data-gedr3", "gaia-dmp-prod-data-gdr3"}
         assert {rule.inputs["accessLevel"] for rule in rules} == {"ro"}

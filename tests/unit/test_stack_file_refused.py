@@ -256,9 +256,9 @@ class TestSecrets:
             load(as_config(document("prod")), set(), "Pulumi.prod.yaml")
 
     def test_a_named_secret_is_accepted(self):
-        data = document("prod") | {"gaia-dmp:tls-key": "k", "gaia-dmp:tls-certificate": "c"}
-        settings = load(as_config(data), {"gaia-dmp:tls-key", "gaia-dmp:tls-certificate"}, "Pulumi.prod.yaml")
-        assert set(settings.secret_keys()) == {"tls-key", "tls-certificate"}
+        data = document("prod") | {"gaia-dmp:tls-key": "k", "gaia-dmp:tls-certificate": "c", "gaia-dmp:backup-password": "p"}
+        settings = load(as_config(data), {"gaia-dmp:tls-key", "gaia-dmp:tls-certificate", "gaia-dmp:backup-password"}, "Pulumi.prod.yaml")
+        assert set(settings.secret_keys()) == {"tls-key", "tls-certificate", "backup-password"}
 
     def test_a_secret_in_clear_is_refused_and_not_shown(self):
         data = document("prod") | {"gaia-dmp:tls-key": "VERYSECRET"}
