@@ -83,7 +83,10 @@ class DatasetCheck(pulumi.ComponentResource):
                 name=f"{TITLE}-{suffix}", namespace=namespace, labels=LABELS, annotations={"pulumi.com/skipAwait": "true"}
             ),
             spec=batch.JobSpecArgs(backoff_limit=0, active_deadline_seconds=7200, template=once),
-            opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(replace_on_changes=["metadata.name"])),
+            # Kubernetes keeps a claim for as long as any Pod names it, also one that has ended: so the old Job goes before a claim has to.
+            opts=pulumi.ResourceOptions.merge(
+                inside, pulumi.ResourceOptions(replace_on_changes=["metadata.name"], delete_before_replace=True)
+            ),
         )
         batch.CronJob(
             f"{name}-nightly",
@@ -91,10 +94,14 @@ class DatasetCheck(pulumi.ComponentResource):
             spec=batch.CronJobSpecArgs(
                 schedule="23 3 * * *",
                 concurrency_policy="Forbid",
-                successful_jobs_history_limit=1,
-                failed_jobs_history_limit=3,
                 job_template=batch.JobTemplateSpecArgs(
-                    spec=batch.JobSpecArgs(backoff_limit=0, active_deadline_seconds=7200, template=once)
+                    spec=batch.JobSpecArgs(
+                        backoff_limit=0,
+                        active_deadline_seconds=7200,
+                        # For the same reason: what it found is in the metrics of the DaemonSet, too.
+                        ttl_seconds_after_finished=600,
+                        template=once,
+                    )
                 ),
             ),
             opts=inside,

@@ -117,6 +117,8 @@ class NotebookBackup(pulumi.ComponentResource):
                         spec=batch.JobSpecArgs(
                             backoff_limit=2 if title == BACKUP else 0,
                             active_deadline_seconds=3 * 3600,
+                            # A Job of `make restore` belongs to nothing that would take it away, and holds the claims.
+                            ttl_seconds_after_finished=3600 if title == RESTORE else None,
                             template=core.PodTemplateSpecArgs(
                                 metadata=meta.ObjectMetaArgs(labels=LABELS),
                                 spec=_pod(args, task, secret.metadata["name"], script.metadata["name"], share),
