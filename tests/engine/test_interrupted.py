@@ -10,7 +10,6 @@ from tests.cloud.openstack.inventory import held
 from tests.engine.platform import Platform
 from tests.support.stack_files import document
 
-
 ENDED = ("canceled", "cancelled", "interrupt", "error reading from server")
 """How an engine says that it was told to stop; the last where the program was asked by a hook just then, which is gone like everybody."""
 
