@@ -326,18 +326,17 @@ share_types: dict[str, pulumi.ResourceHook] = {}
 public_address: pulumi.Input[str | None] = None
 match settings.cloud:
     case OpenStackCloud() as cloud:
-        projects = {"compute": cloud} | ({"data": cloud.data_project} if cloud.data_project else {})
+        # Every credential is asked which project it opens before anything is made in any of them.
+        named = {"compute": (cloud, "cloud"), "data": (cloud.data_project, "cloud.data_project"), "buckets": (store, "object_store")}
         opened = {
             role: OpenStackProjectArgs(
-                project=project.project,
-                clouds_yaml=project.clouds_yaml,
-                region=project.region,
-                setting="cloud.project" if role == "compute" else "cloud.data_project.project",
+                project=project.project, clouds_yaml=project.clouds_yaml, region=project.region, setting=f"{setting}.project"
             )
-            for role, project in projects.items()
+            for role, (project, setting) in named.items()
+            if project
         }
         openstack = {role: openstack_project(f"openstack-{role}", args) for role, args in opened.items()}
-        share_types = {role: share_type_check(f"openstack-{role}", args) for role, args in opened.items()}
+        share_types = {role: share_type_check(f"openstack-{role}", opened[role]) for role in ("compute", "data") if role in opened}
         compute = pulumi.ResourceOptions(providers=[openstack["compute"].provider])
         network = Network("network", network_args(cloud.network, cloud.site), compute)
         cluster = KubernetesCluster("cluster", cluster_args(cloud.cluster, cloud.site, network), compute)
@@ -358,16 +357,11 @@ match settings.cloud:
                 shares["notebooks"] = CephFSShare("notebooks", notebooks_args, owner)
         if isinstance(user_space, PersonShares):
             for name, size_gib in settings.spaces_gib().items():
-                own_share(f"user-{slugs[name]}", user_space, size_gib, f"zeppelin: space of {name}, in GiB", cloud)
+                own_share(f"user-{slugs[name]}", user_space, size_gib, f"zeppelin.user_space.size_gib, or space_gib of {name}", cloud)
         if backup and isinstance(backup.target, BackupShare):
             own_share("backup", backup.target, backup.target.size_gib, "zeppelin.backup.target.size_gib", cloud)
         if store:
-            bucket_project = openstack_project(
-                "openstack-buckets",
-                OpenStackProjectArgs(
-                    project=store.project, clouds_yaml=store.clouds_yaml, region=store.region, setting="object_store.project"
-                ),
-            )
+            bucket_project = openstack["buckets"]
             made = Buckets(
                 "buckets",
                 BucketsArgs(
@@ -677,6 +671,7 @@ if backup:
             image=image(settings.images.restic),
             prepare_image=images["zeppelin"],
             environment=outside_environment(),
+            ca_bundle=settings.outside.ca_bundle,
             pull_secret=spark.pull_secret,
         ),
         inside,

@@ -50,7 +50,8 @@ class NotebookBackupArgs:
 
     namespace: Zeppelin's, a Namespace resource. claim: of the notebooks. target: share or bucket. password: they are encrypted by
     (secret). schedule: cron, UTC. keep: how many stay by `last`, `daily`, `weekly`, `monthly`. image: restic, with a shell.
-    prepare_image: with a shell and chown. environment: what a process needs to reach the world. pull_secret: name, or None.
+    prepare_image: with a shell and chown. environment: what a process needs to reach the world. ca_bundle: PEM certificates to trust, or
+    None. pull_secret: name, or None.
     """
 
     namespace: core.Namespace
@@ -62,6 +63,7 @@ class NotebookBackupArgs:
     image: str
     prepare_image: str
     environment: Mapping[str, str]
+    ca_bundle: str | None = None
     pull_secret: str | None = None
 
 
@@ -99,7 +101,8 @@ class NotebookBackup(pulumi.ComponentResource):
         script = core.ConfigMap(
             f"{name}-script",
             metadata=meta.ObjectMetaArgs(namespace=namespace),
-            data={"backup_notebooks.sh": interpreter_files.text("backup_notebooks.sh")},
+            data={"backup_notebooks.sh": interpreter_files.text("backup_notebooks.sh")}
+            | ({"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}),
             opts=inside,
         )
         for title, task in ((BACKUP, ["backup"]), (RESTORE, ["restore", "$(SNAPSHOT)"])):
@@ -155,6 +158,8 @@ def _pod(
         environment["AWS_DEFAULT_REGION"] = args.target.region
         from_secret = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     claims = {"notebooks": args.claim} | ({"backup": share} if share is not None else {})
+    # Where the environment says that they are, as in every other Pod.
+    certificates = core.VolumeMountArgs(name="script", mount_path="/opt/platform", read_only=True)
     resources = {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "4Gi"}
     return core.PodSpecArgs(
         automount_service_account_token=False,
@@ -199,6 +204,7 @@ def _pod(
                     core.VolumeMountArgs(name="secret", mount_path="/secret", read_only=True),
                     core.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108
                     *(core.VolumeMountArgs(name=volume, mount_path=f"/{volume}") for volume in claims),
+                    *([certificates] if args.ca_bundle else []),
                 ],
             )
         ],

@@ -11,6 +11,8 @@ from pulumi_openstack import networking
 from components.openstack_project import OpenStackProjectArgs, openstack_project
 from preview import recorder
 from preview.run import run
+from tests.support.programs import record_data
+from tests.support.stack_files import document
 
 ARGS = OpenStackProjectArgs(project="iris-gaia-red", clouds_yaml="red", setting="cloud.project")
 
@@ -55,6 +57,18 @@ def test_another_project_registers_nothing(monkeypatch):
     for words in ("gaia-dmp:cloud.project: iris-gaia-red", "iris-gaia-blue (4711)", "nothing was registered", "gaia-dmp:cloud.clouds_yaml"):
         assert words in message
     assert registered == ["pulumi:pulumi:Stack", "pulumi:providers:openstack"]
+
+
+def test_every_credential_of_a_stack_is_asked_before_anything_is_made(monkeypatch):
+    data = document("prod")
+    store = {"project": "other", "clouds_yaml": "other", "endpoint": "https://s3.example.org", "buckets": [{"name": "results"}]}
+    data["gaia-dmp:object_store"] = store
+    registered = answering(
+        monkeypatch, lambda args: {"projectName": "elsewhere" if args["name"] == "other" else args["name"], "projectId": "1"}
+    )
+    with pytest.raises(pulumi.RunError, match="gaia-dmp:object_store.project: other"):
+        record_data(data)
+    assert set(registered) == {"pulumi:pulumi:Stack", "pulumi:providers:openstack"}
 
 
 def test_a_credential_that_does_not_open_is_told_as_such(monkeypatch):

@@ -363,3 +363,15 @@ def test_checks_have_room_beside_the_quota_of_notebooks(recorded):
     # Two nodes of the pool and two Jobs, of 50m, 64 MiB and 16 MiB each.
     assert (hard["requests.cpu"], hard["requests.memory"], hard["limits.ephemeral-storage"]) == ("14200m", "57600Mi", "81984Mi")
     assert hard["pods"] == "204"
+
+
+def test_the_backup_trusts_what_the_stack_trusts(recorded):
+    data = changed("dev", "zeppelin.backup", {"target": {"kind": "share"}, "password_secret": "p"})
+    data["gaia-dmp:outside"]["ca_bundle"] = "-----BEGIN CERTIFICATE-----"
+    recording = recorded(data)
+    job = named(recording, "notebook-backup-backup-notebooks").inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    container = job["containers"][0]
+    (path,) = [each["value"] for each in container["env"] if each["name"] == "SSL_CERT_FILE"]
+    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == "/opt/platform"]
+    files = named(recording, "notebook-backup-script").inputs["data"]
+    assert (path, mount["name"], "ca-bundle.pem" in files) == ("/opt/platform/ca-bundle.pem", "script", True)
