@@ -66,7 +66,7 @@ def test_every_credential_of_a_stack_is_asked_before_anything_is_made(monkeypatc
     registered = answering(
         monkeypatch, lambda args: {"projectName": "elsewhere" if args["name"] == "other" else args["name"], "projectId": "1"}
     )
-    with pytest.raises(pulumi.RunError, match="gaia-dmp:object_store.project: other"):
+    with pytest.raises(pulumi.RunError, match=r"gaia-dmp:object_store\.project: other"):
         record_data(data)
     assert set(registered) == {"pulumi:pulumi:Stack", "pulumi:providers:openstack"}
 
