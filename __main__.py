@@ -34,14 +34,15 @@ from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterAr
 from components.manila_csi import ManilaCredential, ManilaCredentialArgs, ManilaCSI, ManilaCSIArgs
 from components.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
 from components.network_policies import Flow, NetworkPolicies, NetworkPoliciesArgs
-from components.notebook_backup import BackupBucketArgs, BackupShareArgs, NotebookBackup, NotebookBackupArgs
+from components.notebook_backup import BackupBucketArgs, NotebookBackup, NotebookBackupArgs
 from components.openstack_project import OpenStackProjectArgs, openstack_project, share_type_check
 from components.platform_flows import WayOut, notebook_flows, server_flows
 from components.spark_admission import SparkAdmission, SparkAdmissionArgs
 from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark_rbac import SparkRBAC, SparkRBACArgs
-from components.user_space import SpaceClaimArgs, SpaceShareArgs, UserSpace, UserSpaceArgs
-from components.zeppelin import ACCOUNT, HTTP_PORT, LABELS, SERVICE, NotebookClaimArgs, NotebookShareArgs, Zeppelin, ZeppelinArgs
+from components.user_space import SpaceClaimArgs, UserSpace, UserSpaceArgs
+from components.writable_share import WritableShareArgs
+from components.zeppelin import ACCOUNT, HTTP_PORT, LABELS, SERVICE, NotebookClaimArgs, Zeppelin, ZeppelinArgs
 from settings import StackFileError, load
 from settings.cloud import KubernetesCloud, OpenStackCloud
 from settings.cluster import ClusterSettings, NamedTemplate, Pool
@@ -298,6 +299,13 @@ def own_volumes(name: str, namespace: str, claim_name: str) -> None:
         volumes[role] = DataVolume(role, args, inside)
 
 
+def writable(name: str) -> WritableShareArgs:
+    """A share that somebody writes. It is one of `shares`, so CephCSI and its namespace are there."""
+    return WritableShareArgs(
+        volume=volumes[name], prepare=volumes[f"{name}-prepare"], keys=cast("Namespace", keys), image=image(settings.images.zeppelin)
+    )
+
+
 def bucket_access(source: S3Bucket) -> BucketAccessArgs:
     """How the bucket of a dataset is reached."""
     keys = [config.require_secret(name) if name else None for name in (source.access_key_secret, source.secret_key_secret)]
@@ -526,12 +534,7 @@ for name in settings.spaces_gib():
         case PersonVolumes(name=storage_class):
             space = SpaceClaimArgs(storage_class=storage_class, size_gib=settings.spaces_gib()[name])
         case _:
-            space = SpaceShareArgs(
-                volume=volumes[f"user-{person}"],
-                prepare=volumes[f"user-{person}-prepare"],
-                keys=cast("Namespace", keys),
-                image=images["zeppelin"],
-            )
+            space = writable(f"user-{person}")
     space_args = UserSpaceArgs(person=person, namespace=spark.namespace, source=space, protect=settings.protected)
     UserSpace(f"space-{person}", space_args, inside)
 if mounts:
@@ -584,8 +587,7 @@ match settings.zeppelin.notebooks:
     case NotebookVolume() as claim:
         notebooks = NotebookClaimArgs(storage_class=claim.name, size_gib=claim.size_gib)
     case NotebookShare() | AdoptedNotebooks():
-        # A share of notebooks is one of `shares`, so CephCSI and its namespace are there.
-        notebooks = NotebookShareArgs(volume=volumes["notebooks"], prepare=volumes["notebooks-prepare"], keys=cast("Namespace", keys))
+        notebooks = writable("notebooks")
 login = settings.zeppelin.login
 ldap = login if isinstance(login, LdapLogin) else None
 made_here = pulumi.ResourceOptions(providers=[random.Provider("random")])
@@ -658,7 +660,7 @@ if backup:
                 secret_key=config.require_secret(bucket.secret_key_secret),
             )
         case BackupShare():
-            backup_target = BackupShareArgs(volume=volumes["backup"], prepare=volumes["backup-prepare"], keys=cast("Namespace", keys))
+            backup_target = writable("backup")
     NotebookBackup(
         "notebook-backup",
         NotebookBackupArgs(
@@ -669,7 +671,6 @@ if backup:
             schedule=backup.schedule,
             keep=backup.keep.model_dump(),
             image=image(settings.images.restic),
-            prepare_image=images["zeppelin"],
             environment=outside_environment(),
             ca_bundle=settings.outside.ca_bundle,
             pull_secret=spark.pull_secret,

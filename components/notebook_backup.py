@@ -9,26 +9,13 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components import interpreter_files, zeppelin
-from components.data_volume import DataVolume
 from components.kubernetes_namespace import pull_secrets, restricted_container
-from components.prepare_root import PrepareRootArgs, prepare_root
+from components.writable_share import WritableShareArgs, bind_writable
 
 BACKUP, RESTORE = "backup-notebooks", "restore-notebooks"
 """Names of the CronJobs. The second never runs by itself: `make restore` makes a Job from it."""
 
 LABELS = {"app.kubernetes.io/name": "notebook-backup"}
-_OWNER = f"{zeppelin.UID}:0"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BackupShareArgs:
-    """Backups on a CephFS path. volume: for the backup. prepare: the same path, for the Job that makes its root writable.
-    keys: the namespace of the Ceph keys, where that Job runs, a Namespace resource.
-    """
-
-    volume: DataVolume
-    prepare: DataVolume
-    keys: core.Namespace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +37,16 @@ class NotebookBackupArgs:
 
     namespace: Zeppelin's, a Namespace resource. claim: of the notebooks. target: share or bucket. password: they are encrypted by
     (secret). schedule: cron, UTC. keep: how many stay by `last`, `daily`, `weekly`, `monthly`. image: restic, with a shell.
-    prepare_image: with a shell and chown. environment: what a process needs to reach the world. ca_bundle: PEM certificates to trust, or
-    None. pull_secret: name, or None.
+    environment: what a process needs to reach the world. ca_bundle: PEM certificates to trust, or None. pull_secret: name, or None.
     """
 
     namespace: core.Namespace
     claim: pulumi.Input[str]
-    target: BackupShareArgs | BackupBucketArgs
+    target: WritableShareArgs | BackupBucketArgs
     password: pulumi.Input[str]
     schedule: str
     keep: Mapping[str, int]
     image: str
-    prepare_image: str
     environment: Mapping[str, str]
     ca_bundle: str | None = None
     pull_secret: str | None = None
@@ -87,16 +72,8 @@ class NotebookBackup(pulumi.ComponentResource):
         match target:
             case BackupBucketArgs():
                 secrets |= {"AWS_ACCESS_KEY_ID": target.access_key, "AWS_SECRET_ACCESS_KEY": pulumi.Output.secret(target.secret_key)}
-            case BackupShareArgs():
-                share = target.volume.bind(args.namespace, target.keys)
-                prepared = PrepareRootArgs(
-                    title="prepare-backup",
-                    namespace=target.keys,
-                    claim=target.prepare.bind(target.keys, target.keys),
-                    image=args.prepare_image,
-                    owner=_OWNER,
-                )
-                prepare_root(f"{name}-prepare-job", prepared, self)
+            case WritableShareArgs():
+                share = bind_writable(name, target, args.namespace, f"{zeppelin.UID}:0", self)
         secret = core.Secret(f"{name}-secret", metadata=meta.ObjectMetaArgs(namespace=namespace), string_data=secrets, opts=inside)
         script = core.ConfigMap(
             f"{name}-script",
@@ -135,7 +112,7 @@ class NotebookBackup(pulumi.ComponentResource):
         self.register_outputs({"repository": self.repository})
 
 
-def repository(target: BackupShareArgs | BackupBucketArgs) -> str:
+def repository(target: WritableShareArgs | BackupBucketArgs) -> str:
     """Where restic keeps everything (restic: doc/030_preparing_a_new_repo.rst)."""
     return f"s3:{target.endpoint}/{target.path}" if isinstance(target, BackupBucketArgs) else "/backup/restic"
 

@@ -6,21 +6,8 @@ import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.data_volume import DataVolume
 from components.interpreter_files import UID, user_claim
-from components.prepare_root import PrepareRootArgs, prepare_root
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpaceShareArgs:
-    """A CephFS path of the person's own. volume: for the person's Pods. prepare: the same path, for the Job that makes its root writable.
-    keys: the namespace of the Ceph keys, where that Job runs, a Namespace resource. image: with a shell, for that Job.
-    """
-
-    volume: DataVolume
-    prepare: DataVolume
-    keys: core.Namespace
-    image: str
+from components.writable_share import WritableShareArgs, bind_writable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +26,7 @@ class UserSpaceArgs:
 
     person: str
     namespace: core.Namespace
-    source: SpaceShareArgs | SpaceClaimArgs
+    source: WritableShareArgs | SpaceClaimArgs
     protect: bool = True
 
 
@@ -58,16 +45,8 @@ class UserSpace(pulumi.ComponentResource):
         super().__init__("gaia-dmp:kubernetes:UserSpace", name, {}, opts)
         self.claim_name = user_claim(args.person)
         match args.source:
-            case SpaceShareArgs() as share:
-                share.volume.bind(args.namespace, share.keys)
-                prepared = PrepareRootArgs(
-                    title=f"prepare-{self.claim_name}",
-                    namespace=share.keys,
-                    claim=share.prepare.bind(share.keys, share.keys),
-                    image=share.image,
-                    owner=f"{UID}:{UID}",
-                )
-                prepare_root(f"{name}-prepare-job", prepared, self)
+            case WritableShareArgs() as share:
+                bind_writable(name, share, args.namespace, f"{UID}:{UID}", self)
             case SpaceClaimArgs(storage_class=storage_class, size_gib=size_gib):
                 core.PersistentVolumeClaim(
                     f"{name}-claim",

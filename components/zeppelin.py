@@ -12,10 +12,9 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components import interpreter_files
-from components.data_volume import DataVolume
 from components.interpreter_files import RPC_PORT, InterpreterArgs, LdapArgs
 from components.kubernetes_namespace import pull_secret, restricted_container, secured_namespace
-from components.prepare_root import PrepareRootArgs, prepare_root
+from components.writable_share import WritableShareArgs, bind_writable
 
 SERVICE = "zeppelin-server"
 ACCOUNT = "zeppelin-server"
@@ -42,17 +41,6 @@ class NotebookClaimArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotebookShareArgs:
-    """A CephFS path of their own. volume: for the server. prepare: the same path, for the Job that makes its root writable.
-    keys: the namespace of the Ceph keys, where that Job runs, a Namespace resource.
-    """
-
-    volume: DataVolume
-    prepare: DataVolume
-    keys: core.Namespace
-
-
-@dataclass(frozen=True, kw_only=True)
 class ZeppelinArgs:
     """What the server needs.
 
@@ -70,7 +58,7 @@ class ZeppelinArgs:
     interpreters: InterpreterArgs
     spark_namespace: core.Namespace
     priority: str
-    notebooks: NotebookShareArgs | NotebookClaimArgs
+    notebooks: WritableShareArgs | NotebookClaimArgs
     people: Mapping[str, bool]
     ldap: LdapArgs | None = None
     ldap_password: pulumi.Input[str] = ""
@@ -298,16 +286,8 @@ class Zeppelin(pulumi.ComponentResource):
                     opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
                 )
                 return claim.metadata["name"]
-            case NotebookShareArgs() as share:
-                prepared = PrepareRootArgs(
-                    title="prepare-notebooks",
-                    namespace=share.keys,
-                    claim=share.prepare.bind(share.keys, share.keys),
-                    image=args.interpreters.zeppelin_image,
-                    owner=f"{UID}:0",
-                )
-                prepare_root(f"{name}-prepare-job", prepared, self)
-                return share.volume.bind(self.namespace, share.keys)
+            case WritableShareArgs() as share:
+                return bind_writable(name, share, self.namespace, f"{UID}:0", self)
         raise TypeError(f"{name}: notebooks are neither on a share nor on a claim")
 
 

@@ -7,13 +7,14 @@ import pytest
 from pulumi_kubernetes.core import v1 as core
 
 from components.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
-from components.zeppelin import NotebookClaimArgs, NotebookShareArgs, Zeppelin, ZeppelinArgs, server_environment
+from components.writable_share import WritableShareArgs
+from components.zeppelin import NotebookClaimArgs, Zeppelin, ZeppelinArgs, server_environment
 from preview.recording import SECRET, Mode, Recording
 from tests.support.programs import MODES, kubernetes_only, named, record_component
 from tests.unit.test_interpreter_files import ARGS as INTERPRETERS
 
 
-def args(spark: core.Namespace, notebooks: NotebookClaimArgs | NotebookShareArgs) -> ZeppelinArgs:
+def args(spark: core.Namespace, notebooks: NotebookClaimArgs | WritableShareArgs) -> ZeppelinArgs:
     return ZeppelinArgs(
         namespace="gaia-zeppelin",
         interpreters=INTERPRETERS,
@@ -51,7 +52,7 @@ def recorded(mode: Mode = "update", *, share: bool = False) -> Recording:
         )
         volume = DataVolume("notebooks", given, opts)
         prepare = DataVolume("prepare", replace(given, handle="h2", claim_name="prepare", namespace="gaia-csi"), opts)
-        Zeppelin("zeppelin", args(spark, NotebookShareArgs(volume=volume, prepare=prepare, keys=keys)), opts)
+        Zeppelin("zeppelin", args(spark, WritableShareArgs(volume=volume, prepare=prepare, keys=keys, image="i:1")), opts)
 
     return record_component(program, mode)
 

@@ -1,4 +1,4 @@
-"""A Job that makes the root of a CephFS share writable for those who are to use it."""
+"""A CephFS share that somebody writes: bound for them, and its root made writable by a Job."""
 
 from dataclasses import dataclass
 
@@ -7,32 +7,33 @@ from pulumi_kubernetes.batch import v1 as batch
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
+from components.data_volume import DataVolume
+
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareRootArgs:
-    """What the Job needs.
-
-    title: name of the Job. namespace: that of the Ceph keys, a Namespace resource. claim: name of a claim in it that mounts the root.
-    image: with a shell and chown. owner: user and group of the root, `185:185`.
+class WritableShareArgs:
+    """A CephFS path to write. volume: for those who write. prepare: the same path, for the Job that makes its root writable.
+    keys: the namespace of the Ceph keys, where that Job runs, a Namespace resource. image: with a shell and chown, for that Job.
     """
 
-    title: str
-    namespace: core.Namespace
-    claim: pulumi.Input[str]
+    volume: DataVolume
+    prepare: DataVolume
+    keys: core.Namespace
     image: str
-    owner: str
 
 
-def prepare_root(name: str, args: PrepareRootArgs, parent: pulumi.Resource) -> batch.Job:
-    """The Job, run once.
+def bind_writable(
+    name: str, share: WritableShareArgs, namespace: core.Namespace, owner: str, parent: pulumi.Resource
+) -> pulumi.Output[str]:
+    """Bind a share in `namespace`, make its root writable for `owner` (user and group, `185:185`), and return the name of its claim.
 
     Manila hands out a share whose root belongs to root alone (`cephfs_volume_mode` 755), CephCSI changes no owner, and a
-    Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, by a volume of its own.
+    Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, once, by a volume of its own.
     """
     container = core.ContainerArgs(
         name="prepare",
-        image=args.image,
-        command=["sh", "-ec", f"chown {args.owner} /share && chmod 0770 /share"],
+        image=share.image,
+        command=["sh", "-ec", f"chown {owner} /share && chmod 0770 /share"],
         security_context=core.SecurityContextArgs(
             run_as_user=0,
             allow_privilege_escalation=False,
@@ -43,12 +44,13 @@ def prepare_root(name: str, args: PrepareRootArgs, parent: pulumi.Resource) -> b
         resources=core.ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "32Mi"}, limits={"cpu": "100m", "memory": "128Mi"}),
         volume_mounts=[core.VolumeMountArgs(name="share", mount_path="/share")],
     )
-    claim = core.PersistentVolumeClaimVolumeSourceArgs(claim_name=args.claim)
-    return batch.Job(
-        name,
+    claim = core.PersistentVolumeClaimVolumeSourceArgs(claim_name=share.prepare.bind(share.keys, share.keys))
+    batch.Job(
+        f"{name}-prepare-job",
         metadata=meta.ObjectMetaArgs(
-            name=args.title,
-            namespace=args.namespace.metadata["name"],
+            # The claim of the Job and the Job have one name.
+            name=share.prepare.claim_name,
+            namespace=share.keys.metadata["name"],
             # Whoever uses the folder waits for it by itself, so nobody else needs to wait for the Job.
             annotations={"pulumi.com/skipAwait": "true"},
         ),
@@ -64,5 +66,6 @@ def prepare_root(name: str, args: PrepareRootArgs, parent: pulumi.Resource) -> b
                 )
             ),
         ),
-        opts=pulumi.ResourceOptions(parent=parent, deleted_with=args.namespace, delete_before_replace=True),
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=share.keys, delete_before_replace=True),
     )
+    return share.volume.bind(namespace, share.keys)
