@@ -32,5 +32,8 @@ def platform(cloud: Cloud, tmp_path: Path) -> Iterator[Callable[..., Platform]]:
     cloud.faults()
     for each in made:
         if each.ids():
+            protected = each.data["gaia-dmp:protection"] == "on"
             each.data = {**each.data, "gaia-dmp:protection": "off"}
+            if protected:
+                each.up()
             each.destroy()
