@@ -58,7 +58,7 @@ def test_a_job_runs_grows_recovers_lets_go_and_stops_clean(api: Api, items, tmp_
         killed = kubelet.kill_one()
         assert spark("shuffle(12, 0.3)") == 49995000
         eventually(lambda: killed not in {pod["metadata"]["name"] for pod in executors(api)}, 30)
-        released = spark(f"wait(lambda: executors() == 0, {CACHED + FORCED + 10})")
+        released = spark(f"wait(lambda: executors() == 0, {CACHED + FORCED + 60})")
         assert released is not None
         record_property("seconds from idle to released", round(released, 1))
         eventually(lambda: executors(api) == [], 20)
