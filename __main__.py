@@ -40,9 +40,9 @@ from components.platform_flows import WayOut, notebook_flows, server_flows
 from components.spark_admission import SparkAdmission, SparkAdmissionArgs
 from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark_rbac import SparkRBAC, SparkRBACArgs
-from components.user_space import SpaceClaimArgs, UserSpace, UserSpaceArgs
-from components.writable_share import WritableShareArgs
-from components.zeppelin import ACCOUNT, HTTP_PORT, LABELS, SERVICE, NotebookClaimArgs, Zeppelin, ZeppelinArgs
+from components.user_space import UserSpace, UserSpaceArgs
+from components.writable_share import StorageClassArgs, WritableShareArgs
+from components.zeppelin import ACCOUNT, HTTP_PORT, LABELS, SERVICE, Zeppelin, ZeppelinArgs
 from settings import StackFileError, load
 from settings.cloud import KubernetesCloud, OpenStackCloud
 from settings.cluster import ClusterSettings, NamedTemplate, Pool
@@ -145,7 +145,7 @@ def share_args(dataset: Dataset, cloud: OpenStackCloud | None) -> CephFSShareArg
     reader = getattr(dataset.source, "ceph_id", None) or ceph_id("data", dataset.identity)
     match dataset.source:
         case CreatedShare() as created:
-            setting = f"datasets[{settings.datasets.index(dataset)}].source.size_gib"
+            setting = f"datasets[{positions[dataset.name]}].source.size_gib"
             source = create_args(f"{TITLE}-{dataset.name}", created, created.size_gib, setting, cloud)
             return CephFSShareArgs(source=source, readers=(reader,), protect=settings.protected)
         case AdoptedShare() as adopted:
@@ -252,9 +252,8 @@ def manila_volume(name: str, role: str) -> ManilaVolumeArgs:
     """A share, as a volume of Manila CSI. role: of its project."""
     share = shares[name]
     ((_, rule),) = share.rules.items()
-    share_id = share.share_id.apply(lambda found: found or "")
     return ManilaVolumeArgs(
-        driver=manila_csi.DRIVER, share_id=share_id, access_id=rule, secret_namespace=CSI_NAMESPACE, secret_name=f"manila-{role}"
+        driver=manila_csi.DRIVER, share_id=share.share_id, access_id=rule, secret_namespace=CSI_NAMESPACE, secret_name=f"manila-{role}"
     )
 
 
@@ -266,11 +265,11 @@ def volume_args(dataset: Dataset) -> DataVolumeArgs:
             source = NFSVolumeArgs(server=server, path=path)
         case CsiVolume() as volume:
             source = CSIVolumeArgs(driver=volume.driver, volume_handle=volume.volume_handle, attributes=volume.attributes)
-        case CreatedShare(plugin="manila-csi", project=project) | AdoptedShare(plugin="manila-csi", project=project):
-            source = manila_volume(dataset.identity, project)
-            size_gib = dataset.size_gib or shares[dataset.identity].size
-        case CreatedShare() | AdoptedShare() | BroughtShare():
-            source = ceph_volume(dataset.identity)
+        case CreatedShare() | AdoptedShare() | BroughtShare() as share:
+            if isinstance(share, CreatedShare | AdoptedShare) and share.plugin == "manila-csi":
+                source = manila_volume(dataset.identity, share.project)
+            else:
+                source = ceph_volume(dataset.identity)
             size_gib = dataset.size_gib or shares[dataset.identity].size
         case S3Bucket():
             raise TypeError(f"dataset {dataset.name} is not mounted")
@@ -326,6 +325,8 @@ def tls_args(choice: SecretTls | CertManagerTls | SelfSignedTls) -> SecretTlsArg
 # 1. The cloud: a provider for Kubernetes, the shares and buckets, the labels of the Spark nodes.
 people = settings.administrators()
 slugs = {name: slug(name) for name in people}
+positions = {dataset.name: index for index, dataset in enumerate(settings.datasets)}
+spaces_gib = settings.spaces_gib()
 mounted = [dataset for dataset in settings.datasets if not isinstance(dataset.source, S3Bucket)]
 buckets = [bucket_access(dataset.source) for dataset in settings.datasets if isinstance(dataset.source, S3Bucket)]
 user_space, backup, store = settings.zeppelin.user_space, settings.zeppelin.backup, settings.object_store
@@ -364,7 +365,7 @@ match settings.cloud:
                 owner = pulumi.ResourceOptions(providers=[openstack[home.project].provider])
                 shares["notebooks"] = CephFSShare("notebooks", notebooks_args, owner)
         if isinstance(user_space, PersonShares):
-            for name, size_gib in settings.spaces_gib().items():
+            for name, size_gib in spaces_gib.items():
                 own_share(f"user-{slugs[name]}", user_space, size_gib, f"zeppelin.user_space.size_gib, or space_gib of {name}", cloud)
         if backup and isinstance(backup.target, BackupShare):
             own_share("backup", backup.target, backup.target.size_gib, "zeppelin.backup.target.size_gib", cloud)
@@ -446,7 +447,7 @@ if shares:
                     auth_url=project.auth_url,
                     region=project.region,
                     namespace=csi.namespace,
-                    shares=[share.share_id.apply(lambda found: found or "") for share in of_project],
+                    shares=[share.share_id for share in of_project],
                 )
                 credential = ManilaCredential(
                     f"manila-{role}", credential_args, pulumi.ResourceOptions(providers=[provider, project.provider])
@@ -528,11 +529,11 @@ notebook_network = NetworkPolicies(
     inside,
 )
 
-for name in settings.spaces_gib():
+for name, size_gib in spaces_gib.items():
     person = slugs[name]
     match user_space:
         case PersonVolumes(name=storage_class):
-            space = SpaceClaimArgs(storage_class=storage_class, size_gib=settings.spaces_gib()[name])
+            space = StorageClassArgs(storage_class=storage_class, size_gib=size_gib)
         case _:
             space = writable(f"user-{person}")
     space_args = UserSpaceArgs(person=person, namespace=spark.namespace, source=space, protect=settings.protected)
@@ -585,7 +586,7 @@ interpreters = InterpreterArgs(
 )
 match settings.zeppelin.notebooks:
     case NotebookVolume() as claim:
-        notebooks = NotebookClaimArgs(storage_class=claim.name, size_gib=claim.size_gib)
+        notebooks = StorageClassArgs(storage_class=claim.name, size_gib=claim.size_gib)
     case NotebookShare() | AdoptedNotebooks():
         notebooks = writable("notebooks")
 login = settings.zeppelin.login

@@ -98,8 +98,8 @@ class CephFSShare(pulumi.ComponentResource):
     Refuses: a Ceph id with a dot (Manila rejects it late), a Ceph id that is reader and writer, rules for a brought share.
     """
 
-    share_id: pulumi.Output[str | None]
-    """Manila's id, or None (`bring`)."""
+    share_id: pulumi.Output[str]
+    """Manila's id; empty where it is not known (`bring`)."""
 
     monitors: pulumi.Output[list[str]]
     """Monitors, host:port each."""
@@ -134,7 +134,7 @@ class CephFSShare(pulumi.ComponentResource):
                     raise ValueError(f"{name}: a brought share has a key already; accepted: no readers and writers")
                 export_path = pulumi.Output.from_input(brought.export_path)
                 self.fs_name = pulumi.Output.from_input(brought.fs_name)
-                share_id = None
+                share_id = ""
                 self.keys = {brought.ceph_id: pulumi.Output.secret(brought.key)}
                 self.size = pulumi.Output.from_input(0)
             case CreateShareArgs() as created:

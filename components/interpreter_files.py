@@ -54,18 +54,14 @@ class SparkSizeArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MountArgs:
-    """A dataset inside a Pod. claim: name of the claim. path: absolute mount path."""
-
-    claim: str
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckedDataset(MountArgs):
-    """A dataset that is looked after. name: the dataset's. files, digest: what its listing must be, or None."""
+class CheckedDataset:
+    """A dataset inside a Pod, which is looked after. name: the dataset's. claim: name of the claim. path: absolute mount path.
+    files, digest: what its listing must be, or None.
+    """
 
     name: str
+    claim: str
+    path: str
     files: int | None = None
     digest: str | None = None
 
@@ -128,9 +124,13 @@ RPC_PORT = 12320
 """Port of Zeppelin's server for interpreters: one port, so that a Service can name it."""
 
 
+USER_CLAIM = "user"
+"""How the names of claims of people's own spaces begin; a dash and the person follow."""
+
+
 def user_claim(person: str) -> str:
     """Name of the claim of one person's own space."""
-    return f"user-{person}"
+    return f"{USER_CLAIM}-{person}"
 
 
 def interpreter_template(args: InterpreterArgs, files: str) -> str:

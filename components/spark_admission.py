@@ -9,7 +9,7 @@ from pulumi_kubernetes.admissionregistration import v1 as admission
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.interpreter_files import EXECUTOR, INTERPRETER, MANAGER, user_claim
+from components.interpreter_files import EXECUTOR, INTERPRETER, MANAGER, USER_CLAIM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ def _volumes(args: SparkAdmissionArgs, person: str, secrets: str) -> str:
     """Which volumes a Pod may have. person: CEL for `-alice`, or the empty text. secrets: CEL for the Secret volumes."""
     data = f"v.persistentVolumeClaim.claimName in {_q(list(args.claims))} && v.persistentVolumeClaim.?readOnly.orValue(false)"
     # A person's own space, which they may write: whose Pod it is decides, not what the Pod asks for.
-    own = f"{person} != '' && v.persistentVolumeClaim.claimName == {_q(user_claim('').rstrip('-'))} + {person}"
+    own = f"{person} != '' && v.persistentVolumeClaim.claimName == {_q(USER_CLAIM)} + {person}"
     claims = f"(({data}) || ({own}))" if args.user_space else data
     # The token that the API server itself adds to a Pod that asks for one.
     sources = "has(s.serviceAccountToken) || has(s.configMap) || has(s.downwardAPI)"

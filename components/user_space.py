@@ -7,15 +7,7 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.interpreter_files import UID, user_claim
-from components.writable_share import WritableShareArgs, bind_writable
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpaceClaimArgs:
-    """A volume that a storage class makes. storage_class: its name, or None for the default. size_gib: in GiB."""
-
-    storage_class: str | None
-    size_gib: int
+from components.writable_share import StorageClassArgs, WritableShareArgs, bind_writable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +18,7 @@ class UserSpaceArgs:
 
     person: str
     namespace: core.Namespace
-    source: WritableShareArgs | SpaceClaimArgs
+    source: WritableShareArgs | StorageClassArgs
     protect: bool = True
 
 
@@ -47,7 +39,7 @@ class UserSpace(pulumi.ComponentResource):
         match args.source:
             case WritableShareArgs() as share:
                 bind_writable(name, share, args.namespace, f"{UID}:{UID}", self)
-            case SpaceClaimArgs(storage_class=storage_class, size_gib=size_gib):
+            case StorageClassArgs(storage_class=storage_class, size_gib=size_gib):
                 core.PersistentVolumeClaim(
                     f"{name}-claim",
                     metadata=meta.ObjectMetaArgs(name=self.claim_name, namespace=args.namespace.metadata["name"]),

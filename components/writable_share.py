@@ -22,6 +22,16 @@ class WritableShareArgs:
     image: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class StorageClassArgs:
+    """A volume to write that a storage class makes, in place of a share. storage_class: its name, or None for the default.
+    size_gib: in GiB.
+    """
+
+    storage_class: str | None
+    size_gib: int
+
+
 def bind_writable(
     name: str, share: WritableShareArgs, namespace: core.Namespace, owner: str, parent: pulumi.Resource
 ) -> pulumi.Output[str]:

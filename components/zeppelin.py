@@ -14,7 +14,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from components import interpreter_files
 from components.interpreter_files import RPC_PORT, InterpreterArgs, LdapArgs
 from components.kubernetes_namespace import pull_secret, restricted_container, secured_namespace
-from components.writable_share import WritableShareArgs, bind_writable
+from components.writable_share import StorageClassArgs, WritableShareArgs, bind_writable
 
 SERVICE = "zeppelin-server"
 ACCOUNT = "zeppelin-server"
@@ -30,14 +30,6 @@ mkdir -p /notebooks/notebook /notebooks/conf /notebooks/recovery
 python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json /opt/zeppelin/interpreter /work/interpreter
 python3 /seed/seed_notebooks.py /seed/notebooks.json /notebooks/notebook
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class NotebookClaimArgs:
-    """A volume that a storage class makes. storage_class: its name, or None for the default. size_gib: in GiB."""
-
-    storage_class: str | None
-    size_gib: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +50,7 @@ class ZeppelinArgs:
     interpreters: InterpreterArgs
     spark_namespace: core.Namespace
     priority: str
-    notebooks: WritableShareArgs | NotebookClaimArgs
+    notebooks: WritableShareArgs | StorageClassArgs
     people: Mapping[str, bool]
     ldap: LdapArgs | None = None
     ldap_password: pulumi.Input[str] = ""
@@ -217,7 +209,7 @@ class Zeppelin(pulumi.ComponentResource):
                 ),
             ),
             # A claim of a storage class is deleted by itself, and Kubernetes keeps it until no Pod uses it: so the server goes first.
-            opts=pulumi.ResourceOptions(parent=self) if isinstance(args.notebooks, NotebookClaimArgs) else self._inside,
+            opts=pulumi.ResourceOptions(parent=self) if isinstance(args.notebooks, StorageClassArgs) else self._inside,
         )
         self.service = core.Service(
             f"{name}-service",
@@ -274,7 +266,7 @@ class Zeppelin(pulumi.ComponentResource):
     def _notebooks(self, name: str, args: ZeppelinArgs) -> pulumi.Output[str]:
         """Name of the claim for notebooks and configuration."""
         match args.notebooks:
-            case NotebookClaimArgs(storage_class=storage_class, size_gib=size_gib):
+            case StorageClassArgs(storage_class=storage_class, size_gib=size_gib):
                 claim = core.PersistentVolumeClaim(
                     f"{name}-notebooks",
                     metadata=meta.ObjectMetaArgs(name="notebooks", namespace=self.namespace_name),

@@ -7,14 +7,14 @@ import pytest
 from pulumi_kubernetes.core import v1 as core
 
 from components.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
-from components.writable_share import WritableShareArgs
-from components.zeppelin import NotebookClaimArgs, Zeppelin, ZeppelinArgs, server_environment
+from components.writable_share import StorageClassArgs, WritableShareArgs
+from components.zeppelin import Zeppelin, ZeppelinArgs, server_environment
 from preview.recording import SECRET, Mode, Recording
 from tests.support.programs import MODES, kubernetes_only, named, record_component
 from tests.unit.test_interpreter_files import ARGS as INTERPRETERS
 
 
-def args(spark: core.Namespace, notebooks: NotebookClaimArgs | WritableShareArgs) -> ZeppelinArgs:
+def args(spark: core.Namespace, notebooks: StorageClassArgs | WritableShareArgs) -> ZeppelinArgs:
     return ZeppelinArgs(
         namespace="gaia-zeppelin",
         interpreters=INTERPRETERS,
@@ -35,7 +35,7 @@ def recorded(mode: Mode = "update", *, share: bool = False) -> Recording:
         one = kubernetes_only(opts)
         spark = core.Namespace("spark", metadata={"name": "gaia-spark"}, opts=one)
         if not share:
-            Zeppelin("zeppelin", args(spark, NotebookClaimArgs(storage_class="fast", size_gib=5)), opts)
+            Zeppelin("zeppelin", args(spark, StorageClassArgs(storage_class="fast", size_gib=5)), opts)
             return
         keys = core.Namespace("keys", metadata={"name": "gaia-csi"}, opts=one)
         ceph = CephFSVolumeArgs(
@@ -106,7 +106,7 @@ def test_settings_that_matter():
 
 
 def test_every_setting_is_text():
-    environment = server_environment(args(None, NotebookClaimArgs(storage_class=None, size_gib=1)))  # type: ignore[arg-type]
+    environment = server_environment(args(None, StorageClassArgs(storage_class=None, size_gib=1)))  # type: ignore[arg-type]
     assert all(isinstance(value, str) for value in environment.values())
 
 

@@ -110,4 +110,4 @@ def versions() -> list[Path]:
 
 if __name__ == "__main__":
     stacks = {stack: form(record_data(document(stack), stack=stack), document(stack)) for stack in STACKS}
-    Path(FOLDER / f"{sys.argv[1]}.json").write_text(json.dumps(stacks, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (FOLDER / f"{sys.argv[1]}.json").write_text(json.dumps(stacks, indent=1, sort_keys=True) + "\n", encoding="utf-8")
