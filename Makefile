@@ -1,12 +1,14 @@
 # gaia-dmp. `make help` lists what there is. Every target makes .venv from the pinned requirements where it is missing or old.
 STACK ?= dev
+BASE ?= origin/main
+PLAN ?=
 OUT ?=
 SNAPSHOT ?= latest
 PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test test-kube test-cloud cloud-up cloud-down cloud-status local doctor restore lint schema docs bench bench-kube lock clean
+.PHONY: help preview diff policy test test-kube test-cloud cloud-up cloud-down cloud-status local doctor restore lint schema docs bench bench-kube lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -14,6 +16,11 @@ help: ## list the targets
 
 preview: .venv/.runtime ## the whole platform of a stack, offline: STACK=prod OUT=out
 	@$(PY) -m preview $(STACK) $(if $(OUT),--out $(OUT))
+
+diff: .venv/.runtime ## what the working tree changes, worst first: STACK="dev prod" BASE=origin/main OUT=out; PLAN=plan.json for an engine's plan
+	@$(PY) -m review $(STACK) --base $(BASE) $(if $(PLAN),--plan $(PLAN)) $(if $(OUT),--out $(OUT))
+
+policy: policy/.venv/.whole ## the environment of the policy pack, for `pulumi preview --policy-pack policy`
 
 test: .venv/.development ## every test that needs only Python
 	@$(PY) -m pytest
@@ -44,10 +51,11 @@ cloud-status: .venv/.development ## what of it runs, and where its logs are
 local: .venv/.development ## the whole platform on that cloud, by the Pulumi that is on PATH
 	@$(PY) -m tests.cloud.openstack.local
 
-lint: .venv/.development ## ruff and pyright
+lint: .venv/.development ## ruff, pyright and zizmor
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright
+	@.venv/bin/zizmor --quiet --offline --no-progress .github/workflows
 
 schema: .venv/.runtime ## JSON Schemas of stack files and of recordings, and the reference page
 	@$(PY) -m settings.reference
@@ -65,15 +73,22 @@ bench-kube: .venv/.development ## how soon executors come and go, on the API ser
 lock: .venv/.development ## compile requirements*.txt from requirements*.in
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header policy/requirements.in -o policy/requirements.txt
 	@cd tests/cloud/openstack && ../../../$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements.in -o requirements.txt
 	@cd images/spark && ../../$(PY) -m uv pip compile -q --python-version 3.10 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header requirements.in -o requirements.txt
 
 clean: ## remove .venv and caches
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis out
+	rm -rf .venv policy/.venv .pytest_cache .ruff_cache .hypothesis out
 
 .venv/bin/python:
 	@echo "Making .venv ..."
 	@$(PYTHON) -m venv .venv
+
+policy/.venv/.whole: policy/requirements.txt
+	@echo "Making policy/.venv ..."
+	@$(PYTHON) -m venv policy/.venv
+	@policy/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r policy/requirements.txt
+	@touch $@
 
 .venv/.runtime: requirements.txt | .venv/bin/python
 	@echo "Installing requirements.txt ..."

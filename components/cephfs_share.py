@@ -178,6 +178,8 @@ class CephFSShare(pulumi.ComponentResource):
             share_type=args.share_type,
             availability_zone=args.availability_zone,
             is_public=False,
+            # Whose it is, for whoever finds it in a list after the stack has gone.
+            metadata={"stack": f"{pulumi.get_project()}-{pulumi.get_stack()}"},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=protect,

@@ -179,7 +179,8 @@ class KubernetesCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                ignore_changes=None if args.rebuild else ["labels"],
+                # A longer time-out is for the next creation: it must not replace the cluster that stands, as the provider would have it.
+                ignore_changes=["create_timeout"] if args.rebuild else ["create_timeout", "labels"],
                 # The floating IP, and most projects' quota, serve one cluster at a time.
                 delete_before_replace=True,
                 # The provider's own limit must be longer than Magnum's, so that Magnum's reason is what the engineer reads.

@@ -15,6 +15,7 @@ def secured_namespace(
 ) -> core.Namespace:
     """A Namespace called `title` that enforces, audits and warns of one level of the Pod Security Standards."""
     labels = {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "audit", "warn")}
+    labels["app.kubernetes.io/part-of"] = f"{pulumi.get_project()}-{pulumi.get_stack()}"
     return core.Namespace(
         f"{name}-namespace",
         metadata=meta.ObjectMetaArgs(name=title, labels=labels),

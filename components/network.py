@@ -95,11 +95,12 @@ class Network(pulumi.ComponentResource):
         super().__init__("gaia-dmp:openstack:Network", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._query = pulumi.InvokeOptions(parent=self)
-        network = networking.Network(f"{name}-network", name=args.title, opts=child)
+        network = networking.Network(f"{name}-network", name=args.title, tags=[args.title], opts=child)
         pool = args.allocation_pool
         subnet = networking.Subnet(
             f"{name}-subnet",
             name=args.title,
+            tags=[args.title],
             network_id=network.id,
             cidr=args.subnet,
             gateway_ip=args.gateway,
@@ -109,7 +110,9 @@ class Network(pulumi.ComponentResource):
             opts=child,
         )
         self.external_network_id = networking.get_network_output(name=args.external_network, external=True, opts=self._query).id
-        router = networking.Router(f"{name}-router", name=args.title, external_network_id=self.external_network_id, opts=child)
+        router = networking.Router(
+            f"{name}-router", name=args.title, external_network_id=self.external_network_id, tags=[args.title], opts=child
+        )
         interface = networking.RouterInterface(f"{name}-router-interface", router_id=router.id, subnet_id=subnet.id, opts=child)
         routed = [interface.id]
         if args.ceph:
@@ -119,7 +122,11 @@ class Network(pulumi.ComponentResource):
         self.public_address = pulumi.Output.from_input(None)
         if args.public_address:
             address = networking.FloatingIp(
-                f"{name}-public-address", pool=args.external_network, description=f"{args.title}: public address", opts=child
+                f"{name}-public-address",
+                pool=args.external_network,
+                description=f"{args.title}: public address",
+                tags=[args.title],
+                opts=child,
             )
             self.public_address = address.address
             if args.dns_record:
@@ -139,10 +146,11 @@ class Network(pulumi.ComponentResource):
         """Make the second router and return what nodes must wait for."""
         child = pulumi.ResourceOptions(parent=self)
         outside = networking.get_network_output(name=args.network, opts=self._query).id
-        router = networking.Router(f"{name}-ceph-router", name=f"{title}-ceph", external_network_id=outside, opts=child)
+        router = networking.Router(f"{name}-ceph-router", name=f"{title}-ceph", external_network_id=outside, tags=[title], opts=child)
         port = networking.Port(
             f"{name}-ceph-port",
             name=f"{title}-ceph",
+            tags=[title],
             network_id=network.id,
             fixed_ips=[networking.PortFixedIpArgs(subnet_id=subnet.id, ip_address=args.address)],
             opts=child,

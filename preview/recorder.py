@@ -39,12 +39,15 @@ class Recorder(MockMonitor):
     As the engine does, it builds urns with the full chain of parent types, refuses a urn that stands already and a resource
     without a provider of its own (default providers are disabled), honours `additionalSecretOutputs` (by which the SDKs also
     mark the outputs that a provider's schema calls secret), and in preview mode leaves ids and computed outputs unknown.
+
+    revealed: by urn, the inputs with secrets in clear, in update mode: for fingerprints, and recorded nowhere.
     """
 
     def __init__(self, project: str, stack: str, mode: Mode) -> None:
         super().__init__(_NoMocks())
         self.recording = Recording(project=project, stack=stack, mode=mode)
         self.failures: list[ProgramError] = []
+        self.revealed: dict[str, dict[str, Any]] = {}
         self._by_urn: dict[str, RecordedResource] = {}
         self._lock = threading.Lock()
 
@@ -82,7 +85,10 @@ class Recorder(MockMonitor):
             secret_paths=sorted(secret_paths),
             outputs={},
             options=_options(request),
+            property_dependencies={key: sorted(each.urns) for key, each in sorted(request.propertyDependencies.items()) if each.urns},
         )
+        if self.recording.mode == "update":
+            self.revealed[urn] = _revealed(request.object)
         with self._lock:
             if urn in self._by_urn:
                 self._fail(f"duplicate resource URN {urn}; try giving it a unique name")
@@ -237,12 +243,16 @@ def _plain_value(value: struct_pb2.Value, path: str, secrets: list[str]) -> Any:
 
 
 def _revealed(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """The inputs with secrets in clear, for `COMPUTED` alone; nothing of it is recorded but what is marked secret again."""
+    """The inputs with secrets in clear; nothing of it is recorded but what is marked secret again."""
     return {key: _unwrapped(value) for key, value in rpc.deserialize_properties(struct, keep_unknowns=True).items()}
 
 
 def _unwrapped(value: Any) -> Any:
-    return value["value"] if rpc.is_rpc_secret(value) else value
+    if rpc.is_rpc_secret(value):
+        return _unwrapped(value["value"])
+    if isinstance(value, dict):
+        return {key: _unwrapped(item) for key, item in value.items()}
+    return [_unwrapped(item) for item in value] if isinstance(value, list) else value
 
 
 def _secret(value: struct_pb2.Value) -> struct_pb2.Value:

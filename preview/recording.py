@@ -25,6 +25,9 @@ class RecordedResource:
     provider: urn of the provider, or "" for a component. custom: false for a component.
     inputs, outputs: properties; secrets masked, unknown values marked. secret_paths: paths of the masked inputs, `a.b[0].c`.
     options: only those that differ from the engine's default; names as in the Pulumi engine's protocol.
+    property_dependencies: urns by input, of the resources whose outputs it is made of.
+    fingerprints: by path of an input that is masked or unknown, a hash of what it is where every secret is a placeholder and every answer
+    of the cloud invented: two of them tell whether the program changed it. Only in a recording that is written to a file.
     """
 
     urn: str
@@ -37,6 +40,8 @@ class RecordedResource:
     secret_paths: list[str]
     outputs: dict[str, Any]
     options: dict[str, Any]
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Run a Pulumi program as the language host does, but under the recorder: no engine, no network, no credential."""
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
@@ -18,7 +19,7 @@ from pulumi.runtime.settings import configure, reset_options
 from pulumi.runtime.stack import run_in_stack
 
 from preview.recorder import Recorder
-from preview.recording import Mode, Recording
+from preview.recording import SECRET, UNKNOWN, Mode, Recording
 from settings import load, read
 from settings.stack_file import PROJECT
 
@@ -57,18 +58,75 @@ def record(root: Path, stack: str, *, mode: Mode = "preview", config: Mapping[st
 
     Raises pulumi.RunError where the program refuses, preview.recorder.ProgramError where the engine would.
     """
+    return run(_program(root), stack, mode=mode, config=config, secret_keys=secret_keys)
 
+
+def record_with_fingerprints(root: Path, stack: str, *, config: Mapping[str, str], secret_keys: Collection[str]) -> Recording:
+    """As `record`, with fingerprints of what a preview cannot know: the program runs a second time, in update mode.
+
+    config: of `stack_config`, which hands over a placeholder for every secret. Raises as `record` does.
+    """
+    recording = record(root, stack, config=config, secret_keys=secret_keys)
+    recorder = Recorder(PROJECT, stack, "update")
+    logger = _logger()
+    # It says the same again.
+    logger.disabled = True
+    try:
+        _run(_program(root), recorder, stack, config, secret_keys)
+    finally:
+        logger.disabled = False
+    for resource in recording.resources:
+        revealed = recorder.revealed.get(resource.urn, {})
+        resource.fingerprints = {path: _fingerprint(revealed, path) for path in _hidden(resource.inputs)}
+    return recording
+
+
+def _hidden(value: Any, path: str = "") -> Iterator[str]:
+    """The paths of what is masked or unknown."""
+    if value in (UNKNOWN, SECRET):
+        yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _hidden(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _hidden(item, f"{path}[{index}]")
+
+
+def _fingerprint(revealed: Mapping[str, Any], path: str) -> str:
+    """A hash of what stands at a path; the same for everything that does not stand there."""
+    value: Any = revealed
+    # A key may hold any sign: the longest one that fits is meant.
+    rest = path
+    while rest and value is not None:
+        if isinstance(value, list):
+            index, _, rest = rest.removeprefix("[").partition("]")
+            value = value[int(index)] if int(index) < len(value) else None
+        elif isinstance(value, dict):
+            key = max((key for key in value if rest == key or rest.startswith((f"{key}.", f"{key}["))), key=len, default=None)
+            value, rest = (None, "") if key is None else (value[key], rest[len(key) :])
+        else:
+            value = None
+        rest = rest.removeprefix(".")
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _program(root: Path) -> Callable[[], None]:
     def program() -> None:
         runpy.run_path(str(root / "__main__.py"), run_name="__main__")
 
-    return run(program, stack, mode=mode, config=config, secret_keys=secret_keys)
+    return program
 
 
 def run(
     program: Callable[[], None], stack: str, *, mode: Mode = "preview", config: Mapping[str, str], secret_keys: Collection[str] = ()
 ) -> Recording:
     """Run any Pulumi program under the recorder; otherwise as `record`."""
-    recorder = Recorder(PROJECT, stack, mode)
+    return _run(program, Recorder(PROJECT, stack, mode), stack, config, secret_keys)
+
+
+def _run(program: Callable[[], None], recorder: Recorder, stack: str, config: Mapping[str, str], secret_keys: Collection[str]) -> Recording:
+    mode = recorder.recording.mode
     with _environment(config, secret_keys), _runtime(recorder, stack, mode) as loop:
         try:
             loop.run_until_complete(run_in_stack(program))

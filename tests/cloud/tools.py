@@ -1,6 +1,7 @@
 """The real programs that tests run against, built from package registries and cached by version.
 
-Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic) are pinned by `tools/*/go.mod` and `go.sum`;
+Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic, actionlint) are pinned by `tools/*/go.mod` and
+`go.sum`;
 jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels named here. `python -m tests.cloud.tools` builds whatever is missing.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 TOOLS = Path(__file__).parent / "tools"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaia-dmp"
 GO_PROGRAMS = {
+    "actionlint": ("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     "etcd": ("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": ("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
     "kube-controller-manager": ("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),

@@ -20,11 +20,12 @@ from tests.support.stack_files import ROOT
 class Outcome:
     """What an operation did, or would do.
 
-    ops: operation by name of the resource, without those that stay the same.
+    ops: operation by name of the resource, without those that stay the same. planned: the same by urn.
     output: everything the engine printed. error: whether it failed.
     """
 
     ops: dict[str, str] = field(default_factory=dict)
+    planned: dict[str, str] = field(default_factory=dict)
     output: str = ""
     error: bool = False
 
@@ -39,7 +40,7 @@ class Platform:
         self.folder, self.name, self.data = folder, stack, data
         self.environment = engine_environment(clouds_yaml, folder / "state")
         self.secrets: dict[str, str] = {}
-        self.source = source
+        self.source = self.original = source
 
     def up(self, **options: Any) -> Outcome:
         return self._run(lambda stack, watch: stack.up(color="never", on_output=_nothing, on_event=watch, **options))
@@ -118,6 +119,8 @@ class Platform:
                 # A replacement comes as three steps; the one that names it counts.
                 if outcome.ops.get(name) != "replace":
                     outcome.ops[name] = OpType(step.op).value
+                if outcome.planned.get(step.urn) != "replace":
+                    outcome.planned[step.urn] = OpType(step.op).value
 
         try:
             result = operation(self.stack(), watch)

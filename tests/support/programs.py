@@ -12,7 +12,7 @@ import pulumi_random as random
 import pulumi_tls as tls
 
 from preview.recording import Mode, RecordedResource, Recording
-from preview.run import record, run, stack_config
+from preview.run import record, record_with_fingerprints, run, stack_config
 from tests.support.stack_files import ROOT, write
 
 MODES: tuple[Mode, ...] = ("preview", "update")
@@ -47,6 +47,14 @@ def record_data(data: dict[str, Any], mode: Mode = "preview", stack: str = "x") 
         write(Path(folder), stack, data)
         config, secret_keys = stack_config(Path(folder), stack)
     return record(ROOT, stack, mode=mode, config=config, secret_keys=secret_keys)
+
+
+def record_for_review(data: dict[str, Any], stack: str = "dev") -> Recording:
+    """Record a stack that no committed file describes, as `make diff` does it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), stack, data)
+        config, secret_keys = stack_config(Path(folder), stack)
+    return record_with_fingerprints(ROOT, stack, config=config, secret_keys=secret_keys)
 
 
 def only(recording: Recording, type_: str) -> RecordedResource:

@@ -1,0 +1,156 @@
+"""What a real engine plans, read into the same model: `pulumi preview --json`, or the event log of `pulumi preview --event-log FILE`.
+
+Forms: pulumi 3.260, sdk/go/common/apitype (PreviewStep in preview.go of pkg/backend/display, EngineEvent in events.go).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from preview.recorder import STACK_TYPE
+from preview.recording import SECRET, UNKNOWN, RecordedResource, Recording
+from review.compare import Change, Field, Operation, differences, meaning
+from review.revisions import MAX_BYTES, RevisionError
+
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+
+_OPERATIONS: Mapping[str, Operation] = {
+    "same": "same",
+    "create": "create",
+    "update": "update",
+    "delete": "delete",
+    "replace": "replace",
+    "create-replacement": "replace",
+    "delete-replaced": "replace",
+    "read": "read",
+    "read-replacement": "read",
+    "refresh": "same",
+    "discard": "forget",
+    "discard-replaced": "forget",
+    "import": "create",
+    "import-replacement": "replace",
+    "remove-pending-replace": "same",
+}
+
+
+def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]]:
+    """What stands, what will, and how the engine gets from one to the other. Raises RevisionError where the text is neither form."""
+    if len(text) > 4 * MAX_BYTES:
+        raise RevisionError(f"the plan of {stack} has {len(text)} characters; accepted: at most {4 * MAX_BYTES}")
+    sides = {"old": Recording("", stack, "preview"), "new": Recording("", stack, "preview")}
+    changes: dict[str, Change] = {}
+    for step in _steps(text, stack):
+        urn, operation = str(step["urn"]), _OPERATIONS.get(str(step["op"]))
+        if operation is None:
+            raise RevisionError(f"the plan of {stack} has an operation {str(step['op'])[:40]!r} that is not known here")
+        old, new = (step.get(f"{side}State") or step.get(side) for side in ("old", "new"))
+        for side, state in (("old", old), ("new", new)):
+            sides[side].project = urn.split("::")[1]
+            if state and urn.split("::")[2] == STACK_TYPE:
+                sides[side].outputs = _plain(state.get("outputs") or {})
+        if urn.split("::")[2] == STACK_TYPE:
+            continue
+        before, after = _resource(old), _resource(new)
+        earlier = changes.get(urn)
+        if earlier and earlier.operation == "replace":
+            # A replacement comes in three steps, of which not each knows both sides.
+            earlier.before, earlier.after = earlier.before or before, earlier.after or after
+            continue
+        change = Change(
+            urn=urn,
+            type=urn.split("::")[2].rsplit("$", maxsplit=1)[-1],
+            name=urn.rsplit("::", maxsplit=1)[-1],
+            operation=operation,
+            before=before,
+            after=after,
+        )
+        if operation == "delete" and before and before.options.get("retainOnDelete"):
+            change.operation = "forget"
+        changes[urn] = change
+        change.fields, change.forced_by = _fields(change, step)
+    for change in changes.values():
+        sides["old"].resources += [change.before] if change.before else []
+        sides["new"].resources += [change.after] if change.after and change.operation not in {"delete", "forget"} else []
+        if change.operation in {"delete", "forget"}:
+            change.after = None
+        change.effect, change.refused = meaning(change)
+    return sides["old"], sides["new"], [change for change in changes.values() if change.operation != "same"]
+
+
+def _steps(text: str, stack: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        try:
+            whole = json.loads(text)
+            steps = whole["steps"] if isinstance(whole, dict) and "steps" in whole else [whole]
+        except json.JSONDecodeError:
+            steps = [json.loads(line) for line in text.splitlines() if line.strip()]
+        for each in steps:
+            event = each.get("resourcePreEvent", {}).get("metadata") if "urn" not in each else each
+            if event:
+                yield {"op": event["op"], "urn": event["urn"], **event}
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
+        raise RevisionError(
+            f"the plan of {stack} cannot be read ({error}); accepted: what `pulumi preview --json` prints, or an event log"
+        ) from None
+
+
+def _resource(state: Any) -> RecordedResource | None:
+    if not isinstance(state, dict):
+        return None
+    parent = str(state.get("parent") or "")
+    options = {key: state[key] for key in ("protect", "retainOnDelete", "dependencies", "aliases", "deletedWith") if state.get(key)}
+    return RecordedResource(
+        urn=str(state["urn"]),
+        type=str(state["type"]),
+        name=str(state["urn"]).split("::")[-1],
+        parent="" if STACK_TYPE in parent.split("::") else parent,
+        provider=str(state.get("provider") or "").rsplit("::", 1)[0],
+        custom=bool(state.get("custom")),
+        inputs=_plain(state.get("inputs") or {}),
+        secret_paths=[],
+        outputs={},
+        options=options,
+        property_dependencies={key: list(urns) for key, urns in (state.get("propertyDependencies") or {}).items() if urns},
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A value of a state with secrets masked, unknown values marked, and without what the providers add for themselves."""
+    if isinstance(value, dict):
+        if _SIGNATURE in value:
+            return SECRET
+        return {key: _plain(item) for key, item in value.items() if key != "__defaults"}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return UNKNOWN if value == _UNKNOWN else value
+
+
+def _fields(change: Change, step: Mapping[str, Any]) -> tuple[list[Field], list[str]]:
+    """The inputs that differ, and what the engine says forces a replacement."""
+    detailed = step.get("detailedDiff") or {}
+    reasons = [str(each) for each in step.get("replaceReasons") or step.get("keys") or ()]
+    forcing = {path for path, kind in detailed.items() if "replace" in str((kind or {}).get("kind") or (kind or {}).get("diffKind"))}
+    if not (change.before and change.after):
+        return [], [*dict.fromkeys([*sorted(forcing), *reasons])]
+    # The engine tells of a change, and of a secret or of a value to come not more than that.
+    found = {each.path: each for each in differences(change.before.inputs, change.after.inputs)}
+    for path in detailed:
+        if not any(path == known or path.startswith(known) or known.startswith(path) for known in found):
+            found[path] = Field(path, UNKNOWN, UNKNOWN)
+    fields = [
+        Field(path, each.before, each.after, forces=any(path.startswith(other) or other.startswith(path) for other in [*forcing, *reasons]))
+        for path, each in found.items()
+    ]
+    return fields if change.operation in {"update", "replace"} else [], [*dict.fromkeys([*sorted(forcing), *reasons])]
+
+
+def disagreements(offline: Sequence[Change], engine: Sequence[Change]) -> list[str]:
+    """Where the diff of two revisions and the plan against what is deployed say different things, as lines."""
+    said, planned = ({each.urn: each for each in side if each.operation not in {"same", "read"}} for side in (offline, engine))
+    lines = []
+    for urn in sorted({*said, *planned}):
+        ours, theirs = (side[urn].operation if urn in side else "nothing" for side in (said, planned))
+        if ours != theirs:
+            lines.append(f"{urn.split('::')[-1]}: offline {ours}, engine {theirs}")
+    return lines
