@@ -61,7 +61,8 @@ schema: .venv/.runtime ## JSON Schemas of stack files and of recordings, and the
 	@$(PY) -m settings.reference
 	@$(PY) -m preview.recording
 
-docs: schema ## the same: both are made from the models
+docs: schema .venv/.development ## the same, and the gallery of reviews
+	@$(PY) -m tests.support.gallery
 
 bench: .venv/.runtime ## figures as ratios, each against a floor taken in the same run
 	@$(PY) benchmarks/preview.py

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = 7
 PROVIDERS = ("pulumi_openstack", "pulumi_kubernetes", "pulumi_random", "pulumi_tls")
 PREVIEW = "import sys; from preview.__main__ import main; sys.exit(main({arguments!r}))"
+DIFF = "import sys; from review.__main__ import main; sys.exit(main(['prod', '--base', 'HEAD']))"
 LISTING = """
 import contextlib, io, json, sys
 from preview.__main__ import main
@@ -77,7 +78,10 @@ def main() -> None:
         [sys.executable, "-c", LISTING.format(packages=PROVIDERS)], cwd=ROOT, check=True, capture_output=True, text=True
     )
     modules = json.loads(listed.stdout)
-    ratio("preview of prod", PREVIEW.format(arguments=["prod"]), "bare import of its provider modules", "import " + ", ".join(modules))
+    floor = "import " + ", ".join(modules)
+    ratio("preview of prod", PREVIEW.format(arguments=["prod"]), "bare import of its provider modules", floor)
+    ratio("diff of prod with HEAD", DIFF, "bare import of its provider modules", floor)
+    ratio("diff of all three with HEAD", DIFF.replace("'prod'", "'dev', 'prod', 'local'"), "bare import of its provider modules", floor)
     with tempfile.TemporaryDirectory() as folder:
         large, small = stack_of(200, Path(folder) / "large"), stack_of(100, Path(folder) / "small")
         ratio("prod with 200 datasets", large, "prod with 100 datasets", small)

@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pulumi_policy import EnforcementLevel, PolicyPack, ReportViolation, StackValidationArgs, StackValidationPolicy
+from pulumi_policy import (
+    EnforcementLevel,
+    PolicyPack,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
 from pulumi_policy.proxy import UnknownValueError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -36,28 +44,36 @@ def _known(container: Any, key: Any) -> Any:
         return UNKNOWN
 
 
+_SEEN: dict[str, RecordedResource] = {}
+"""By urn, what the program registers in this update. What the engine tells of the stack as a whole are outputs; a Kubernetes object for a
+cluster that does not stand yet has none (seen: pulumi 3.260, first preview)."""
+
+
+def collect(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:  # noqa: ARG001
+    """Keep one resource's inputs for the rules."""
+    _SEEN[args.urn] = RecordedResource(
+        urn=args.urn,
+        type=args.resource_type,
+        name=args.name,
+        parent="",
+        provider=args.provider.urn if args.provider else "",
+        custom=not args.resource_type.startswith(f"{args.urn.split('::')[1]}:"),
+        inputs=plain(args.props),
+        secret_paths=[],
+        outputs={},
+        options={"protect": True} if args.opts.protect else {},
+    )
+
+
 def recording(args: StackValidationArgs) -> Recording:
-    """What the engine tells of a stack, as a recording in update mode."""
+    """What the program registered, as a recording; without Kubernetes objects as long as no cluster can tell their namespaces.
+
+    Those of a stack's first preview are the offline preview's to judge; the update that makes them is judged here.
+    """
     prefix, project, *_ = args.resources[0].urn.split("::")
-    stack = prefix.removeprefix("urn:pulumi:")
-    result = Recording(project=project, stack=stack, mode="update")
-    for each in args.resources:
-        parent = each.parent.urn if each.parent else ""
-        result.resources.append(
-            RecordedResource(
-                urn=each.urn,
-                type=each.resource_type,
-                name=each.name,
-                parent="" if "pulumi:pulumi:Stack" in parent else parent,
-                provider=each.provider.urn if each.provider else "",
-                custom=not each.resource_type.startswith(f"{project}:"),
-                inputs=plain(each.props),
-                secret_paths=[],
-                outputs={},
-                options={"protect": True} if each.opts.protect else {},
-            )
-        )
-    return result
+    waits = any(each.resource_type == "kubernetes:core/v1:Namespace" and not plain(each.props) for each in args.resources)
+    known = [each for each in _SEEN.values() if not (waits and each.type.startswith("kubernetes:"))]
+    return Recording(project=project, stack=prefix.removeprefix("urn:pulumi:"), mode="update", resources=known)
 
 
 def validation(rule: rules.Rule) -> Callable[[StackValidationArgs, ReportViolation], None]:
@@ -75,8 +91,11 @@ PolicyPack(
     name="gaia-dmp",
     enforcement_level=EnforcementLevel.MANDATORY,
     policies=[
-        StackValidationPolicy(name=rule.id, description=f"{rule.holds}: {rule.reason}.", validate=validation(rule))
-        for rule in rules.RULES
-        if rule.id != CLEAR
+        ResourceValidationPolicy(name="collect", description="Keeps what the rules are asked about; finds nothing.", validate=collect),
+        *(
+            StackValidationPolicy(name=rule.id, description=f"{rule.holds}: {rule.reason}.", validate=validation(rule))
+            for rule in rules.RULES
+            if rule.id != CLEAR
+        ),
     ],
 )

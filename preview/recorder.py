@@ -10,9 +10,8 @@ from pulumi.runtime.mocks import MockMonitor, Mocks
 from pulumi.runtime.proto import resource_pb2
 
 from preview.answers import COMPUTED, QUERIES, identifier
-from preview.recording import SECRET, UNKNOWN, Mode, RecordedInvoke, RecordedResource, Recording
+from preview.recording import SECRET, STACK_TYPE, UNKNOWN, Mode, RecordedInvoke, RecordedResource, Recording
 
-STACK_TYPE = "pulumi:pulumi:Stack"
 _PROVIDER = "pulumi:providers:"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the SDK's protocol

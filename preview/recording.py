@@ -14,6 +14,9 @@ SECRET = "[secret]"  # noqa: S105 - a mask
 UNKNOWN = "[unknown]"
 """Stands for every value that only the cloud can tell."""
 
+STACK_TYPE = "pulumi:pulumi:Stack"
+"""Type of the resource that every other one is below."""
+
 Mode = Literal["preview", "update"]
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from preview.recorder import STACK_TYPE
-from preview.recording import SECRET, UNKNOWN, RecordedResource, Recording
+from preview.recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
 
 _MARKS = (
     ("protect", "protected"),

@@ -20,6 +20,9 @@ Operation = Literal["create", "delete", "replace", "update", "same", "read", "fo
 
 HIDDEN = (SECRET, UNKNOWN)
 SAFEGUARDS = ("protect", "retainOnDelete")
+ALIGNED = 500
+"""Items of a list up to which moved ones are found: the time that it takes grows with the square."""
+
 OPTION = "(option) "
 """Stands before the name of an option among the fields: it changes the state alone."""
 
@@ -228,7 +231,7 @@ def _propagate(change: Change, done: Mapping[str, Change]) -> None:
         _decide(change)
         return
     present = {each.path for each in change.fields}
-    for name, urns in after.property_dependencies.items():
+    for name, urns in sorted(after.property_dependencies.items()):
         for cause in [done[urn] for urn in urns if urn in done and done[urn].operation in {"replace", "create"}]:
             auto_name = _auto_name(cause.after) if cause.operation == "replace" and cause.after else ""
             for path, value in _leaves(after.inputs.get(name), name):
@@ -248,7 +251,7 @@ def _differences(before: RecordedResource, after: RecordedResource, moved: set[s
             if known[0] == known[1] or _made_of(after, each.path) & moved:
                 continue
         yield each
-    for path, now in after.fingerprints.items():
+    for path, now in sorted(after.fingerprints.items()):
         then = before.fingerprints.get(path)
         # An id that is invented from a urn changes with the urn; the real one does not.
         if then and then != now and not _made_of(after, path) & moved:
@@ -270,8 +273,9 @@ def _made_of(resource: RecordedResource, path: str) -> set[str]:
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}")
+        # In an order of its own: that of a message of the SDK's protocol is not the same in every process.
+        for key in sorted(value):
+            yield from _leaves(value[key], f"{path}.{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _leaves(item, f"{path}[{index}]")
@@ -304,6 +308,11 @@ def _by_name(items: Sequence[Any]) -> dict[str, Any] | None:
 
 
 def _aligned(before: Sequence[Any], after: Sequence[Any], path: str) -> Iterator[Field]:
+    if max(len(before), len(after)) > ALIGNED:
+        for index in range(max(len(before), len(after))):
+            old, new = (side[index] if index < len(side) else None for side in (before, after))
+            yield from differences(old, new, f"{path}[{index}]")
+        return
     texts = [[json.dumps(item, sort_keys=True) for item in items] for items in (before, after)]
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
         if tag == "equal":

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from preview.tree import short_type
 from review.compare import Change
 from review.report import TITLES, UNITS, Category, Report, grouped
-from review.texts import clean, shown, text_diff
+from review.texts import clean, pair, shown, text_diff
 
 MARKER = "<!-- gaia-dmp: review of stacks -->"
 """By it the comment is found again."""
@@ -52,14 +52,20 @@ def comment(reports: Sequence[Report], link: str = "") -> str:
 
     What does not fit is left out from the least dangerous end, and the comment says so.
     """
-    for detail in (2, 1, 0):
-        text = "\n\n".join(
-            [MARKER, "## What this changes", _table(reports), *(_stack(report, detail) for report in reports), _foot(reports, link, detail)]
-        )
+    for detail in (2, 1, 0, -1):
+        parts = [
+            MARKER,
+            "## What this changes",
+            _table(reports),
+            *(_stack(report, detail) for report in reports),
+            _foot(reports, link, detail),
+        ]
+        text = "\n\n".join(part for part in parts if part)
         if len(text) <= LIMIT:
             return text
-    cut = text[: LIMIT - 200].rsplit("\n\n", 1)[0]
-    return f"{cut}\n\n**Cut here: the rest does not fit into a comment.** {link}"
+    # So many stacks that a few lines of each are too much: the table has them all, as far as it goes.
+    rows = _table(reports).splitlines()
+    return "\n\n".join([MARKER, "## What this changes", "\n".join(rows[:400]), f"{max(len(rows) - 400, 0)} more. {link}"])
 
 
 def _table(reports: Sequence[Report]) -> str:
@@ -74,18 +80,21 @@ def _table(reports: Sequence[Report]) -> str:
 def _stack(report: Report, detail: int) -> str:
     parts = [f"### Stack {code(report.stack)}"]
     for side, message in report.refused.items():
-        parts.append(f"The program of the {side} refuses its stack file:\n\n{fenced(clean(message, 3000).splitlines())}")
+        words = clean(message, 3000 if detail >= 0 else 300)
+        parts.append(f"The program of the {side} refuses its stack file:\n\n{fenced(words.splitlines())}")
     for category, title in TITLES.items():
-        found = report.of(category)
+        # The table of sizes has the others.
+        found = [risk for risk in report.of(category) if category != "capacity" or risk.text.startswith("a month")]
         if found:
-            lines = [f"- {code(risk.text)}" for risk in found[:RISKS]]
-            lines += [f"- ... and {len(found) - RISKS} more"] if len(found) > RISKS else []
+            most, length = (RISKS, 300) if detail >= 0 else (3, 100)
+            lines = [f"- {code(risk.text, length)}" for risk in found[:most]]
+            lines += [f"- ... and {len(found) - most} more"] if len(found) > most else []
             parts.append(f"**{_ICONS[category]} {title}**\n\n" + "\n".join(lines))
     if report.capacity.get("before") != report.capacity.get("after"):
         parts.append(_capacity(report))
     if detail and report.changes:
         parts.append(_folded("Graph of what changes", graph(report)))
-    if report.changes:
+    if report.changes and detail >= 0:
         parts += _groups(report, detail)
     if report.differs:
         parts.append("**Offline and engine differ**\n\n" + "\n".join(f"- {code(line)}" for line in report.differs[:RISKS]))
@@ -126,7 +135,8 @@ def _change(change: Change, detail: int) -> list[str]:
             lines.append(f"  - {code(each.path)}{marks}\n\n{block}\n")
         else:
             because = f", as {code(each.cause)} changes" if each.cause else ""
-            lines.append(f"  - {code(each.path)}: {code(shown(each.before))} → {code(shown(each.after))}{because}{marks}")
+            values = " → ".join(code(value) for value in pair(each.before, each.after))
+            lines.append(f"  - {code(each.path)}: {values}{because}{marks}")
     if len(change.fields) > FIELDS:
         lines.append(f"  - ... and {len(change.fields) - FIELDS} further inputs")
     return lines
@@ -151,7 +161,7 @@ def _moved(before: object, after: object) -> str:
 
 def graph(report: Report) -> str:
     """A Mermaid graph of what changes: components as boxes, resources in them, what is made of what."""
-    changes = [each for each in report.changes if (each.after or each.before) and (each.after or each.before).custom]  # type: ignore[union-attr]
+    changes = [each for each in report.changes if _drawn(each)]
     risky = {risk.urn for risk in report.risks if risk.urn}
     changes.sort(key=lambda each: (each.urn not in risky, {"replace": 0, "delete": 0, "forget": 1}.get(each.operation, 2)))
     drawn, left = changes[:NODES], len(changes) - NODES
@@ -180,6 +190,11 @@ def graph(report: Report) -> str:
     ]
     more = f"\n\n... and {left} further resources." if left > 0 else ""
     return fenced(lines, "mermaid") + more
+
+
+def _drawn(change: Change) -> bool:
+    resource = change.after or change.before
+    return bool(resource and resource.custom) and (change.operation != "same" or bool(change.former))
 
 
 def label(text: str) -> str:

@@ -42,9 +42,7 @@ def _stack(report: Report) -> dict[str, Any]:
     )
     # Of two boxes that need each other, one line.
     edges = [(a, b) for a, b in edges if a < b or (b, a) not in edges]
-    risks: dict[str, list[str]] = {}
-    for risk in report.risks:
-        risks.setdefault(risk.urn, []).append(risk.category)
+    risks = {change.urn: report.touches(change) for change in report.changes}
     return {
         "stack": clean(report.stack),
         "base": clean(report.base),
@@ -98,7 +96,7 @@ def _resource(resource: RecordedResource, change: Change | None, box: str, risks
         "forced_by": [clean(each) for each in change.forced_by] if change else [],
         "fields": [_field(each) for each in change.fields[:200]] if change else [],
         "inputs": clean(json.dumps(resource.inputs, indent=1, ensure_ascii=False), INPUTS),
-        "risks": sorted(set(risks)),
+        "risks": list(risks),
     }
 
 

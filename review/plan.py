@@ -4,11 +4,11 @@ Forms: pulumi 3.260, sdk/go/common/apitype (PreviewStep in preview.go of pkg/bac
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from preview.recorder import STACK_TYPE
-from preview.recording import SECRET, UNKNOWN, RecordedResource, Recording
+from preview.recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
 from review.compare import Change, Field, Operation, differences, meaning
 from review.revisions import MAX_BYTES, RevisionError
 
@@ -56,6 +56,8 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
         if earlier and earlier.operation == "replace":
             # A replacement comes in three steps, of which not each knows both sides.
             earlier.before, earlier.after = earlier.before or before, earlier.after or after
+            if not earlier.forced_by:
+                earlier.fields, earlier.forced_by = _fields(earlier, step)
             continue
         change = Change(
             urn=urn,
@@ -79,6 +81,8 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
 
 
 def _steps(text: str, stack: str) -> Iterator[Mapping[str, Any]]:
+    if not text.strip():
+        raise RevisionError(f"the plan of {stack} is empty: the preview that should have printed it failed")
     try:
         try:
             whole = json.loads(text)
@@ -128,8 +132,8 @@ def _plain(value: Any) -> Any:
 
 def _fields(change: Change, step: Mapping[str, Any]) -> tuple[list[Field], list[str]]:
     """The inputs that differ, and what the engine says forces a replacement."""
-    detailed = step.get("detailedDiff") or {}
-    reasons = [str(each) for each in step.get("replaceReasons") or step.get("keys") or ()]
+    detailed = {_path(path): kind for path, kind in (step.get("detailedDiff") or {}).items()}
+    reasons = [_path(str(each)) for each in step.get("replaceReasons") or step.get("keys") or ()]
     forcing = {path for path, kind in detailed.items() if "replace" in str((kind or {}).get("kind") or (kind or {}).get("diffKind"))}
     if not (change.before and change.after):
         return [], [*dict.fromkeys([*sorted(forcing), *reasons])]
@@ -143,6 +147,11 @@ def _fields(change: Change, step: Mapping[str, Any]) -> tuple[list[Field], list[
         for path, each in found.items()
     ]
     return fields if change.operation in {"update", "replace"} else [], [*dict.fromkeys([*sorted(forcing), *reasons])]
+
+
+def _path(path: str) -> str:
+    """`data.config.json` for the engine's `data["config.json"]`."""
+    return re.sub(r'\["([^"]+)"\]', r".\1", path)
 
 
 def disagreements(offline: Sequence[Change], engine: Sequence[Change]) -> list[str]:

@@ -32,6 +32,22 @@ TITLES: Mapping[Category, str] = {
 SHARE, BUCKET = rules.SHARE, rules.BUCKET
 ACCESS = "openstack:sharedfilesystem/shareAccess:ShareAccess"
 CLUSTER, POOL = rules.CLUSTER, "openstack:containerinfra/nodeGroup:NodeGroup"
+_WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet", "Job", "CronJob")
+_KINDS: Mapping[Category, Sequence[str]] = {
+    "rights": (
+        "Role",
+        "ClusterRole",
+        "RoleBinding",
+        "ClusterRoleBinding",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ),
+    "network": ("NetworkPolicy", "Service", "Ingress"),
+    "pods": ("Namespace", *_WORKLOADS),
+    "image": _WORKLOADS,
+}
+"""Of what kind the resources are that such a risk, told of the stack as a whole, comes from."""
+
 HOURS = 730
 """Of a month: cost is told in what allocations are counted in, vCPU hours and GiB hours; what they cost in money, a site knows."""
 
@@ -83,6 +99,15 @@ class Report:
     def of(self, category: Category) -> list[Risk]:
         """The risks of one category."""
         return [risk for risk in self.risks if risk.category == category]
+
+    def touches(self, change: Change) -> list[str]:
+        """The categories of risk that a change has to do with: those that name it, and those of its kind."""
+        found = {risk.category for risk in self.risks if risk.urn == change.urn}
+        kind = change.type.rsplit(":", 1)[-1]
+        for category, kinds in _KINDS.items():
+            if kind in kinds and change.operation != "same" and self.of(category):
+                found.add(category)
+        return sorted(found)
 
     def worst(self) -> str:
         """One line: the worst that the change does."""
@@ -143,7 +168,10 @@ def build(
     """The report of one stack. changes: those of an engine's plan, where there is one. today: for waivers that end."""
     found = list(compare(before, after) if changes is None else changes)
     # An engine lists what stays only where it is asked to.
-    whole = changes is None or not after or len(after.resources) > len(found)
+    listed = changes is None or not after or len(after.resources) > len(found)
+    # Of what will stand in a cluster that it replaces, an engine knows neither names nor namespaces.
+    rebuilt = changes is not None and any(each.type == "pulumi:providers:kubernetes" and each.operation == "replace" for each in found)
+    whole = listed and not rebuilt
     report = Report(stack, base, head, changes=found, before=before, after=after, whole=whole)
     report.risks = list(_risks(report, today, waivers))
     order = list(TITLES)
@@ -164,10 +192,14 @@ def build(
         ]
     else:
         report.source = "engine"
-        if not whole:
-            report.notes = [
-                "The plan lists changes alone: rights, network, Pods and images were not compared. `pulumi preview --show-sames` lists all."
-            ]
+        if not listed:
+            report.notes.append(
+                "The plan lists changes alone: rights, network, Pods and images were not compared. `--show-sames` lists all."
+            )
+        if rebuilt:
+            report.notes.append(
+                "The cluster is replaced: what will stand in it is unknown to the engine. Without PLAN the diff compares it."
+            )
     return report
 
 

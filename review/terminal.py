@@ -8,7 +8,7 @@ from rich.text import Text
 from preview.tree import short_type
 from review.compare import Change, Field
 from review.report import TITLES, UNITS, Report, grouped
-from review.texts import clean, shown, text_diff
+from review.texts import clean, pair, text_diff
 
 _STYLES = {
     "refused": "bold red",
@@ -83,7 +83,7 @@ def _print_field(each: Field, console: Console) -> None:
             style = "green" if line.startswith("+") else "red" if line.startswith("-") else "dim"
             console.print(Text(f"         {line}", style=style))
     else:
-        console.print(Text(f"       {clean(each.path)}: {shown(each.before)} -> {shown(each.after)}{marks}", style="dim"))
+        console.print(Text(f"       {clean(each.path)}: {' -> '.join(pair(each.before, each.after))}{marks}", style="dim"))
 
 
 def _print_capacity(report: Report, console: Console) -> None:

@@ -2,14 +2,17 @@
 
 Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic, actionlint) are pinned by `tools/*/go.mod` and
 `go.sum`;
-jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels named here. `python -m tests.cloud.tools` builds whatever is missing.
+jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels, Mermaid by the npm package named here. `python -m tests.cloud.tools` builds
+whatever is missing.
 """
 
+import base64
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -67,6 +70,27 @@ def spark(minor: str) -> Path:
     target = cached(packages[0].replace("==", "-")) / "site"
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target")
     return made(target, packages[0], lambda part: run(*pip, str(part), *packages))
+
+
+def mermaid() -> Path:
+    """The script that draws Mermaid graphs in a browser, as GitHub does."""
+    version, integrity = "12.3.0", "4113TdXeLAsMruJ79OpFL5O8+LTFXhQqZ260rF3tgUmiNAtRm4Uume04I+65PRN6yZ69J4f8rVYWW8zRk65UYw=="
+
+    def fetch(part: Path) -> None:
+        part.mkdir()
+        run("npm", "pack", "--silent", "--pack-destination", str(part), f"mermaid@{version}")
+        (archive,) = part.glob("*.tgz")
+        if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != integrity:
+            raise ToolError(f"mermaid {version} is not what it was")
+        with tarfile.open(archive) as packed:
+            packed.extractall(part, members=[packed.getmember("package/dist/mermaid.min.js")], filter="data")
+
+    return made(cached(f"mermaid-{version}") / "lib", "mermaid", fetch) / "package" / "dist" / "mermaid.min.js"
+
+
+def chromium() -> str:
+    """Debian's Chromium, or "" where there is none."""
+    return shutil.which("chromium") or ""
 
 
 def plotting() -> Path:
@@ -137,6 +161,7 @@ def main() -> None:
         for minor in SPARK:
             spark(minor)
         plotting()
+        mermaid()
     except ToolError as error:
         sys.exit(str(error))
 

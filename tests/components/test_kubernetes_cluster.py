@@ -68,7 +68,7 @@ def test_a_named_template_is_found_and_takes_the_flavours_on_the_cluster():
     assert cluster.inputs["labels"]["auto_scaling_enabled"] == "false"
 
 
-@pytest.mark.parametrize(("rebuild", "ignored"), [(False, ["labels"]), (True, None)])
+@pytest.mark.parametrize(("rebuild", "ignored"), [(False, ["createTimeout", "labels"]), (True, ["createTimeout"])])
 def test_labels_of_a_living_cluster_are_left_alone_unless_it_is_rebuilt(rebuild, ignored):
     cluster = only(recorded(rebuild=rebuild), CLUSTER)
     assert cluster.options.get("ignoreChanges") == ignored

@@ -92,7 +92,8 @@ class TestSparkNamespace:
 
     def test_pod_security_is_restricted(self):
         labels = only(self.recorded(), "kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
-        assert labels == {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+        assert labels == levels | {"app.kubernetes.io/part-of": "gaia-dmp-test"}
 
     def test_quota_bounds_requests_and_limits_alike(self):
         hard = only(self.recorded(), "kubernetes:core/v1:ResourceQuota").inputs["spec"]["hard"]

@@ -4,88 +4,54 @@ One file per version in tests/recorded/: each stack's configuration then, and th
 `python -m tests.support.replay VERSION` writes one from the tree as it is; every landing adds its own.
 """
 
+import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from preview.recording import UNKNOWN, RecordedResource, Recording
+from review.compare import OPTION, compare
 from tests.support.programs import record_data
 from tests.support.stack_files import ROOT, STACKS, document
 
 FOLDER = ROOT / "tests" / "recorded"
 
-FORCES: Mapping[str, tuple[str, ...]] = {
-    "openstack:sharedfilesystem/share:Share": ("availabilityZone", "region", "shareNetworkId", "shareProto", "shareType", "snapshotId"),
-    "openstack:objectstorage/container:Container": ("name", "region", "storagePolicy"),
-    "openstack:containerinfra/cluster:Cluster": (
-        "fixedNetwork",
-        "fixedSubnet",
-        "flavor",
-        "floatingIpEnabled",
-        "masterCount",
-        "masterFlavor",
-        "mergeLabels",
-        "name",
-        "region",
-    ),
-    "openstack:networking/network:Network": ("external", "region", "tenantId"),
-    "openstack:networking/subnet:Subnet": ("cidr", "ipVersion", "networkId", "region", "tenantId"),
-    "openstack:networking/floatingIp:FloatingIp": ("pool", "region", "subnetId"),
-    "kubernetes:core/v1:PersistentVolumeClaim": ("metadata", "spec.accessModes", "spec.storageClassName"),
-    "kubernetes:core/v1:Namespace": ("metadata.name",),
-}
-"""What holds data, or what everything stands on, to the inputs whose change replaces it (ForceNew of terraform-provider-openstack 3.4; what
-Kubernetes keeps immutable). Labels of a cluster are left out: the program ignores their changes."""
+KEPT = (
+    "openstack:sharedfilesystem/share:Share",
+    "openstack:objectstorage/container:Container",
+    "openstack:containerinfra/cluster:Cluster",
+    "openstack:networking/network:Network",
+    "openstack:networking/subnet:Subnet",
+    "openstack:networking/floatingIp:FloatingIp",
+    "kubernetes:core/v1:PersistentVolume",
+    "kubernetes:core/v1:PersistentVolumeClaim",
+    "kubernetes:core/v1:Namespace",
+)
+"""What holds data, or what everything stands on."""
 
 
 def kept(recording: Recording) -> list[RecordedResource]:
     """The resources of a recording that no upgrade may replace or drop."""
-    return [resource for resource in recording.resources if resource.type in FORCES and resource.custom]
-
-
-def former_urns(resource: RecordedResource, by_urn: Mapping[str, RecordedResource]) -> Iterator[str]:
-    """The urns under which the engine looks for a resource: its own, its aliases', and those that follow from its parent's.
-
-    A child whose name begins with its parent's follows it to the parent's former name, as the engine does it
-    (pulumi: sdk/python, inherited_child_alias).
-    """
-    yield resource.urn
-    head, _, name = resource.urn.rpartition("::")
-    for alias in resource.options.get("aliases", []):
-        yield f"{head}::{alias.split('::')[-1]}"
-    parent = by_urn.get(resource.parent)
-    for urn in former_urns(parent, by_urn) if parent else ():
-        former = urn.split("::")[-1]
-        if parent and former != parent.name and name.startswith(parent.name):
-            yield f"{head}::{former}{name.removeprefix(parent.name)}"
+    return [resource for resource in recording.resources if resource.type in KEPT and resource.custom]
 
 
 def lost(old: list[dict[str, Any]], new: Recording) -> list[str]:
     """What today's program would drop, replace or leave unprotected of what an earlier one made. old: resources of a file here."""
-    by_urn = {resource.urn: resource for resource in new.resources}
-    found = {urn: resource for resource in kept(new) for urn in former_urns(resource, by_urn)}
+    stood = {"parent": "", "provider": "", "custom": True, "secret_paths": [], "outputs": {}}
+    before = dataclasses.replace(new, resources=[RecordedResource(**stood | resource) for resource in old])
+    after = dataclasses.replace(new, resources=[each for each in new.resources if not each.custom or each.type in KEPT])
     findings = []
-    for before in old:
-        name, after = before["name"], found.get(before["urn"])
-        if after is None:
-            findings.append(f"{name} would be deleted: nothing has its urn {before['urn']}, nor an alias of it")
-            continue
-        for path in FORCES[before["type"]]:
-            was, is_ = _at(before["inputs"], path), _at(after.inputs, path)
-            if was != is_ and UNKNOWN not in (was, is_):
-                findings.append(f"{name} would be replaced: {path} was {was}, is {is_}")
-        options = [each for each in ("protect", "retainOnDelete") if before["options"].get(each) and not after.options.get(each)]
-        findings += [f"{name} would no longer have {option}" for option in options]
+    for change in compare(before, after):
+        if change.operation in {"delete", "forget"}:
+            findings.append(f"{change.name} would be deleted: nothing has its urn {change.urn}, nor an alias of it")
+        for each in change.fields:
+            if each.forces and UNKNOWN not in (each.before, each.after):
+                findings.append(f"{change.name} would be replaced: {each.path} was {each.before}, is {each.after}")
+            elif each.path.startswith(OPTION) and each.before and not each.after:
+                findings.append(f"{change.name} would no longer have {each.path.removeprefix(OPTION)}")
     return findings
-
-
-def _at(inputs: Mapping[str, Any], path: str) -> Any:
-    value: Any = inputs
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
 
 
 def form(recording: Recording, data: Mapping[str, Any]) -> dict[str, Any]:

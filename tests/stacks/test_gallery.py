@@ -1,0 +1,12 @@
+"""The gallery is what the program makes: `make docs` writes it."""
+
+import difflib
+
+from tests.support.gallery import FILE, SHOWN, gallery, reports
+
+
+def test_the_gallery_is_up_to_date(tmp_path):
+    assert len(SHOWN) == 12
+    made = gallery(reports(tmp_path))
+    differences = list(difflib.unified_diff(FILE.read_text().splitlines(), made.splitlines(), lineterm="", n=0))
+    assert differences[:20] == []

@@ -1,0 +1,89 @@
+"""`python -m tests.support.gallery`: docs/gallery.md, twelve typical changes and the comment that each gives, and the picture of the page.
+
+tests/stacks/test_gallery.py keeps the page as the program makes it.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from review import markdown, page
+from review.report import Report
+from tests.cloud.tools import chromium
+from tests.support.changes import CASES, Case, base
+from tests.support.programs import record_for_review
+from tests.support.review import report
+from tests.support.stack_files import ROOT
+
+FILE = ROOT / "docs" / "gallery.md"
+PICTURE = ROOT / "docs" / "images" / "review.png"
+SHOWN = (
+    "share-grows",
+    "share-shrinks",
+    "dataset-new",
+    "dataset-gone",
+    "dataset-renamed",
+    "person-new",
+    "kubernetes",
+    "control-plane",
+    "egress-port",
+    "rights",
+    "admission",
+    "pod-security",
+)
+HEAD = """# Twelve changes, and the comment that each gives
+
+Made by `make docs`: the stack is dev with one person, a dataset that is kept and a second pool; each change is one of those that
+[tests/support/changes.py](../tests/support/changes.py) describes and `tests/engine/test_verdicts.py` asks a real engine about.
+`make diff OUT=out` writes the same as a page to look at, out/report.html:
+
+![The page: the graph of what changes on the left, one resource's inputs and differences on the right](images/review.png)
+"""
+
+
+def cases() -> list[Case]:
+    """The changes of the gallery, in its order."""
+    return [next(case for case in CASES if case.name == name) for name in SHOWN]
+
+
+def reports(folder: Path) -> list[tuple[Case, Report]]:
+    """The changes with their reports; trees are copied into `folder`."""
+    before = record_for_review(base())
+    return [(case, report(case, folder / case.name, before)) for case in cases()]
+
+
+def gallery(found: list[tuple[Case, Report]]) -> str:
+    """The page of Markdown: each comment as it is, its headings two levels lower."""
+    parts = [HEAD]
+    for number, (case, each) in enumerate(found, start=1):
+        body = re.sub(r"^(#{2,3}) ", r"#\1 ", markdown.comment([each]).removeprefix(markdown.MARKER).strip(), flags=re.MULTILINE)
+        parts.append(f"## {number}. {case.title}\n\n{body}")
+    return "\n\n".join(parts) + "\n"
+
+
+def picture(found: list[tuple[Case, Report]], folder: Path) -> None:
+    """The picture of the page, where a Chromium is at hand."""
+    file = folder / "report.html"
+    file.write_text(page.page([each for case, each in found if case.name == "dataset-new"]), encoding="utf-8")
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"]) as browser:
+        shown = browser.new_page(viewport={"width": 1400, "height": 820})
+        shown.goto(f"file://{file}")
+        shown.get_by_role("button", name="dataset-check-nodes").first.click()
+        shown.screenshot(path=PICTURE)
+
+
+def main() -> None:
+    """Write the page and the picture."""
+    with tempfile.TemporaryDirectory() as place:
+        found = reports(Path(place))
+        FILE.write_text(gallery(found), encoding="utf-8")
+        if chromium():
+            picture(found, Path(place))
+        else:
+            print("No chromium on PATH: the picture stays as it is.")
+
+
+if __name__ == "__main__":
+    main()
