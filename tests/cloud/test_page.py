@@ -1,6 +1,7 @@
 """The report's page in a real browser, and the comment's graphs drawn by the real Mermaid. They skip where there is no Chromium."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,6 +161,7 @@ def test_nothing_that_a_stack_file_says_is_run(browser, tmp_path):
     page.close()
 
 
+@pytest.mark.skipif(not shutil.which("npm"), reason="npm, which fetches Mermaid, is not on PATH")
 def test_mermaid_draws_every_graph(browser, reports):
     page = browser.new_page()
     page.set_content("<html><body></body></html>")

@@ -161,7 +161,6 @@ def main() -> None:
         for minor in SPARK:
             spark(minor)
         plotting()
-        mermaid()
     except ToolError as error:
         sys.exit(str(error))
 

@@ -14,7 +14,10 @@ from tests.cloud.openstack.cloud import Cloud
 from tests.engine.platform import Platform
 from tests.support.stack_files import ROOT, document
 
-LANDED = {"2026-11-22, interpreters on demand": "3449c68d04fccaa1d4b9ddb5cf5562fff049b2a1"}
+LANDED = {
+    "2026-11-22, interpreters on demand": "3449c68d04fccaa1d4b9ddb5cf5562fff049b2a1",
+    "2026-11-23, data that outlives clusters": "8dc439012fda4ff078b2a559c7d3b868c8d393f1",
+}
 """What people may have deployed, and its commit. Every later landing adds a line."""
 
 HOLDS = {"data-sample-share", "notebooks-share", "cluster-cluster", "network-network", "network-subnet"}
