@@ -45,16 +45,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if any("head" in report.refused or report.of("policy") for report in reports) else 0
 
 
-def compared(stacks: Sequence[str], base: str, planned: Path | None = None) -> list[Report]:
-    """The reports of some stacks: a base revision against the working tree. Raises RevisionError and rules.WaiversError."""
+def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root: Path = ROOT) -> list[Report]:
+    """The reports of some stacks: a base revision against the working tree of `root`. Raises RevisionError and rules.WaiversError."""
     today, waivers = dt.datetime.now(dt.UTC).date(), rules.waivers()
-    title = f"{base} ({commit(base)[:9]})"
+    title = f"{base} ({commit(base, root)[:9]})"
     reports = []
     with ExitStack() as stack:
-        before = stack.enter_context(tree(base))
-        python = interpreter(before)
+        before = stack.enter_context(tree(base, root))
+        python = interpreter(before, root)
         # All of them run at once, as far as the machine goes: each is a process of its own.
-        recorders = [(Recorder(before, name, python), Recorder(ROOT, name, Path(sys.executable))) for name in stacks]
+        recorders = [(Recorder(before, name, python), Recorder(root, name, Path(sys.executable))) for name in stacks]
+        for recorder in (each for pair in recorders for each in pair):
+            stack.callback(recorder.close)
         for name, pair in zip(stacks, recorders, strict=True):
             if not any(each.there for each in pair):
                 raise RevisionError(f"STACK={name}: neither {base} nor the working tree has Pulumi.{name}.yaml")

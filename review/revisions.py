@@ -55,8 +55,11 @@ def tree(reference: str, root: Path = ROOT) -> Iterator[Path]:
         raise RevisionError(f"BASE={reference}: {archive.stderr.decode().strip()}")
     with tempfile.TemporaryDirectory(prefix="gaia-dmp-") as folder:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
-            # "data" refuses links that lead out of the folder, and devices.
-            packed.extractall(folder, filter="data")
+            try:
+                # "data" refuses links that lead out of the folder, and devices.
+                packed.extractall(folder, filter="data")
+            except tarfile.FilterError as error:
+                raise RevisionError(f"BASE={reference}: {error}") from None
         yield Path(folder)
 
 
@@ -97,6 +100,13 @@ class Recorder:
                 command, cwd=folder, env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
             )
 
+    def close(self) -> None:
+        """End what still runs, and forget what it left."""
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+        shutil.rmtree(self._out, ignore_errors=True)
+
     def result(self) -> Recording | None:
         """The recording, or None where the tree has no such stack. Raises Refused."""
         try:
@@ -108,7 +118,7 @@ class Recorder:
                 raise Refused(errors.strip() or f"the preview ended with code {self._process.returncode}")
             return read(file.read_bytes(), self.stack)
         finally:
-            shutil.rmtree(self._out, ignore_errors=True)
+            self.close()
 
 
 def read(data: bytes, stack: str) -> Recording:

@@ -1,6 +1,7 @@
 """What RBAC gives to each account, asked of the API server one by one: what is needed is there, and nothing else."""
 
 import contextlib
+import copy
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 from components.spark_rbac import CLEANER_RULES, DRIVER_RULES, SERVER_RULES
+from policy.rights import Grant, gained, grants
 from tests.cloud import pods
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.deployed import NOTEBOOKS, SERVER, without
+from tests.cloud.deployed import NOTEBOOKS, SERVER, STACK, one, stack, without
+from tests.support.programs import named, record_data
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 RESOURCES = (
@@ -124,3 +127,52 @@ def test_an_account_has_its_rules_and_nothing_else(api: Api, account):
     assert [
         verb for verb in ("bind", "escalate", "impersonate") if api.may(user, verb, "roles", NOTEBOOKS, "rbac.authorization.k8s.io")
     ] == []
+
+
+WIDER = (
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["registry"]},
+    {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create"]},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["*"]},
+    {"apiGroups": ["apps"], "resources": ["*"], "verbs": ["list"]},
+)
+
+
+def test_what_a_review_calls_wider_is_what_the_server_allows(api: Api, items):
+    """Of every account, verb and resource: `gained` and the SubjectAccessReviews before and after say the same."""
+    before = record_data(stack(), "update", STACK)
+    after = copy.deepcopy(before)
+    role = named(after, "spark-rbac-spark-driver-role").inputs
+    role["rules"] = [*role["rules"], *WIDER]
+    allowed_before = _allowed(api)
+    whole = one(items, "Role", "spark-driver")
+    api.apply(whole | {"rules": role["rules"]})
+    try:
+        allowed = _allowed(api)
+    finally:
+        api.apply(whole)
+    found = gained(grants(before), grants(after))
+    drivers = {f"{NOTEBOOKS}/spark-driver{person}" for person in ("", "-alice")}
+    assert drivers <= {grant.account for grant in found}
+    said = set()
+    for account, verb, (resource, group), name in _questions():
+        title = f"{group}/{resource}".lstrip("/")
+        asked = Grant("/".join(account), NOTEBOOKS, verb, title, (name,) if name else ())
+        if any(grant.covers(asked) for grant in found):
+            said.add((account, verb, title, name))
+    assert said == allowed - allowed_before
+    assert len(said) > 20
+
+
+def _questions():
+    resources = [*((resource, "") for resource in RESOURCES), *GROUPED, ("statefulsets", "apps")]
+    for account, verb, resource in itertools.product(ACCOUNTS, VERBS, resources):
+        for name in ("", "registry") if resource == ("secrets", "") else ("",):
+            yield account, verb, resource, name
+
+
+def _allowed(api: Api) -> set[tuple[tuple[str, str], str, str, str]]:
+    return {
+        (account, verb, f"{group}/{resource}".lstrip("/"), name)
+        for account, verb, (resource, group), name in _questions()
+        if api.may("system:serviceaccount:" + ":".join(account), verb, resource, NOTEBOOKS, group, name)
+    }

@@ -1,0 +1,148 @@
+"""Two revisions of a repository, each in its own tree: what `make diff` does, in a repository of the test's own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from review import __main__ as program
+from review import revisions
+from review.__main__ import compared, write
+from review.revisions import Recorder, Refused, RevisionError, commit, interpreter, read, tree
+from tests.support.changes import copied
+from tests.support.stack_files import changed, document
+from tests.support.stack_files import write as write_stack
+
+
+def git(root: Path, *words: str) -> None:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *identity, "-C", str(root), *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with one commit: the project, and dev."""
+    folder = copied(tmp_path / "project", {})
+    write_stack(folder, "dev", document("dev"))
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "first")
+    return folder
+
+
+def test_a_stack_that_changes_one_that_comes_and_one_that_goes(root, tmp_path):
+    write_stack(root, "gone", document("local"))
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "second")
+    (root / "Pulumi.gone.yaml").unlink()
+    write_stack(root, "new", document("local"))
+    write_stack(root, "dev", changed("dev", "datasets.0.source.size_gib", 12))
+    dev, new, gone = compared(["dev", "new", "gone"], "main", root=root)
+    assert (dev.counts, dev.worst()) == ({"update": 1}, "capacity and cost")
+    assert set(new.counts) == {"create"}
+    assert set(gone.counts) == {"delete"}
+    write([dev, new, gone], tmp_path / "out")
+    plain = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [each["stack"] for each in plain] == ["dev", "new", "gone"]
+    assert plain[0]["changes"][0]["fields"] == [
+        {"path": "size", "before": 10, "after": 12, "forces": False, "ignored": False, "cause": "", "doubtful": False}
+    ]
+    assert read((tmp_path / "out" / "dev.head.recording.json").read_bytes(), "dev").stack == "dev"
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
+        "report.md",
+        "report.html",
+        "new.head.recording.json",
+        "gone.base.recording.json",
+    }
+    assert not (tmp_path / "out" / "new.base.recording.json").exists()
+
+
+def test_a_stack_file_that_is_refused_is_told_with_its_own_words(root):
+    data = document("dev")
+    data["gaia-dmp:cloud"]["kind"] = "mainframe"
+    write_stack(root, "dev", data)
+    (report,) = compared(["dev"], "main", root=root)
+    assert "mainframe" in report.refused["head"]
+    assert report.worst() == "refused: the stack file of the head"
+
+
+def test_the_base_is_what_was_committed(root):
+    write_stack(root, "dev", changed("dev", "datasets.0.source.size_gib", 12))
+    with tree("main", root) as folder:
+        assert "size_gib: 10" in (folder / "Pulumi.dev.yaml").read_text()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("reference", ["nothing", "--upload-pack=touch /tmp/x", "main:Pulumi.yaml", ""])
+def test_a_reference_is_a_commit(root, reference):
+    with pytest.raises(RevisionError, match="accepted: a branch, tag or commit"):
+        commit(reference, root)
+
+
+def test_a_stack_that_is_nowhere_is_refused(root):
+    with pytest.raises(RevisionError, match=r"neither main nor the working tree has Pulumi\.x\.yaml"):
+        compared(["x"], "main", root=root)
+
+
+def test_a_stack_file_is_no_link(root, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("password: swordfish")
+    (root / "Pulumi.dev.yaml").unlink()
+    (root / "Pulumi.dev.yaml").symlink_to(secret)
+    with pytest.raises(RevisionError, match="is a symbolic link"):
+        Recorder(root, "dev", Path(sys.executable))
+
+
+def test_a_link_that_leads_out_of_a_commit_is_refused(root, tmp_path):
+    (root / "components" / "outside").symlink_to(tmp_path)
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "a link")
+    with pytest.raises(RevisionError, match="absolute path"), tree("main", root):
+        pass
+
+
+def test_a_program_that_fails_is_told_with_its_own_words(root):
+    (root / "__main__.py").write_text("raise RuntimeError('no such thing')")
+    with pytest.raises(Refused, match="no such thing"):
+        Recorder(root, "dev", Path(sys.executable)).result()
+
+
+def test_a_program_sees_no_credential_of_this_shell(root, monkeypatch):
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "swordfish")
+    monkeypatch.setenv("OS_PASSWORD", "swordfish")
+    (root / "__main__.py").write_text("import os\nraise RuntimeError([key for key in os.environ if os.environ[key] == 'swordfish'])")
+    with pytest.raises(Refused, match=r"\[\]"):
+        Recorder(root, "dev", Path(sys.executable)).result()
+
+
+def test_an_environment_is_made_where_the_packages_differ(root, tmp_path, monkeypatch):
+    assert interpreter(root, root) == Path(sys.executable)
+    other = tmp_path / "other"
+    other.mkdir()
+    # Nothing to install: it is the place that counts.
+    (other / "requirements.txt").write_text("# nothing\n")
+    monkeypatch.setattr(revisions, "CACHE", tmp_path / "cache")
+    python = interpreter(other, root)
+    assert python.is_file()
+    assert python.is_relative_to(tmp_path / "cache")
+    made = python.stat().st_mtime_ns
+    assert interpreter(other, root) == python
+    assert python.stat().st_mtime_ns == made
+
+
+def test_a_requirement_that_nobody_has_is_told(root, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "requirements.txt").write_text("./no-such-package\n")
+    monkeypatch.setattr(revisions, "CACHE", tmp_path / "cache")
+    with pytest.raises(RevisionError, match="cannot be installed"):
+        interpreter(other, root)
+
+
+def test_the_command(monkeypatch, capsys):
+    assert program.main(["dev", "--base", "no-such-branch"]) == 1
+    assert "git knows no such commit" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        program.main(["dev", "prod", "--plan", "plan.json"])
