@@ -152,34 +152,37 @@ def _peer(peer: Mapping[str, Any], namespace: str) -> str:
     return f"{_selector(peer.get('podSelector'))} in {where}"
 
 
+def ways_in(recording: Recording | None) -> set[Opening]:
+    """What takes connections from outside the cluster: load balancers, node ports, Ingresses."""
+    found = set()
+    for service in objects(recording, "Service"):
+        spec, metadata = service.inputs.get("spec") or {}, _metadata(service)
+        if spec.get("type") in {"LoadBalancer", "NodePort"}:
+            title = f"{spec['type']} {metadata.get('name')}"
+            for port in spec.get("ports") or ():
+                for peer in spec.get("loadBalancerSourceRanges") or (ANYBODY,):
+                    found.add(Opening(str(metadata.get("namespace")), title, "ingress", str(peer), _port(port)))
+    for ingress in objects(recording, "Ingress"):
+        metadata = _metadata(ingress)
+        for rule in (ingress.inputs.get("spec") or {}).get("rules") or ():
+            host = f"host {rule.get('host', 'any')}"
+            found.add(Opening(str(metadata.get("namespace")), f"Ingress {metadata.get('name')}", "ingress", ANYBODY, host))
+    return found
+
+
 def opened(before: Recording | None, after: Recording | None) -> list[str]:
     """Every connection that is let through now and was not before, as a line."""
     old, closed_before = openings(before)
     new, closed_after = openings(after)
+    old, new = old | ways_in(before), new | ways_in(after)
     names = {str(_metadata(each).get("name")) for each in objects(after, "Namespace")}
     lines = [str(each) for each in sorted(new - old) if not any(other.covers(each) for other in old)]
     # What nothing closes any more is open to all; a namespace that goes takes its Pods along.
-    lines += [
+    return lines + [
         f"{namespace}: {pods}, {direction} is no longer closed by any policy"
         for namespace, pods, direction in sorted(closed_before - closed_after)
         if namespace in names and (namespace, "all Pods", direction) not in closed_after
     ]
-    lines += [line for line in _services(after) if line not in set(_services(before))]
-    return lines
-
-
-def _services(recording: Recording | None) -> Iterator[str]:
-    for service in objects(recording, "Service"):
-        spec, metadata = service.inputs.get("spec") or {}, _metadata(service)
-        kind = spec.get("type")
-        if kind in {"LoadBalancer", "NodePort"}:
-            ranges = ", ".join(map(str, spec.get("loadBalancerSourceRanges") or ())) or ANYBODY
-            title = f"{metadata.get('namespace')}: {kind} {metadata.get('name')}"
-            yield from (f"{title}, port {port.get('port')} for {ranges}" for port in spec.get("ports") or ())
-    for ingress in objects(recording, "Ingress"):
-        title = f"{_metadata(ingress).get('namespace')}: Ingress {_metadata(ingress).get('name')}"
-        rules = (ingress.inputs.get("spec") or {}).get("rules") or ()
-        yield from (f"{title}, host {rule.get('host', 'any')} for {ANYBODY}" for rule in rules)
 
 
 @dataclass(frozen=True)

@@ -296,6 +296,8 @@ def _of_cluster(change: Change) -> Iterator[Risk]:
 def _of_openstack_network(change: Change) -> Iterator[Risk]:
     if change.type == "openstack:networking/floatingIp:FloatingIp" and change.operation == "create":
         yield Risk("network", f"{change.name}: a public address", change.urn)
+    if change.type.endswith(":CiliumNetworkPolicy") and change.operation in {"create", "update", "replace"}:
+        yield Risk("network", f"{change.name}: a CiliumNetworkPolicy, which is not compared here; read what it opens", change.urn)
     for each in change.fields if change.type == CLUSTER else ():
         if each.path == "floatingIpEnabled" and each.after:
             yield Risk("network", f"{change.name}: the Kubernetes API gets a public address", change.urn)

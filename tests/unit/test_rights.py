@@ -1,6 +1,7 @@
 """Rights, connections and Pod Security as sets: what is wider is named, what is narrower or the same is not."""
 
 import copy
+import re
 
 import pytest
 
@@ -71,8 +72,12 @@ class TestConnections:
 
     def test_a_way_in(self, dev, after):
         named(after, "entry-service").inputs["spec"] |= {"type": "LoadBalancer", "loadBalancerSourceRanges": ["192.0.2.0/24"]}
-        assert opened(dev, after)[0].startswith("gaia-zeppelin: LoadBalancer gateway, port")
-        assert opened(dev, after)[0].endswith("for 192.0.2.0/24")
+        (line,) = opened(dev, after)
+        assert re.fullmatch(r"gaia-zeppelin: LoadBalancer gateway, ingress from 192\.0\.2\.0/24, TCP \d+", line)
+        narrower = copy.deepcopy(after)
+        named(narrower, "entry-service").inputs["spec"]["loadBalancerSourceRanges"] = ["192.0.2.128/25"]
+        assert opened(after, narrower) == []
+        assert len(opened(narrower, after)) == 1
 
     @pytest.mark.parametrize("name", ["spark-network-closed", "zeppelin-network-closed"])
     def test_what_nothing_closes_any_more(self, dev, after, name):
