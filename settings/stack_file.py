@@ -78,6 +78,7 @@ def read(path: Path) -> tuple[dict[str, str], set[str]]:
     file = path.name
     try:
         document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Yaml)  # noqa: S506 - a subclass of the safe loader
+        _count(document)
         json.dumps(document, default=str, allow_nan=False)
     except FileNotFoundError:
         others = ", ".join(sorted(found.name.removeprefix("Pulumi.").removesuffix(".yaml") for found in path.parent.glob("Pulumi.*.yaml")))
@@ -111,6 +112,22 @@ def read(path: Path) -> tuple[dict[str, str], set[str]]:
         raise _refusal(file, findings)
     secret = {str(key) for key, value in config.items() if isinstance(value, dict) and set(value) == {"secure"}}
     return {str(key): "" if str(key) in secret else _as_engine(value) for key, value in config.items()}, secret
+
+
+MAX_VALUES = 200_000
+"""Values in a stack file; a catalogue's entry has ten. A few anchors that name each other unfold into any number."""
+
+
+def _count(document: Any) -> None:
+    """Raises ValueError where a document unfolds into more than MAX_VALUES values."""
+    left, waiting = MAX_VALUES, [document]
+    while waiting:
+        value = waiting.pop()
+        items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+        left -= len(items)
+        if left < 0:
+            raise ValueError(f"anchors that unfold into more than {MAX_VALUES} values")
+        waiting.extend(items)
 
 
 def _as_engine(value: Any) -> str:

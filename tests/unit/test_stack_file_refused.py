@@ -296,6 +296,11 @@ FILES = [
     ("config: {}\n---\nconfig: {}\n", "is no YAML"),
     ("config: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
     ("config: \x00", "is no YAML"),
+    # A thousand million of the same, by nine anchors.
+    (
+        "config:\n  a0: &a0 [x]\n" + "".join(f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
+        "anchors that unfold",
+    ),
 ]
 
 
