@@ -18,6 +18,16 @@ _MARKS = (
     ("deletedWith", "deleted with {}"),
 )
 
+UNITS = (
+    ("nodes", "nodes"),
+    ("vcpus", "vCPU"),
+    ("memory_gib", "GiB memory"),
+    ("disk_gib", "GiB disk"),
+    ("share_gib", "GiB shares"),
+    ("floating_ips", "floating IPs"),
+)
+"""Keys of a capacity, and what they count."""
+
 
 def print_recording(recording: Recording, console: Console) -> None:
     """Print the whole preview. Colour is the console's business: plain text where it is no terminal."""
@@ -94,15 +104,7 @@ def _print_capacity(capacity: Any, console: Console) -> None:
     console.print(Text("Capacity:", style="bold"))
     for name in ("idle", "full"):
         size = capacity[name]
-        units = (
-            ("nodes", "nodes"),
-            ("vcpus", "vCPU"),
-            ("memory_gib", "GiB memory"),
-            ("disk_gib", "GiB disk"),
-            ("share_gib", "GiB shares"),
-            ("floating_ips", "floating IPs"),
-        )
-        console.print(Text(f"    {name}" + "".join(f"{size[key]:>7} {unit}" for key, unit in units)))
+        console.print(Text(f"    {name}" + "".join(f"{size[key]:>7} {unit}" for key, unit in UNITS)))
     console.print()
 
 

@@ -4,9 +4,9 @@ markup.
 
 from collections.abc import Mapping, Sequence
 
-from preview.tree import short_type
+from preview.tree import UNITS, short_type
 from review.compare import Change
-from review.report import TITLES, UNITS, Category, Report, grouped
+from review.report import TITLES, Category, Report, grouped
 from review.texts import clean, pair, shown, text_diff
 
 MARKER = "<!-- gaia-dmp: review of stacks -->"

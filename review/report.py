@@ -10,6 +10,7 @@ from typing import Any, Literal
 from policy import rules
 from policy.rights import admission_weakened, gained, grants, opened, weakened, workloads
 from preview.recording import UNKNOWN, RecordedResource, Recording
+from preview.tree import UNITS
 from review.compare import OPTION, Change, compare, differences
 from review.replacements import is_known, known
 
@@ -203,9 +204,15 @@ def build(
     return report
 
 
-def _capacity(recording: Recording | None) -> Mapping[str, Any]:
+def _capacity(recording: Recording | None) -> dict[str, dict[str, int]]:
+    """What the stack puts out as its capacity, whole numbers alone: a recording may come from anywhere."""
     capacity = recording.outputs.get("capacity") if recording else None
-    return capacity if isinstance(capacity, dict) else {}
+    sides = capacity if isinstance(capacity, dict) else {}
+    return {
+        state: {key: value for key, _ in UNITS if isinstance(value := size.get(key), int)}
+        for state in ("idle", "full")
+        if isinstance(size := sides.get(state), dict)
+    }
 
 
 def _short(value: Any) -> str:
@@ -336,16 +343,6 @@ def _of_images(before: Recording, after: Recording) -> Iterator[Risk]:
     for (then, image), places in moved.items():
         pinned = ", no longer by digest" if "@sha256:" in then and "@sha256:" not in image else ""
         yield Risk("image", f"{then} -> {image}{pinned} ({', '.join(places)})")
-
-
-UNITS = (
-    ("nodes", "nodes"),
-    ("vcpus", "vCPU"),
-    ("memory_gib", "GiB memory"),
-    ("disk_gib", "GiB disk"),
-    ("share_gib", "GiB shares"),
-    ("floating_ips", "floating IPs"),
-)
 
 
 def capacity_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

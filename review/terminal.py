@@ -5,9 +5,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from preview.tree import short_type
+from preview.tree import UNITS, short_type
 from review.compare import Change, Field
-from review.report import TITLES, UNITS, Report, grouped
+from review.report import TITLES, Report, grouped
 from review.texts import clean, pair, text_diff
 
 _STYLES = {

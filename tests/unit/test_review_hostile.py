@@ -47,7 +47,8 @@ def hostile_report(text: str) -> Report:
         return RecordedResource(f"urn:pulumi:x::gaia-dmp::{kind}::{name}", kind, name, "", "", True, inputs, [], {}, {})
 
     sides = [
-        Recording("gaia-dmp", "x", "preview", [resource(text, value)], [], {"capacity": {}, "url": value}) for value in (text, f"{text}!")
+        Recording("gaia-dmp", "x", "preview", [resource(text, value)], [], {"capacity": {"idle": {"vcpus": value}}, "url": value})
+        for value in (text, f"{text}!")
     ]
     report = build("x", *sides, base=text, head=text, today=TODAY)
     report.risks.append(Risk("rights", text))
