@@ -143,7 +143,10 @@ def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> st
     if pull["head"]["sha"] != sha or pull["base"]["repo"]["full_name"] != github.repository:
         return f"pull request {number} is at another commit by now: nothing is posted"
     try:
-        text = markdown.comment(reports(files, today), link)
+        made = reports(files, today)
+        if not made:
+            return "the run left no recordings"
+        text = markdown.comment(made, link)
     except RevisionError as error:
         text = f"{markdown.MARKER}\n\nThe recordings of this change cannot be read: {markdown.code(clean(error, 500))}\n\n{link}"
     path = f"/issues/{number}/comments"

@@ -18,6 +18,9 @@ LIMIT = 65_000
 RISKS, CHANGES, FIELDS, NODES = 25, 40, 6, 60
 """Lines of a category, changes of a group, inputs of a change, nodes of a graph; the rest is counted."""
 
+EDGES = 400
+"""Of a graph; GitHub's Mermaid draws none with more than 500."""
+
 _ICONS: Mapping[Category, str] = {
     "data": "🛑",
     "cluster": "🛑",
@@ -176,9 +179,11 @@ def graph(report: Report) -> str:
         lines.append(f'  subgraph b{index}["{label(box) or "stack"}"]')
         lines += [f'    {ids[each.urn]}["{label(each.name)}"]:::{each.operation}' for each in members]
         lines.append("  end")
+    edges = []
     for each in drawn:
         needs = {urn for urns in (each.after.property_dependencies if each.after else {}).values() for urn in urns}
-        lines += [f"  {ids[urn]} --> {ids[each.urn]}" for urn in sorted(needs) if urn in ids and urn != each.urn]
+        edges += [f"  {ids[urn]} --> {ids[each.urn]}" for urn in sorted(needs) if urn in ids and urn != each.urn]
+    lines += edges[:EDGES]
     lines += [
         "  classDef create fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a",
         "  classDef update fill:#fff8c5,stroke:#9a6700,color:#3d2b00",

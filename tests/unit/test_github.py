@@ -191,6 +191,9 @@ class TestTheComment:
 
     def test_waits_for_nothing_where_the_run_left_nothing(self, fake):
         assert comment(client(fake), 7, SHA, "", TODAY) == "the run left no recordings"
+        fake.artifact = packed({"number.txt": b"12"})
+        assert comment(client(fake), 7, SHA, "", TODAY) == "the run left no recordings"
+        assert fake.comments == []
 
     def test_the_token_stays_with_the_api(self, fake):
         fake.artifact = artifact()

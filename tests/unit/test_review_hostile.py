@@ -154,6 +154,14 @@ class TestRecordings:
             read(b" " * (MAX_BYTES + 1), "x")
 
 
+def test_a_graph_has_no_more_edges_than_are_drawn():
+    kind = "kubernetes:core/v1:ConfigMap"
+    urns = [f"urn:pulumi:x::gaia-dmp::{kind}::{number}" for number in range(60)]
+    knot = [RecordedResource(urn, kind, urn[-2:], "", "", True, {"a": 1}, [], {}, {}, {"a": urns}) for urn in urns]
+    drawn = markdown.graph(build("x", None, Recording("gaia-dmp", "x", "preview", knot), base="", head="", today=TODAY))
+    assert drawn.count(" --> ") == markdown.EDGES
+
+
 def test_a_circle_of_resources_ends():
     def resource(name: str, needs: str) -> RecordedResource:
         urn = "urn:pulumi:x::gaia-dmp::kubernetes:core/v1:ConfigMap::"
