@@ -30,7 +30,7 @@ function header() {
   }));
   get("worst").textContent = stack.worst;
   get("worst").className = "worst " + (stack.risks.length || stack.refused.length ? "bad" : "good");
-  get("counts").textContent = stack.counts.map(([key, value]) => `${value} to ${key}`).join(", ") + `   ${stack.base} → ${stack.head}`;
+  get("counts").textContent = stack.counts.map(([key, value]) => `${value} to ${key}`).join(", ") + ` · ${stack.base} → ${stack.head}`;
   const found = stack.titles.filter(([key]) => stack.risks.some((risk) => risk.category === key));
   get("filters").replaceChildren(...found.map(([key, title]) => {
     const button = make("button", `${title} (${stack.risks.filter((risk) => risk.category === key).length})`);
