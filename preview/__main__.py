@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="preview", description="Preview the whole platform of a stack, offline.")
     parser.add_argument("stack", nargs="?", default="dev", help="name of the stack: Pulumi.<stack>.yaml")
     parser.add_argument("--out", type=Path, help="folder for recording.json and manifests/")
+    parser.add_argument("--recording", type=Path, help="folder for recording.json alone: nothing is shown or checked (`make diff`)")
     options = parser.parse_args(arguments)
     # Wide enough that a piped tree is never wrapped; a terminal wraps by itself.
     console = Console(highlight=False, soft_wrap=True)
@@ -33,11 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config, secret_keys = stack_config(ROOT, options.stack)
         # Whoever wants the recording as a file wants to compare it.
-        recorded = record_with_fingerprints if options.out else record
+        recorded = record_with_fingerprints if options.out or options.recording else record
         recording = recorded(ROOT, options.stack, config=config, secret_keys=secret_keys)
     except (StackFileError, pulumi.RunError, ProgramError) as error:
         errors.print(str(error), style="red", markup=False)
         return 1
+    if options.recording:
+        recording.write(options.recording)
+        return 0
     print_recording(recording, console)
     objects = manifests.of(recording)
     if options.out:

@@ -95,7 +95,9 @@ class Recorder:
         if self.there:
             # A tree's own code looks at it: whatever this shell knows of clouds and back ends stays here.
             clean = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "OS_", "PYTHONPATH"))}
-            command = [str(python), "-m", "preview", stack, "--out", str(self._out)]
+            # Revisions before 2026-11-23 write everything or nothing.
+            known = "--recording" in (folder / "preview" / "__main__.py").read_text(encoding="utf-8")
+            command = [str(python), "-m", "preview", stack, "--recording" if known else "--out", str(self._out)]
             self._process = subprocess.Popen(  # noqa: S603
                 command, cwd=folder, env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
             )
