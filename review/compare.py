@@ -206,9 +206,7 @@ def _decide(change: Change) -> None:
         change.deleted_first = _deleted_first(change.after) if change.after else False
     elif active:
         change.operation = "update"
-    change.doubtful = (
-        bool(active) and all(each.doubtful for each in active) and not any("provider" in reason for reason in change.forced_by)
-    )
+    change.doubtful = bool(active) and all(each.doubtful for each in active)
 
 
 def _deleted_first(after: RecordedResource) -> bool:
@@ -229,6 +227,7 @@ def _propagate(change: Change, done: Mapping[str, Change]) -> None:
     if provider and provider.operation == "replace":
         change.forced_by = [f"its provider {provider.name}"]
         _decide(change)
+        change.doubtful = provider.doubtful
         return
     present = {each.path for each in change.fields}
     for name, urns in sorted(after.property_dependencies.items()):
