@@ -10,6 +10,7 @@ from preview.recording import UNKNOWN, RecordedResource, Recording
 
 ANYBODY = "anybody"
 PSS = ("privileged", "baseline", "restricted")
+TOKEN = "a token of its account"  # noqa: S105 - words
 
 
 @dataclass(frozen=True, order=True)
@@ -116,15 +117,22 @@ def openings(recording: Recording | None) -> tuple[set[Opening], set[tuple[str, 
     """What the NetworkPolicies let through; and what they close otherwise: (namespace, Pods, direction)."""
     found, closed = set(), set()
     for policy in objects(recording, "NetworkPolicy"):
-        spec, namespace = policy.inputs.get("spec") or {}, str(_metadata(policy).get("namespace", ""))
-        pods = _selector(spec.get("podSelector"))
-        for direction in [str(each).lower() for each in spec.get("policyTypes") or ("Ingress",)]:
-            closed.add((namespace, pods, direction))
-            for rule in spec.get(direction) or ():
-                peers = [_peer(each, namespace) for each in rule.get("from") or rule.get("to") or ()] or [ANYBODY]
-                ports = [_port(each) for each in rule.get("ports") or ()] or ["all ports"]
-                found |= {Opening(namespace, pods, direction, peer, port) for peer in peers for port in ports}
+        spec = policy.inputs.get("spec") or {}
+        place = str(_metadata(policy).get("namespace", "")), _selector(spec.get("podSelector"))
+        closed |= {(*place, str(each).lower()) for each in spec.get("policyTypes") or ("Ingress",)}
+        found |= set(openings_of(policy))
     return found, closed
+
+
+def openings_of(policy: RecordedResource) -> Iterator[Opening]:
+    """What one NetworkPolicy lets through."""
+    spec, namespace = policy.inputs.get("spec") or {}, str(_metadata(policy).get("namespace", ""))
+    for direction in [str(each).lower() for each in spec.get("policyTypes") or ("Ingress",)]:
+        for rule in spec.get(direction) or ():
+            peers = [_peer(each, namespace) for each in rule.get("from") or rule.get("to") or ()] or [ANYBODY]
+            ports = [_port(each) for each in rule.get("ports") or ()] or ["all ports"]
+            for peer in peers:
+                yield from (Opening(namespace, _selector(spec.get("podSelector")), direction, peer, port) for port in ports)
 
 
 def _selector(selector: Any) -> str:
@@ -225,7 +233,7 @@ def weak_points(workload: Workload) -> Iterator[str]:
         if isinstance(volume, dict) and volume.get("hostPath"):
             yield f"hostPath {volume['hostPath'].get('path')}"
     if pod.get("automountServiceAccountToken") is not False:
-        yield "a token of its account"
+        yield TOKEN
     for container in workload.containers:
         name, own = container.get("name"), container.get("securityContext") or {}
         if own.get("privileged"):

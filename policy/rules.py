@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from policy.rights import ANYBODY, PSS, grants, objects, openings, weak_points, workloads
+from policy.rights import ANYBODY, PSS, TOKEN, grants, objects, openings, openings_of, weak_points, workloads
 from preview.recording import SECRET, UNKNOWN, RecordedResource, Recording
 
 WAIVERS = Path(__file__).resolve().parent / "waivers.yaml"
@@ -95,7 +95,7 @@ def _no_secret_in_clear(recording: Recording) -> Broken:
         for path, value in _texts(each.inputs, ""):
             last = re.split(r"[.\]]", path)[-1]
             # Names of Secrets, files and settings tell where a secret is, which is no secret.
-            tells = _SECRET_NAME.search(last) and not re.search(r"name|ref|file|path|secretkey$", last, re.IGNORECASE)
+            tells = _SECRET_NAME.search(last) and not re.search(r"(name|ref|file|path|secretkey)$", last, re.IGNORECASE)
             if _SECRET_TEXT.search(value) or (tells and value and value not in HIDDEN):
                 yield each, f"{path} looks like a secret and stands in clear"
         if each.inputs.get("kind") == "Secret":
@@ -109,6 +109,8 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
+            # An environment variable tells by its name what its value is.
+            key = value["name"] if key == "value" and isinstance(value.get("name"), str) else key  # noqa: PLW2901
             yield from _texts(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
@@ -128,7 +130,7 @@ def _restricted(recording: Recording) -> Broken:
     for each in workloads(recording):
         if _namespace(each.resource) != PLUGIN_NAMESPACE:
             for point in weak_points(each):
-                if "token" not in point:
+                if point != TOKEN:
                     yield each.resource, point
 
 
@@ -169,12 +171,16 @@ def _requests_and_limits(recording: Recording) -> Broken:
 
 
 def _closed_to_the_world(recording: Recording) -> Broken:
-    found, _ = openings(recording)
-    open_pods = sorted({(each.namespace, each.pods) for each in found if each.direction == "ingress" and _anybody(each.peer)})
-    policies = list(objects(recording, "NetworkPolicy"))
     # One entry is what the platform is for; it is where people come in.
-    for namespace, pods in open_pods[1:]:
-        yield policies[0], f"{pods} in {namespace} take connections from anybody, and {open_pods[0][1]} do so already"
+    entry: tuple[str, str] | None = None
+    for policy in objects(recording, "NetworkPolicy"):
+        for opening in openings_of(policy):
+            if opening.direction == "ingress" and _anybody(opening.peer):
+                pods = opening.namespace, opening.pods
+                entry = entry or pods
+                if pods != entry:
+                    yield policy, f"{opening.pods} take connections from anybody, and {entry[1]} in {entry[0]} do so already"
+                    break
     ways = [each for each in objects(recording, "Service") if (each.inputs.get("spec") or {}).get("type") in {"LoadBalancer", "NodePort"}]
     ways += list(objects(recording, "Ingress"))
     for way in ways[1:]:
@@ -200,12 +206,14 @@ def _quotas_and_policies(recording: Recording) -> Broken:
                 if (name, "all Pods", direction) not in closed:
                     yield namespace, f"no NetworkPolicy closes {direction} of all Pods"
     filled = {grant.namespace for grant in grants(recording) if grant.resource in {"pods", "*"} and grant.verb in {"create", "*"}}
-    for name in sorted(filled & namespaces.keys()):
+    # Whoever may everywhere, may in each of ours.
+    here = sorted(namespaces.keys() if "*" in filled else filled & namespaces.keys())
+    for name in here:
         for kind in ("ResourceQuota", "LimitRange"):
             if name not in {_namespace(each) for each in objects(recording, kind)}:
                 yield namespaces[name], f"accounts make Pods in it, and it has no {kind}"
-    if filled and not list(objects(recording, "ValidatingAdmissionPolicyBinding")):
-        yield namespaces[min(filled & namespaces.keys())], "accounts make Pods in it, and no admission policy is bound"
+    if here and not list(objects(recording, "ValidatingAdmissionPolicyBinding")):
+        yield namespaces[here[0]], "accounts make Pods in it, and no admission policy is bound"
 
 
 _TAGGED = {

@@ -27,6 +27,9 @@ from review.texts import clean
 ARTIFACT = "review"
 _MEMBER = re.compile(r"([a-z0-9][a-z0-9-]{0,30})\.(base|head)\.(recording\.json|refused\.txt)")
 _MEMBERS = 60
+_REPORTED_BY = re.compile(r"(preview|policy|review|settings|\.github)/|Makefile$|requirements[^/]*$|Pulumi\.yaml$")
+"""What a recording is made by, beside the program itself."""
+
 DRIFT = "<!-- gaia-dmp: drift -->"
 
 
@@ -146,7 +149,7 @@ def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> st
         made = reports(files, today)
         if not made:
             return "the run left no recordings"
-        text = markdown.comment(made, link)
+        text = markdown.comment(made, link, _warning(github, number))
     except RevisionError as error:
         text = f"{markdown.MARKER}\n\nThe recordings of this change cannot be read: {markdown.code(clean(error, 500))}\n\n{link}"
     path = f"/issues/{number}/comments"
@@ -157,6 +160,12 @@ def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> st
         return f"edited the comment on pull request {number}"
     github.ask("POST", path, json={"body": text})
     return f"commented on pull request {number}"
+
+
+def _warning(github: GitHub, number: str) -> str:
+    """What must be said first where a change touches that by which it is reported: such a recording may say anything."""
+    touched = sorted({found[0] for each in github.all(f"/pulls/{number}/files") if (found := _REPORTED_BY.match(str(each["filename"])))})
+    return f"This change touches what reports on it, and may say anything: {', '.join(touched)}. Read that first." if touched else ""
 
 
 def drift(folder: Path, stacks: Sequence[str]) -> str:

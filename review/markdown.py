@@ -50,15 +50,17 @@ def fenced(lines: Sequence[str], language: str = "") -> str:
     return "\n".join([f"{fence}{language}", *lines, fence])
 
 
-def comment(reports: Sequence[Report], link: str = "") -> str:
-    """The comment on all stacks. link: where the whole report is, in words of Markdown, or "".
+def comment(reports: Sequence[Report], link: str = "", warning: str = "") -> str:
+    """The comment on all stacks. link: where the whole report is, in words of Markdown, or "". warning: what must be read first.
 
     What does not fit is left out from the least dangerous end, and the comment says so.
     """
+    first = f"> [!CAUTION]\n> {code(warning, 1000)}" if warning else ""
     for detail in (2, 1, 0, -1):
         parts = [
             MARKER,
             "## What this changes",
+            first,
             _table(reports),
             *(_stack(report, detail) for report in reports),
             _foot(reports, link, detail),
@@ -68,7 +70,8 @@ def comment(reports: Sequence[Report], link: str = "") -> str:
             return text
     # So many stacks that a few lines of each are too much: the table has them all, as far as it goes.
     rows = _table(reports).splitlines()
-    return "\n\n".join([MARKER, "## What this changes", "\n".join(rows[:400]), f"{max(len(rows) - 400, 0)} more. {link}"])
+    parts = [MARKER, "## What this changes", first, "\n".join(rows[:400]), f"{max(len(rows) - 400, 0)} more. {link}"]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _table(reports: Sequence[Report]) -> str:

@@ -173,7 +173,8 @@ def build(
     # Of what will stand in a cluster that it replaces, an engine knows neither names nor namespaces.
     rebuilt = changes is not None and any(each.type == "pulumi:providers:kubernetes" and each.operation == "replace" for each in found)
     whole = listed and not rebuilt
-    report = Report(stack, base, head, changes=found, before=before, after=after, whole=whole)
+    source = "offline" if changes is None else "engine"
+    report = Report(stack, base, head, source, changes=found, before=before, after=after, whole=whole)
     report.risks = list(_risks(report, today, waivers))
     order = list(TITLES)
     report.risks.sort(key=lambda risk: order.index(risk.category))
@@ -185,14 +186,12 @@ def build(
     ]
     report.unknown = sorted({each.type for each in found if _counted(each) and each.operation == "update" and not is_known(each.type)})
     if changes is None:
-        report.source = "offline"
         report.notes = [
             "The base is what its revision would make, not what is deployed; real secrets are in neither side.",
             "What forces a replacement: "
             + "; ".join(f"{name} {each['version']}" for name, each in sorted(known().items()) if name != "pulumi"),
         ]
     else:
-        report.source = "engine"
         if not listed:
             report.notes.append(
                 "The plan lists changes alone: rights, network, Pods and images were not compared. `--show-sames` lists all."
@@ -227,12 +226,16 @@ def _risks(report: Report, today: dt.date, waivers: Sequence[rules.Waiver]) -> I
         yield from _of_openstack_network(change)
     # Of a stack that is new or goes, everything would be listed: the tree of the preview shows that better.
     if before and after and report.whole:
-        yield from (Risk("rights", line) for line in _gains(before, after))
-        yield from (Risk("rights", f"admission {line}") for line in admission_weakened(before, after) if UNKNOWN not in line)
-        yield from (Risk("network", line) for line in opened(before, after) if UNKNOWN not in line)
+        found = [
+            *(Risk("rights", line) for line in _gains(before, after)),
+            *(Risk("rights", f"admission {line}") for line in admission_weakened(before, after)),
+            *(Risk("network", line) for line in opened(before, after)),
+        ]
+        # An engine knows no name of what it is about to make; offline everything has one.
+        yield from (risk for risk in found if report.source == "offline" or UNKNOWN not in risk.text)
         yield from (Risk("pods", line) for line in weakened(before, after))
         yield from _of_images(before, after)
-    if after:
+    if after and report.whole:
         then = {(each.rule, each.name, each.message) for each in rules.check(before, waivers, today)} if before else set()
         for finding in rules.broken(rules.check(after, waivers, today)):
             if (finding.rule, finding.name, finding.message) not in then:
@@ -320,9 +323,6 @@ def _of_openstack_network(change: Change) -> Iterator[Risk]:
 def _gains(before: Recording, after: Recording) -> Iterator[str]:
     verbs: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = defaultdict(list)
     for grant in gained(grants(before), grants(after)):
-        if UNKNOWN in grant.account or UNKNOWN in grant.namespace or UNKNOWN in grant.verb:
-            # The engine knows no name of what it is about to replace.
-            continue
         verbs[grant.account, grant.namespace, grant.resource, grant.names].append(grant.verb)
     for (account, namespace, resource, names), gains in verbs.items():
         where = "everywhere" if namespace == "*" else f"in {namespace}"

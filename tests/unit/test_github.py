@@ -29,6 +29,7 @@ class Fake(ThreadingHTTPServer):
         self.issues: list[dict[str, Any]] = []
         self.artifact = b""
         self.pull = {"head": {"sha": SHA}, "base": {"repo": {"full_name": REPOSITORY}}}
+        self.files = ["Pulumi.dev.yaml", "components/zeppelin.py", "docs/review/x.md"]
         self.asked: list[tuple[str, str, str]] = []
 
     @property
@@ -71,6 +72,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(self.server.artifact)
         elif path == "/pulls/12":
             self.answer(self.server.pull)
+        elif path == "/pulls/12/files":
+            self.answer(page([{"filename": name} for name in self.server.files]))
         elif path == "/issues/12/comments" and self.command == "GET":
             self.answer(page(self.server.comments))
         elif path == "/issues/12/comments":
@@ -135,6 +138,15 @@ class TestTheComment:
         assert comment(client(fake), 7, SHA, "[all](https://x)", TODAY) == "commented on pull request 12"
         assert fake.comments[0]["body"].startswith(markdown.MARKER)
         assert "notebooks-share would be made smaller" in fake.comments[0]["body"]
+
+    def test_says_first_that_the_change_touches_what_reports_on_it(self, fake):
+        fake.artifact = artifact()
+        comment(client(fake), 7, SHA, "", TODAY)
+        assert "CAUTION" not in fake.comments[0]["body"]
+        fake.files += [f"docs/{number}.md" for number in range(150)] + ["preview/recorder.py", "policy/waivers.yaml", "Makefile"]
+        comment(client(fake), 7, SHA, "", TODAY)
+        assert "may say anything: Makefile, policy/, preview/." in fake.comments[0]["body"]
+        assert fake.comments[0]["body"].index("CAUTION") < fake.comments[0]["body"].index("| stack |")
 
     def test_is_edited_where_it_is_whatever_page_it_is_on(self, fake):
         fake.artifact = artifact()
