@@ -13,7 +13,7 @@ from policy import rules
 from review import markdown, page, plan, terminal
 from review.compare import compare
 from review.report import Report, build
-from review.revisions import ROOT, Recorder, Refused, RevisionError, commit, interpreter, tree
+from review.revisions import ROOT, Refused, RevisionError, TreePreview, commit, interpreter, tree
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +54,7 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
         before = stack.enter_context(tree(base, root))
         python = interpreter(before, root)
         # All of them run at once, as far as the machine goes: each is a process of its own.
-        recorders = [(Recorder(before, name, python), Recorder(root, name, Path(sys.executable))) for name in stacks]
+        recorders = [(TreePreview(before, name, python), TreePreview(root, name, Path(sys.executable))) for name in stacks]
         for recorder in (each for pair in recorders for each in pair):
             stack.callback(recorder.close)
         for name, pair in zip(stacks, recorders, strict=True):

@@ -81,7 +81,7 @@ def interpreter(folder: Path, root: Path = ROOT) -> Path:
     return place / "bin" / "python"
 
 
-class Recorder:
+class TreePreview:
     """The preview of one stack in one tree, as a process of its own. there: whether the tree has the stack at all."""
 
     def __init__(self, folder: Path, stack: str, python: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from review import __main__ as program
 from review import revisions
 from review.__main__ import compared, write
-from review.revisions import Recorder, Refused, RevisionError, commit, interpreter, read, tree
+from review.revisions import Refused, RevisionError, TreePreview, commit, interpreter, read, tree
 from tests.support.changes import copied
 from tests.support.stack_files import changed, document
 from tests.support.stack_files import write as write_stack
@@ -92,7 +92,7 @@ def test_a_stack_file_is_no_link(root, tmp_path):
     (root / "Pulumi.dev.yaml").unlink()
     (root / "Pulumi.dev.yaml").symlink_to(secret)
     with pytest.raises(RevisionError, match="is a symbolic link"):
-        Recorder(root, "dev", Path(sys.executable))
+        TreePreview(root, "dev", Path(sys.executable))
 
 
 def test_a_link_that_leads_out_of_a_commit_is_refused(root, tmp_path):
@@ -106,7 +106,7 @@ def test_a_link_that_leads_out_of_a_commit_is_refused(root, tmp_path):
 def test_a_program_that_fails_is_told_with_its_own_words(root):
     (root / "__main__.py").write_text("raise RuntimeError('no such thing')")
     with pytest.raises(Refused, match="no such thing"):
-        Recorder(root, "dev", Path(sys.executable)).result()
+        TreePreview(root, "dev", Path(sys.executable)).result()
 
 
 def test_a_program_sees_no_credential_of_this_shell(root, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_program_sees_no_credential_of_this_shell(root, monkeypatch):
     monkeypatch.setenv("OS_PASSWORD", "swordfish")
     (root / "__main__.py").write_text("import os\nraise RuntimeError([key for key in os.environ if os.environ[key] == 'swordfish'])")
     with pytest.raises(Refused, match=r"\[\]"):
-        Recorder(root, "dev", Path(sys.executable)).result()
+        TreePreview(root, "dev", Path(sys.executable)).result()
 
 
 def test_an_environment_is_made_where_the_packages_differ(root, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 from policy import rules
 from preview.recording import Recording
 from review.report import Report, build
-from review.revisions import Recorder
+from review.revisions import TreePreview
 from tests.support.changes import Case, base, copied
 from tests.support.programs import record_for_review
 from tests.support.stack_files import write
@@ -20,7 +20,7 @@ def recorded(case: Case, folder: Path) -> Recording:
     if not case.patch:
         return record_for_review(case.data())
     write(copied(folder, case.patch), "dev", case.data())
-    recording = Recorder(folder, "dev", Path(sys.executable)).result()
+    recording = TreePreview(folder, "dev", Path(sys.executable)).result()
     assert recording is not None
     return recording
 
