@@ -17,7 +17,7 @@ from review.revisions import ROOT, Refused, RevisionError, TreePreview, commit, 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare stacks. Returns 0; 1 where a revision, the program of the working tree or a policy refuses; 2 for wrong words."""
+    """Compare stacks. Returns 0; 1 where a revision, the program of the working tree, the engine or a policy refuses; 2 for wrong words."""
     parser = argparse.ArgumentParser(
         prog="review", description="What a change does to stacks: two revisions, recorded offline and compared."
     )
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.out:
         write(reports, options.out)
         console.print(f"Written: report.md, report.html, report.json and recordings in {options.out}")
-    return 1 if any("head" in report.refused or report.of("policy") for report in reports) else 0
+    return 1 if any({"head", "engine"} & report.refused.keys() or report.of("policy") for report in reports) else 0
 
 
 def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root: Path = ROOT) -> list[Report]:
@@ -71,10 +71,12 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
                 reports.append(Report(name, title, "working tree", refused=refused))
                 continue
             if planned:
-                old, new, changes = plan.read_plan(planned.read_text(encoding="utf-8"), name)
+                text = planned.read_text(encoding="utf-8")
+                old, new, changes = plan.read_plan(text, name)
                 # A preview tells no outputs of the stack; capacity follows from the stack file alone.
                 old.outputs, new.outputs = ({"capacity": side.outputs.get("capacity")} if side else {} for side in sides)
-                report = build(name, old, new, base="what is deployed", head="plan", today=today, waivers=waivers, changes=changes)
+                labels = {"base": "what is deployed", "head": "plan", "stopped": "\n".join(plan.errors(text))}
+                report = build(name, old, new, **labels, today=today, waivers=waivers, changes=changes)
                 report.differs = plan.disagreements(compare(*sides), changes)
             else:
                 report = build(name, sides[0], sides[1], base=title, head="working tree", today=today, waivers=waivers)

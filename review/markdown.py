@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from preview.tree import UNITS, short_type
 from review.compare import Change
-from review.report import TITLES, Category, Report, grouped
+from review.report import REFUSALS, TITLES, Category, Report, grouped
 from review.texts import clean, pair, shown, text_diff
 
 MARKER = "<!-- gaia-dmp: review of stacks -->"
@@ -87,7 +87,7 @@ def _stack(report: Report, detail: int) -> str:
     parts = [f"### Stack {code(report.stack)}"]
     for side, message in report.refused.items():
         words = clean(message, 3000 if detail >= 0 else 300)
-        parts.append(f"The program of the {side} refuses its stack file:\n\n{fenced(words.splitlines())}")
+        parts.append(f"{REFUSALS[side]}:\n\n{fenced(words.splitlines())}")
     for category, title in TITLES.items():
         # The table of sizes has the others.
         found = [risk for risk in report.of(category) if category != "capacity" or risk.text.startswith("a month")]

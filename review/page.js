@@ -104,7 +104,7 @@ function detail() {
   const each = stack.resources.find((resource) => resource.urn === state.chosen);
   const parts = [];
   if (!each) {
-    for (const [side, message] of stack.refused) parts.push(make("h2", `The program of the ${side} refuses`), make("pre", message));
+    for (const [who, message] of stack.refused) parts.push(make("h2", who), make("pre", message));
     for (const [key, title] of stack.titles) {
       if (!state.risk || state.risk === key) parts.push(...list(title, stack.risks.filter((risk) => risk.category === key).map((risk) => risk.text)));
     }

@@ -10,7 +10,7 @@ from typing import Any
 from preview.recording import RecordedResource
 from preview.tree import short_type
 from review.compare import Change, Field
-from review.report import TITLES, Report
+from review.report import REFUSALS, TITLES, Report
 from review.texts import clean, shown, text_diff
 
 _HERE = Path(__file__).resolve().parent
@@ -51,7 +51,7 @@ def _stack(report: Report) -> dict[str, Any]:
         "counts": sorted(report.counts.items()),
         "titles": list(TITLES.items()),
         "risks": [{"category": each.category, "text": clean(each.text), "urn": each.urn} for each in report.risks],
-        "refused": [(side, clean(message, 5000)) for side, message in report.refused.items()],
+        "refused": [(REFUSALS[side], clean(message, 5000)) for side, message in report.refused.items()],
         "notes": [clean(each) for each in report.notes],
         "outputs": [clean(each) for each in report.outputs],
         "differs": [clean(each) for each in report.differs],

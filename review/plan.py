@@ -80,6 +80,19 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
     return sides["old"], sides["new"], [change for change in changes.values() if change.operation != "same"]
 
 
+def errors(text: str) -> list[str]:
+    """What the engine says of why it stopped, in a plan that `read_plan` takes; [] where it did not."""
+    found = []
+    try:
+        events = [json.loads(text)]
+    except json.JSONDecodeError:
+        events = [json.loads(line) for line in text.splitlines() if line.strip()]
+    for event in events:
+        for each in event.get("diagnostics") or [event.get("diagnosticEvent") or {}]:
+            found += [str(each.get("message", "")).strip()] if each.get("severity") == "error" else []
+    return found
+
+
 def _steps(text: str, stack: str) -> Iterator[Mapping[str, Any]]:
     if not text.strip():
         raise RevisionError(f"the plan of {stack} is empty: the preview that should have printed it failed")

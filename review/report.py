@@ -33,6 +33,13 @@ TITLES: Mapping[Category, str] = {
 SHARE, BUCKET = rules.SHARE, rules.BUCKET
 ACCESS = "openstack:sharedfilesystem/shareAccess:ShareAccess"
 CLUSTER, POOL = rules.CLUSTER, "openstack:containerinfra/nodeGroup:NodeGroup"
+REFUSALS: Mapping[str, str] = {
+    "base": "The program of the base refuses its stack file",
+    "head": "The program of the change refuses its stack file",
+    "engine": "The engine stops, and changes nothing",
+}
+"""Who may refuse a stack, in words."""
+
 _WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet", "Job", "CronJob")
 _KINDS: Mapping[Category, Sequence[str]] = {
     "rights": (
@@ -66,7 +73,7 @@ class Risk:
 class Report:
     """What becomes of one stack.
 
-    base, head: what is compared, as people call it. refused: side (`base`, `head`) to the words with which its program refuses the stack
+    base, head: what is compared, as people call it. refused: one of REFUSALS to the words with which it refuses the stack
     file.
     changes: in the order of the recording. risks: worst first. capacity: `before` and `after`, each `idle` and `full` as the stack's
     output.
@@ -113,7 +120,7 @@ class Report:
     def worst(self) -> str:
         """One line: the worst that the change does."""
         if self.refused:
-            return "refused: " + ", ".join(f"the stack file of the {side}" for side in self.refused)
+            return "; ".join(REFUSALS[side] for side in self.refused)
         stopped = sum(1 for change in self.changes if change.refused)
         if stopped:
             return f"the engine would refuse: {stopped} protected or shrinking"
@@ -165,16 +172,21 @@ def build(
     today: dt.date,
     waivers: Sequence[rules.Waiver] = (),
     changes: Sequence[Change] | None = None,
+    stopped: str = "",
 ) -> Report:
-    """The report of one stack. changes: those of an engine's plan, where there is one. today: for waivers that end."""
+    """The report of one stack. changes: those of an engine's plan, where there is one; stopped: why it got no further. today: for
+    waivers that end.
+    """
     found = list(compare(before, after) if changes is None else changes)
     # An engine lists what stays only where it is asked to.
     listed = changes is None or not after or len(after.resources) > len(found)
     # Of what will stand in a cluster that it replaces, an engine knows neither names nor namespaces.
     rebuilt = changes is not None and any(each.type == "pulumi:providers:kubernetes" and each.operation == "replace" for each in found)
-    whole = listed and not rebuilt
+    whole = listed and not rebuilt and not stopped
     source = "offline" if changes is None else "engine"
     report = Report(stack, base, head, source, changes=found, before=before, after=after, whole=whole)
+    if stopped:
+        report.refused["engine"] = stopped
     report.risks = list(_risks(report, today, waivers))
     order = list(TITLES)
     report.risks.sort(key=lambda risk: order.index(risk.category))

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from preview.tree import UNITS, short_type
 from review.compare import Change, Field
-from review.report import TITLES, Report, grouped
+from review.report import REFUSALS, TITLES, Report, grouped
 from review.texts import clean, pair, text_diff
 
 _STYLES = {
@@ -29,7 +29,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(Text(f"Stack {report.stack}: {report.base} -> {report.head}", style="bold"))
     console.print(Text(f"  {report.worst()}", style="red" if dangerous else "green"), end="\n\n")
     for side, message in report.refused.items():
-        console.print(Text(f"The program of the {side} refuses:", style="red"))
+        console.print(Text(f"{REFUSALS[side]}:", style="red"))
         console.print(Text(clean(message)), end="\n\n")
     for category, title in TITLES.items():
         found = report.of(category)

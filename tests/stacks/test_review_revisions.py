@@ -12,7 +12,7 @@ from review import revisions
 from review.__main__ import compared, write
 from review.revisions import Refused, RevisionError, TreePreview, commit, interpreter, read, tree
 from tests.support.changes import copied
-from tests.support.stack_files import changed, document
+from tests.support.stack_files import ROOT, changed, document
 from tests.support.stack_files import write as write_stack
 
 
@@ -65,7 +65,22 @@ def test_a_stack_file_that_is_refused_is_told_with_its_own_words(root):
     write_stack(root, "dev", data)
     (report,) = compared(["dev"], "main", root=root)
     assert "mainframe" in report.refused["head"]
-    assert report.worst() == "refused: the stack file of the head"
+    assert report.worst() == "The program of the change refuses its stack file"
+
+
+def test_a_plan_of_the_engine_takes_the_place_of_the_diff(root, tmp_path):
+    plan = json.loads((ROOT / "tests" / "recorded" / "plans" / "dataset-kept.json").read_text())
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(plan))
+    (report,) = compared(["dev"], "main", file, root=root)
+    assert (report.source, report.counts["forget"]) == ("engine", 1)
+    # The working tree is the base here, so the diff says nothing.
+    assert "data-kept-share: offline nothing, engine forget" in report.differs
+    assert report.capacity["before"] == report.capacity["after"] != {}
+    plan["diagnostics"] = [{"severity": "error", "message": "error: a hook refuses\n"}]
+    file.write_text(json.dumps(plan))
+    (report,) = compared(["dev"], "main", file, root=root)
+    assert (report.worst(), report.refused) == ("The engine stops, and changes nothing", {"engine": "error: a hook refuses"})
 
 
 def test_the_base_is_what_was_committed(root):

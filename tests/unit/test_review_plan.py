@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from review.plan import disagreements, read_plan
+from review.plan import disagreements, errors, read_plan
 from review.report import build
 from review.revisions import RevisionError
 from tests.support.review import TODAY
@@ -55,6 +55,16 @@ def test_where_both_differ(plan):
     changes = plan[2]
     assert disagreements(changes, changes) == []
     assert disagreements(changes[:-1], changes) == [f"{changes[-1].name}: offline nothing, engine {changes[-1].operation}"]
+
+
+def test_why_the_engine_stopped():
+    whole = json.loads((PLANS / "dataset-kept.json").read_text())
+    message = "error: resource hook data-sample-shrink: size_gib 5 is less than 10\n"
+    whole["diagnostics"] = [{"message": "warning: x", "severity": "warning"}, {"message": message, "severity": "error"}]
+    assert errors(json.dumps(whole)) == [message.strip()]
+    lines = (PLANS / "dataset-kept.jsonl").read_text()
+    assert errors(lines) == []
+    assert errors(lines + json.dumps({"diagnosticEvent": {"message": message, "severity": "error"}}) + "\n") == [message.strip()]
 
 
 def test_a_plan_of_changes_alone_says_what_it_leaves_out(plan):
