@@ -9,6 +9,7 @@ from typing import Any
 from preview.recording import UNKNOWN, RecordedResource, Recording
 
 ANYBODY = "anybody"
+WORKLOADS = ("Pod", "Deployment", "DaemonSet", "StatefulSet", "Job", "CronJob")
 PSS = ("privileged", "baseline", "restricted")
 TOKEN = "a token of its account"  # noqa: S105 - words
 
@@ -214,7 +215,7 @@ class Workload:
 
 def workloads(recording: Recording | None) -> Iterator[Workload]:
     """Every Pod that the stack has run."""
-    for resource in objects(recording, "Pod", "Deployment", "DaemonSet", "StatefulSet", "Job", "CronJob"):
+    for resource in objects(recording, *WORKLOADS):
         spec = resource.inputs.get("spec") or {}
         if resource.inputs["kind"] == "CronJob":
             spec = (spec.get("jobTemplate") or {}).get("spec") or {}

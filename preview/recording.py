@@ -46,6 +46,11 @@ class RecordedResource:
     property_dependencies: dict[str, list[str]] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def made_of(self) -> list[str]:
+        """Urns of the resources whose outputs its inputs are made of; one may stand more than once."""
+        return [urn for urns in self.property_dependencies.values() for urn in urns]
+
 
 @dataclass
 class RecordedInvoke:

@@ -71,6 +71,12 @@ class Change:
     effect: str = ""
     refused: str = ""
 
+    @property
+    def custom(self) -> bool:
+        """Whether it is of a resource of some provider; a component is nothing but a name for others."""
+        resource = self.after or self.before
+        return bool(resource and resource.custom)
+
 
 def former_urns(resource: RecordedResource, by_urn: Mapping[str, RecordedResource]) -> Iterator[str]:
     """The urns under which the engine looks for a resource: its own, its aliases', and those that follow from its parent's.
@@ -149,11 +155,7 @@ def _in_order(resources: Mapping[str, RecordedResource]) -> list[str]:
 
 
 def _needs(resource: RecordedResource) -> list[str]:
-    return [
-        *resource.options.get("dependencies", []),
-        *(urn for urns in resource.property_dependencies.values() for urn in urns),
-        resource.provider,
-    ]
+    return [*resource.options.get("dependencies", []), *resource.made_of, resource.provider]
 
 
 def _change(after: RecordedResource, before: RecordedResource | None, moved: set[str]) -> Change:

@@ -184,8 +184,8 @@ def graph(report: Report) -> str:
         lines.append("  end")
     edges = []
     for each in drawn:
-        needs = {urn for urns in (each.after.property_dependencies if each.after else {}).values() for urn in urns}
-        edges += [f"  {ids[urn]} --> {ids[each.urn]}" for urn in sorted(needs) if urn in ids and urn != each.urn]
+        needs = sorted(set(each.after.made_of)) if each.after else []
+        edges += [f"  {ids[urn]} --> {ids[each.urn]}" for urn in needs if urn in ids and urn != each.urn]
     lines += edges[:EDGES]
     lines += [
         "  classDef create fill:#dafbe1,stroke:#1a7f37,color:#0b3d1a",
@@ -201,8 +201,7 @@ def graph(report: Report) -> str:
 
 
 def _drawn(change: Change) -> bool:
-    resource = change.after or change.before
-    return bool(resource and resource.custom) and (change.operation != "same" or bool(change.former))
+    return change.custom and (change.operation != "same" or bool(change.former))
 
 
 def label(text: str) -> str:

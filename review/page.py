@@ -62,8 +62,7 @@ def _stack(report: Report) -> dict[str, Any]:
 
 
 def _needs(resource: RecordedResource) -> set[str]:
-    made_of = {urn for urns in resource.property_dependencies.values() for urn in urns}
-    return made_of | set(resource.options.get("dependencies", []))
+    return {*resource.made_of, *resource.options.get("dependencies", [])}
 
 
 def _columns(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[list[str]]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from policy import rules
-from policy.rights import admission_weakened, gained, grants, opened, weakened, workloads
+from policy.rights import WORKLOADS, admission_weakened, gained, grants, opened, weakened, workloads
 from preview.recording import UNKNOWN, RecordedResource, Recording
 from preview.tree import UNITS
 from review.compare import OPTION, Change, compare, differences
@@ -40,7 +40,6 @@ REFUSALS: Mapping[str, str] = {
 }
 """Who may refuse a stack, in words."""
 
-_WORKLOADS = ("Deployment", "DaemonSet", "StatefulSet", "Job", "CronJob")
 _KINDS: Mapping[Category, Sequence[str]] = {
     "rights": (
         "Role",
@@ -51,8 +50,8 @@ _KINDS: Mapping[Category, Sequence[str]] = {
         "ValidatingAdmissionPolicyBinding",
     ),
     "network": ("NetworkPolicy", "Service", "Ingress"),
-    "pods": ("Namespace", *_WORKLOADS),
-    "image": _WORKLOADS,
+    "pods": ("Namespace", *WORKLOADS),
+    "image": WORKLOADS,
 }
 """Of what kind the resources are that such a risk, told of the stack as a whole, comes from."""
 
@@ -73,14 +72,11 @@ class Risk:
 class Report:
     """What becomes of one stack.
 
-    base, head: what is compared, as people call it. refused: one of REFUSALS to the words with which it refuses the stack
-    file.
+    base, head: what is compared, as people call it. refused: one of REFUSALS to the words with which it refuses the stack file.
     changes: in the order of the recording. risks: worst first. capacity: `before` and `after`, each `idle` and `full` as the stack's
-    output.
-    outputs: stack outputs that differ. unknown: types of which no table says what replaces them. notes: what this report cannot know.
-    differs: where an engine's plan and the offline diff say different things. before, after: the recordings, or the plan's two sides;
-    whole:
-    whether they hold what stays as it is, too.
+    output. outputs: stack outputs that differ. unknown: types of which no table says what replaces them. notes: what this report cannot
+    know. differs: where an engine's plan and the offline diff say different things. before, after: the recordings, or the plan's two
+    sides; whole: whether they hold what stays as it is, too.
     """
 
     stack: str
@@ -158,8 +154,7 @@ class Report:
 
 
 def _counted(change: Change) -> bool:
-    resource = change.after or change.before
-    return bool(resource and resource.custom) and change.operation != "same"
+    return change.custom and change.operation != "same"
 
 
 def build(
@@ -187,10 +182,10 @@ def build(
     report = Report(stack, base, head, source, changes=found, before=before, after=after, whole=whole)
     if stopped:
         report.refused["engine"] = stopped
+    report.capacity = {side: _capacity(recording) for side, recording in (("before", before), ("after", after))}
     report.risks = list(_risks(report, today, waivers))
     order = list(TITLES)
     report.risks.sort(key=lambda risk: order.index(risk.category))
-    report.capacity = {side: _capacity(recording) for side, recording in (("before", before), ("after", after))}
     report.outputs = [
         f"{each.path}: {_short(each.before)} -> {_short(each.after)}"
         for each in differences(before.outputs if before else {}, after.outputs if after else {})
@@ -252,8 +247,8 @@ def _risks(report: Report, today: dt.date, waivers: Sequence[rules.Waiver]) -> I
         for finding in rules.broken(rules.check(after, waivers, today)):
             if (finding.rule, finding.name, finding.message) not in then:
                 yield Risk("policy", f"{finding.rule}: {finding.name}: {finding.message}; {finding.fix}", finding.urn)
-    if before and after and _capacity(before) != _capacity(after):
-        yield from (Risk("capacity", line) for line in capacity_lines(_capacity(before), _capacity(after)))
+    if before and after:
+        yield from (Risk("capacity", line) for line in capacity_lines(**report.capacity))
 
 
 def _of_data(change: Change) -> Iterator[Risk]:
@@ -391,7 +386,6 @@ def grouped(changes: Sequence[Change]) -> dict[str, list[Change]]:
     )
     found: dict[str, list[Change]] = defaultdict(list)
     for change in changes:
-        resource = change.after or change.before
-        if resource and resource.custom:
+        if change.custom:
             found[change.effect].append(change)
     return dict(sorted(found.items(), key=lambda item: next((i for i, word in enumerate(order) if item[0].startswith(word)), len(order))))
