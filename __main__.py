@@ -8,7 +8,7 @@ import pulumi_random as random
 import pulumi_tls as tls
 from pulumi_kubernetes.core.v1 import Namespace
 
-from components import ceph_csi, interpreter_cleaner, interpreter_files, manila_csi
+from components import ceph_csi, history_server, interpreter_cleaner, interpreter_files, manila_csi, monitoring
 from components.buckets import Buckets, BucketsArgs
 from components.ceph_csi import CephCSI, CephCSIArgs
 from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
@@ -27,16 +27,20 @@ from components.entry import (
 from components.example_notebooks import example_notebooks
 from components.gate import Gate, GateArgs
 from components.hadoop_conf import BucketAccessArgs, HadoopConf, HadoopConfArgs
+from components.history_server import HistoryServer, HistoryServerArgs
 from components.image_puller import ImagePuller, ImagePullerArgs
 from components.interpreter_cleaner import InterpreterCleaner, InterpreterCleanerArgs
 from components.interpreter_files import CheckedDataset, InterpreterArgs, LdapArgs, PodSizeArgs, SparkSizeArgs
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs, NamedTemplateArgs, OwnTemplateArgs, PoolArgs
+from components.local_queue import QUEUE, LocalQueue, LocalQueueArgs
 from components.manila_csi import ManilaCredential, ManilaCredentialArgs, ManilaCSI, ManilaCSIArgs
+from components.monitoring import AlertsArgs, Monitoring, MonitoringArgs
 from components.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
 from components.network_policies import Flow, NetworkPolicies, NetworkPoliciesArgs
 from components.notebook_backup import BackupBucketArgs, NotebookBackup, NotebookBackupArgs
 from components.openstack_project import OpenStackProjectArgs, openstack_project, share_type_check
-from components.platform_flows import WayOut, notebook_flows, server_flows
+from components.platform_flows import Namespaces, WayOut, monitoring_flows, notebook_flows, server_flows
+from components.smoke_test import SmokeTest, SmokeTestArgs
 from components.spark_admission import SparkAdmission, SparkAdmissionArgs
 from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark_rbac import SparkRBAC, SparkRBACArgs
@@ -50,8 +54,9 @@ from settings.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume
 from settings.entry import CertManagerTls, IngressEntry, LoadBalancerEntry, NoEntry, SecretTls, SelfSignedTls
 from settings.login import LdapLogin, slug
 from settings.network import NetworkSettings
+from settings.own_share import OwnShare
 from settings.sites import CephPort, CephRouter, Site
-from settings.spark import PodSize
+from settings.spark import HistoryShare, HistoryVolume, PodSize
 from settings.zeppelin import (
     AdoptedNotebooks,
     BackupBucket,
@@ -69,7 +74,21 @@ try:
 except StackFileError as error:
     raise pulumi.RunError(str(error)) from None
 config = pulumi.Config()
-CSI_NAMESPACE, ZEPPELIN_NAMESPACE, SPARK_NAMESPACE = "gaia-csi", "gaia-zeppelin", "gaia-spark"
+CSI_NAMESPACE, ZEPPELIN_NAMESPACE, SPARK_NAMESPACE, MONITORING_NAMESPACE = "gaia-csi", "gaia-zeppelin", "gaia-spark", "gaia-monitoring"
+
+
+BALANCERS: dict[str, dict[str, str]] = {
+    # AWS Load Balancer Controller: Service annotations. Without the first, the in-tree controller makes a classic load balancer.
+    "eks": {
+        "service.beta.kubernetes.io/aws-load-balancer-type": "external",
+        "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip",
+        "service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing",
+    },
+    # Google Kubernetes Engine: backend service-based external passthrough Network Load Balancers.
+    "gke": {"cloud.google.com/l4-rbs": "enabled"},
+    "other": {},
+}
+"""What a Service of type LoadBalancer is to say, by provider."""
 
 
 def network_args(network: NetworkSettings, site: Site) -> NetworkArgs:
@@ -137,7 +156,8 @@ def cluster_args(cluster: ClusterSettings, site: Site, network: Network) -> Kube
 
 def ceph_id(*parts: str) -> str:
     """A Ceph id of this stack: Manila wants it unique on the whole cloud and without a dot, which a stack's name may have."""
-    return "-".join([TITLE, *parts]).replace(".", "-")
+    generation = settings.rotation.ceph_keys
+    return "-".join([TITLE, *parts, *([str(generation)] if generation > 1 else [])]).replace(".", "-")
 
 
 def share_args(dataset: Dataset, cloud: OpenStackCloud | None) -> CephFSShareArgs:
@@ -156,9 +176,7 @@ def share_args(dataset: Dataset, cloud: OpenStackCloud | None) -> CephFSShareArg
     raise TypeError(f"dataset {dataset.name} has no share")
 
 
-def create_args(
-    title: str, share: CreatedShare | NotebookShare | PersonShares | BackupShare, size_gib: int, setting: str, cloud: OpenStackCloud | None
-) -> CreateShareArgs:
+def create_args(title: str, share: CreatedShare | OwnShare, size_gib: int, setting: str, cloud: OpenStackCloud | None) -> CreateShareArgs:
     """A share that this stack makes. setting: that of its size."""
     return CreateShareArgs(
         title=title,
@@ -171,7 +189,7 @@ def create_args(
     )
 
 
-def own_share(name: str, share: NotebookShare | PersonShares | BackupShare, size_gib: int, setting: str, cloud: OpenStackCloud) -> None:
+def own_share(name: str, share: OwnShare, size_gib: int, setting: str, cloud: OpenStackCloud) -> None:
     """A share of people's own making, in the compute project, with one key that may write."""
     source = create_args(f"{TITLE}-{name}", share, size_gib, setting, cloud)
     args = CephFSShareArgs(source=source, writers=(ceph_id(name),), protect=settings.protected)
@@ -330,6 +348,7 @@ spaces_gib = settings.spaces_gib()
 mounted = [dataset for dataset in settings.datasets if not isinstance(dataset.source, S3Bucket)]
 buckets = [bucket_access(dataset.source) for dataset in settings.datasets if isinstance(dataset.source, S3Bucket)]
 user_space, backup, store = settings.zeppelin.user_space, settings.zeppelin.backup, settings.object_store
+history, metrics, standby = settings.spark.history, settings.monitoring, settings.zeppelin.standby
 shares: dict[str, CephFSShare] = {}
 share_types: dict[str, pulumi.ResourceHook] = {}
 public_address: pulumi.Input[str | None] = None
@@ -350,6 +369,8 @@ match settings.cloud:
         network = Network("network", network_args(cloud.network, cloud.site), compute)
         cluster = KubernetesCluster("cluster", cluster_args(cloud.cluster, cloud.site, network), compute)
         provider, public_address = cluster.provider, network.public_address
+        # The floating IP is the network's and outlives the Service (cloud-provider-openstack, load balancer annotations).
+        balancer, identity = {"loadbalancer.openstack.org/keep-floatingip": "true"}, None
         kubeconfig: pulumi.Output[str] = cluster.kubeconfig
         node_selector = {cluster.node_selector_label: settings.spark.pool}
         for dataset in mounted:
@@ -369,6 +390,8 @@ match settings.cloud:
                 own_share(f"user-{slugs[name]}", user_space, size_gib, f"zeppelin.user_space.size_gib, or space_gib of {name}", cloud)
         if backup and isinstance(backup.target, BackupShare):
             own_share("backup", backup.target, backup.target.size_gib, "zeppelin.backup.target.size_gib", cloud)
+        if isinstance(history, HistoryShare):
+            own_share("history", history, history.size_gib, "spark.history.size_gib", cloud)
         if store:
             bucket_project = openstack["buckets"]
             made = Buckets(
@@ -395,6 +418,8 @@ match settings.cloud:
         kubeconfig = config.require_secret(cloud.kubeconfig_secret)
         provider = kubernetes.Provider("kubernetes", kubeconfig=kubeconfig, context=cloud.context, cluster_identifier=cloud.cluster_name)
         node_selector = next(dict(pool.node_selector) for pool in cloud.pools if pool.name == settings.spark.pool)
+        balancer = BALANCERS[cloud.provider]
+        identity = cloud.identity
         openstack = {}
         for dataset in mounted:
             if isinstance(dataset.source, BroughtShare):
@@ -412,6 +437,8 @@ for name in shares:
         own_volumes(name, ZEPPELIN_NAMESPACE, name)
     elif name.startswith("user-"):
         own_volumes(name, SPARK_NAMESPACE, name)
+    elif name == "history":
+        own_volumes(name, SPARK_NAMESPACE, interpreter_files.HISTORY_CLAIM)
 keys: Namespace | None = None
 inside = pulumi.ResourceOptions(providers=[provider], depends_on=[volume.volume for volume in volumes.values()])
 if shares:
@@ -423,6 +450,7 @@ if shares:
             registrar_image=image(settings.images.csi_registrar),
             monitors={name: share.monitors for name, share in shares.items()},
             install=settings.ceph_csi.install,
+            metrics=metrics is not None,
             pull_secret=pull_secret,
         ),
         inside,
@@ -464,6 +492,7 @@ spark = SparkNamespace(
         scratch_gib=settings.spark.quota.scratch_gib,
         pods=settings.spark.quota.pods,
         # One of each Spark node, and the two of listings.
+        history=history is not None,
         check_pods=next(pool.maximum for pool in settings.cloud.node_sizes() if pool.name == settings.spark.pool) + 2 if mounted else 0,
         people=list(slugs.values()),
         person_interpreters=settings.spark.per_person.interpreters,
@@ -480,6 +509,7 @@ rbac = SparkRBAC(
         server_account=ACCOUNT,
         cleaner_account=interpreter_cleaner.ACCOUNT,
         people=list(slugs.values()),
+        annotations={"eks.amazonaws.com/role-arn": identity} if identity else {},
     ),
     inside,
 )
@@ -516,16 +546,20 @@ fence = SparkAdmission(
         claims=[mount.claim for mount in mounts],
         user_space=user_space is not None,
         hadoop_conf=hadoop_conf and hadoop_conf.secret_name,
+        history=history is not None,
+        kueue=settings.spark.kueue is not None,
+        web_identity="sts.amazonaws.com" if identity else None,
         node_selector=node_selector,
     ),
     inside,
 )
+if settings.spark.kueue:
+    LocalQueue("local-queue", LocalQueueArgs(namespace=spark.namespace, cluster_queue=settings.spark.kueue.cluster_queue), inside)
+namespaces = Namespaces(spark=SPARK_NAMESPACE, zeppelin=ZEPPELIN_NAMESPACE, monitoring=MONITORING_NAMESPACE if metrics else None)
 ways_out = [WayOut(title=way.name, cidr=str(way.cidr), ports=way.ports, who=way.who) for way in settings.outside.egress]
 notebook_network = NetworkPolicies(
     "spark-network",
-    network_policies_args(
-        spark.namespace, notebook_flows(SPARK_NAMESPACE, ZEPPELIN_NAMESPACE, ways_out), [interpreter_files.DRIVER_LABELS]
-    ),
+    network_policies_args(spark.namespace, notebook_flows(namespaces, ways_out), [interpreter_files.DRIVER_LABELS]),
     inside,
 )
 
@@ -538,6 +572,23 @@ for name, size_gib in spaces_gib.items():
             space = writable(f"user-{person}")
     space_args = UserSpaceArgs(person=person, namespace=spark.namespace, source=space, protect=settings.protected)
     UserSpace(f"space-{person}", space_args, inside)
+sizes = settings.spark.sizes()
+if history:
+    in_class = isinstance(history, HistoryVolume)
+    logs = StorageClassArgs(storage_class=history.name, size_gib=history.size_gib) if in_class else writable("history")
+    history_args = HistoryServerArgs(
+        namespace=spark.namespace,
+        source=logs,
+        size_gib=history.size_gib,
+        image=images["spark"],
+        people=list(slugs.values()),
+        settings=list(sizes),
+        keep_days=history.keep_days,
+        priority=spark.server_priority,
+        pull_secret=spark.pull_secret,
+        protect=settings.protected,
+    )
+    HistoryServer("history-server", history_args, inside)
 if mounts:
     check_args = DatasetCheckArgs(
         namespace=spark.namespace,
@@ -556,7 +607,6 @@ match settings.entry:
     case _:
         # `kubectl port-forward` brings the browser to its own machine.
         origin = f"http://localhost:{HTTP_PORT}"
-sizes = settings.spark.sizes()
 interpreters = InterpreterArgs(
     namespace=SPARK_NAMESPACE,
     server_service=f"{SERVICE}.{ZEPPELIN_NAMESPACE}.svc",
@@ -579,6 +629,9 @@ interpreters = InterpreterArgs(
         for name, size in sizes.items()
     },
     languages=settings.zeppelin.interpreters,
+    history=history is not None,
+    queue_labels={"kueue.x-k8s.io/queue-name": QUEUE} if settings.spark.kueue else {},
+    web_identity=identity is not None,
     executor_idle_seconds=settings.spark.executor_idle_seconds,
     cached_idle_seconds=settings.spark.cached_idle_seconds,
     environment=outside_environment(),
@@ -608,6 +661,11 @@ zeppelin = Zeppelin(
             list(sizes),
             [f"{TITLE}-{bucket.name}" for bucket in store.buckets] if store else [],
             space=user_space is not None,
+            limits=[
+                f"{settings.spark.per_person.interpreters} interpreters at a time: one for each notebook and language",
+                f"{settings.spark.executors_per_person} executors of all your notebooks together",
+                "what is over a limit waits, and starts when something of yours has ended",
+            ],
         ),
         cores=settings.zeppelin.cores,
         memory_gib=settings.zeppelin.memory_gib,
@@ -616,6 +674,8 @@ zeppelin = Zeppelin(
         pull_secret=pull_secret,
         ca_bundle=settings.outside.ca_bundle,
         protect=settings.protected,
+        standby=standby,
+        password_generation=settings.rotation.passwords,
     ),
     # Rights, accounts and the whole fence stand before the server that starts what they bound.
     pulumi.ResourceOptions.merge(
@@ -624,9 +684,7 @@ zeppelin = Zeppelin(
 )
 NetworkPolicies(
     "zeppelin-network",
-    network_policies_args(
-        zeppelin.namespace, server_flows(SPARK_NAMESPACE, ZEPPELIN_NAMESPACE, ways_out), [LABELS, interpreter_cleaner.LABELS]
-    ),
+    network_policies_args(zeppelin.namespace, server_flows(namespaces, ways_out), [LABELS, interpreter_cleaner.LABELS]),
     inside,
 )
 ImagePuller(
@@ -695,13 +753,16 @@ if public and gate:
                 client_secret=config.require_secret(gate.client_secret),
                 email_domains=gate.email_domains,
                 pull_secret=spark.pull_secret,
+                password_generation=settings.rotation.passwords,
             ),
             pulumi.ResourceOptions.merge(inside, made_here),
         ).service
     )
 match way_in:
     case LoadBalancerEntry():
-        exposure = LoadBalancerArgs(address=public_address, allowed_cidrs=[str(cidr) for cidr in way_in.allowed_cidrs])
+        exposure = LoadBalancerArgs(
+            address=public_address, allowed_cidrs=[str(cidr) for cidr in way_in.allowed_cidrs], annotations=balancer
+        )
     case IngressEntry():
         exposure = IngressArgs(class_name=way_in.class_name)
     case NoEntry():
@@ -718,6 +779,8 @@ entry = Entry(
         tls=certificate and tls_args(certificate),
         spark_settings=list(sizes),
         spark_domain=f"{SPARK_NAMESPACE}.svc.cluster.local:{interpreter_files.UI_PORT}",
+        history_domain=f"{SPARK_NAMESPACE}.svc.cluster.local:{history_server.PORT}" if history else None,
+        monitoring_domain=f"{MONITORING_NAMESPACE}.svc.cluster.local" if metrics else None,
         gate=gate is not None,
         pull_secret=spark.pull_secret,
         priority=spark.server_priority,
@@ -727,11 +790,65 @@ entry = Entry(
     ),
 )
 
+# 4. Who looks after it.
+if metrics:
+    told, smoke = metrics.alerts, metrics.smoke_test
+    SmokeTest(
+        "smoke-test",
+        SmokeTestArgs(
+            namespace=zeppelin.namespace,
+            url=f"http://{SERVICE}:{HTTP_PORT}",
+            user=smoke.user,
+            password=config.require_secret(smoke.password_secret) if smoke.password_secret else zeppelin.passwords[smoke.user],
+            image=images["spark"],
+            every_minutes=smoke.every_minutes,
+            slow_seconds=smoke.slow_seconds,
+            certificate="gateway:443" if isinstance(way_in, LoadBalancerEntry) else None,
+            pull_secret=spark.pull_secret,
+            serving=not standby,
+        ),
+        inside,
+    )
+    prefix = settings.images.registry_prefix
+    watched = Monitoring(
+        "monitoring",
+        MonitoringArgs(
+            namespace=MONITORING_NAMESPACE,
+            spark_namespace=spark.namespace,
+            spark_name=SPARK_NAMESPACE,
+            zeppelin_namespace=zeppelin.namespace,
+            zeppelin_name=ZEPPELIN_NAMESPACE,
+            csi_namespace=keys if settings.ceph_csi.install else None,
+            csi_name=CSI_NAMESPACE,
+            csi_port=ceph_csi.METRICS_PORT,
+            retention_days=metrics.retention_days,
+            size_gib=metrics.size_gib,
+            storage_class=metrics.storage_class,
+            alerts=told and AlertsArgs(kind=told.kind, url=config.require_secret(told.url_secret)),
+            origin=origin,
+            idle_minutes=settings.spark.interpreter_idle_minutes,
+            smoke_minutes=smoke.every_minutes,
+            serving=not standby,
+            runbooks=metrics.runbooks or "docs/runbooks",
+            mirror=f"{prefix}/" if prefix else "",
+            pull_secret=pull_secret,
+        ),
+        inside,
+    )
+    flows = monitoring_flows(namespaces, str(settings.cloud.node_network), ways_out)
+    api_callers = [monitoring.PROMETHEUS_LABELS, monitoring.STATE_LABELS]
+    NetworkPolicies("monitoring-network", network_policies_args(watched.namespace, flows, api_callers), inside)
+
 pulumi.export("zeppelin_url", entry.url)
 pulumi.export("passwords", zeppelin.passwords)
 pulumi.export("kubeconfig", kubeconfig)
 pulumi.export("public_address", public_address)
-pulumi.export("namespaces", {"zeppelin": ZEPPELIN_NAMESPACE, "spark": SPARK_NAMESPACE} | ({"csi": CSI_NAMESPACE} if shares else {}))
+pulumi.export(
+    "namespaces",
+    {"zeppelin": ZEPPELIN_NAMESPACE, "spark": SPARK_NAMESPACE}
+    | ({"csi": CSI_NAMESPACE} if shares else {})
+    | ({"monitoring": MONITORING_NAMESPACE} if metrics else {}),
+)
 pulumi.export("datasets", {dataset.name: dataset.location for dataset in settings.datasets})
 pulumi.export("kubernetes_version", settings.cloud.kubernetes_version)
 pulumi.export("capacity", settings.capacity())

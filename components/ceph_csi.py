@@ -16,6 +16,9 @@ from components.kubernetes_namespace import pull_secret, secured_namespace
 DRIVER = "cephfs.csi.ceph.com"
 _CONFIG = "ceph-csi-config"
 _CEPH_CONF = "ceph-config"
+METRICS_PORT = 8681
+"""TCP port of the plug-in's liveness on each node's own address (ceph-csi: docs/metrics.md)."""
+
 _PLUGIN_DIRECTORY = f"/var/lib/kubelet/plugins/{DRIVER}"
 
 
@@ -26,7 +29,7 @@ class CephCSIArgs:
     namespace: name of the namespace to make. image: CephCSI. registrar_image: csi-node-driver-registrar.
     monitors: host:port of the monitors of each Ceph cluster, by the clusterID that volumes name.
     install: False where the site's clusters come with CephCSI; only the namespace of the Ceph keys is made then.
-    pull_secret: docker config.json (secret) for the registry, or None.
+    metrics: whether each node tells Prometheus if the plug-in answers. pull_secret: docker config.json (secret) for the registry, or None.
     """
 
     namespace: str
@@ -34,6 +37,7 @@ class CephCSIArgs:
     registrar_image: str
     monitors: Mapping[str, pulumi.Input[list[str]]] = field(default_factory=dict)
     install: bool = True
+    metrics: bool = False
     pull_secret: pulumi.Input[str] | None = None
 
 
@@ -134,7 +138,11 @@ class CephCSI(pulumi.ComponentResource):
                         image_pull_secrets=self.pull_secrets,
                         # A node without the plug-in could not mount data, whatever it is tainted with.
                         tolerations=[core.TolerationArgs(operator="Exists")],
-                        containers=[_plugin(args.image), registrar(args.registrar_image, _PLUGIN_DIRECTORY, "socket-dir")],
+                        containers=[
+                            _plugin(args.image),
+                            registrar(args.registrar_image, _PLUGIN_DIRECTORY, "socket-dir"),
+                            *([_liveness(args.image)] if args.metrics else []),
+                        ],
                         volumes=_volumes(),
                     ),
                 ),
@@ -189,6 +197,29 @@ def _plugin(image: str) -> core.ContainerArgs:
             *(core.VolumeMountArgs(name=volume, mount_path=path, mount_propagation=spread) for volume, (path, spread) in mounts.items()),
             *(core.VolumeMountArgs(name=volume, mount_path=path, read_only=True) for volume, path in read_only.items()),
         ],
+    )
+
+
+def _liveness(image: str) -> core.ContainerArgs:
+    """The sidecar that asks the plug-in once a minute, and tells Prometheus."""
+    return core.ContainerArgs(
+        name="liveness",
+        image=image,
+        image_pull_policy="IfNotPresent",
+        args=[
+            "--type=liveness",
+            "--endpoint=$(CSI_ENDPOINT)",
+            f"--metricsport={METRICS_PORT}",
+            "--metricspath=/metrics",
+            "--polltime=60s",
+            "--timeout=3s",
+        ],
+        env=[core.EnvVarArgs(name="CSI_ENDPOINT", value="unix:///csi/csi.sock"), _from_field("POD_IP", "status.podIP")],
+        ports=[core.ContainerPortArgs(name="liveness", container_port=METRICS_PORT, host_port=METRICS_PORT)],
+        # On nodes with SELinux an unprivileged sidecar cannot open the socket of a privileged container.
+        security_context=core.SecurityContextArgs(privileged=True, allow_privilege_escalation=True),
+        resources=core.ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"}),
+        volume_mounts=[core.VolumeMountArgs(name="socket-dir", mount_path="/csi")],
     )
 
 

@@ -1,7 +1,7 @@
 """The way in: a gateway in front of Zeppelin, behind a load balancer or an Ingress."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_tls as tls
@@ -49,9 +49,12 @@ class SelfSignedTlsArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """A Service of type LoadBalancer. address: floating IP of ours, or None. allowed_cidrs: who may come; everybody where empty."""
+    """A Service of type LoadBalancer. address: floating IP of ours, or None. allowed_cidrs: who may come; everybody where empty.
+    annotations: what the cloud wants to be told.
+    """
 
     address: pulumi.Input[str | None] = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
     allowed_cidrs: Sequence[str] = ()
 
 
@@ -74,7 +77,8 @@ class EntryArgs:
     namespace: of Zeppelin, a Namespace resource. url: address that browsers come by. hostname: public name, or None.
     image: unprivileged nginx with njs. exposure: load balancer, Ingress or neither. tls: where the certificate comes from, or None.
     spark_settings: names of the Spark settings whose UI the gateway leads to. spark_domain: `<namespace>.svc.<domain>:<port>` of their
-    Pods. gate: whether oauth2-proxy stands in front. pull_secret: name of the namespace's pull secret, or None. priority: PriorityClass.
+    Pods. history_domain, monitoring_domain: the same of the history server and of Grafana, or None. gate: whether oauth2-proxy stands in
+    front. pull_secret: name of the namespace's pull secret, or None. priority: PriorityClass.
     """
 
     namespace: core.Namespace
@@ -85,6 +89,8 @@ class EntryArgs:
     tls: SecretTlsArgs | CertManagerTlsArgs | SelfSignedTlsArgs | None = None
     spark_settings: Sequence[str]
     spark_domain: str
+    history_domain: str | None = None
+    monitoring_domain: str | None = None
     gate: bool = False
     pull_secret: str | None = None
     priority: str | None = None
@@ -109,8 +115,16 @@ class Entry(pulumi.ComponentResource):
         balanced = isinstance(args.exposure, LoadBalancerArgs)
         certificate, ready = self._certificate(name, args)
         locations = interpreter_files.text("gateway-locations.conf")
-        for key, value in {"spark_settings": " ".join(args.spark_settings), "spark_domain": args.spark_domain}.items():
-            locations = locations.replace(f"@{key}@", value)
+        history = interpreter_files.text("gateway-history.conf") if args.history_domain else ""
+        grafana = interpreter_files.text("gateway-grafana.conf") if args.monitoring_domain else ""
+        known = {
+            "spark_settings": " ".join(args.spark_settings),
+            "spark_domain": args.spark_domain,
+            "history_domain": args.history_domain or "",
+            "monitoring_domain": args.monitoring_domain or "",
+        }
+        for key, value in known.items():
+            locations, history, grafana = (text.replace(f"@{key}@", value) for text in (locations, history, grafana))
         config = core.ConfigMap(
             f"{name}-config",
             metadata=meta.ObjectMetaArgs(namespace=self._namespace),
@@ -120,7 +134,9 @@ class Entry(pulumi.ComponentResource):
                 "nginx.conf.main": interpreter_files.text("gateway-nginx.conf"),
                 "spark-ui.js": interpreter_files.text("gateway-spark-ui.js"),
             }
-            | ({"gate.inc": interpreter_files.text("gateway-gate.conf")} if args.gate else {}),
+            | ({"gate.inc": interpreter_files.text("gateway-gate.conf")} if args.gate else {})
+            | ({"way-history.inc": history} if history else {})
+            | ({"way-grafana.inc": grafana} if grafana else {}),
             opts=self._inside,
         )
         apps.Deployment(
@@ -199,8 +215,7 @@ class Entry(pulumi.ComponentResource):
                 name="gateway",
                 namespace=self._namespace,
                 labels=LABELS,
-                # The floating IP is the network's and outlives this Service (cloud-provider-openstack, load balancer annotations).
-                annotations={"loadbalancer.openstack.org/keep-floatingip": "true"},
+                annotations=dict(args.annotations) or None,
             ),
             spec=core.ServiceSpecArgs(
                 type="LoadBalancer",

@@ -65,12 +65,17 @@ z.show(plt)
 
 
 def example_notebooks(
-    datasets: Sequence[tuple[str, str]], settings: Sequence[str], buckets: Sequence[str] = (), *, space: bool = False
+    datasets: Sequence[tuple[str, str]],
+    settings: Sequence[str],
+    buckets: Sequence[str] = (),
+    *,
+    space: bool = False,
+    limits: Sequence[str] = (),
 ) -> str:
     """JSON of {path below the folder of notebooks: notebook}.
 
     datasets: name and where it is, a path or an address `s3a://`. settings: names of the Spark settings, `spark` first. buckets: names of
-    those that notebooks may write. space: whether people have one of their own.
+    those that notebooks may write. space: whether people have one of their own. limits: what one person may have, a sentence each.
     """
     mounted = "\n".join(f"* `{path}` ({name})" for name, path in datasets) or "* none yet"
     profiles = ", ".join(f"`%{name}.pyspark`" for name in settings)
@@ -80,6 +85,7 @@ def example_notebooks(
         f"%md\n## What is here\n{mounted}\n\n{yours}"
         f"Every notebook has a Spark of its own, which starts with its first paragraph. Sizes: {profiles}.\n"
         "Executors start when there is work and go when there is none; the notebook's own driver goes when it has been idle.\n"
+        f"{chr(10).join(['', '## What you may have', *(f'* {limit}' for limit in limits), '', '']) if limits else ''}"
         "Settings of a running Spark are changed by `spark.conf.set(...)`; those of its start are the administrators'."
     )
     notebooks = {

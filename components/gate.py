@@ -10,6 +10,7 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.kubernetes_namespace import pull_secrets, restricted_container, restricted_pod
+from components.zeppelin import generation
 
 LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "gate"}
 PORT = 4180
@@ -22,7 +23,7 @@ class GateArgs:
 
     namespace: that of Zeppelin, a Namespace resource. hostname: public name of the platform. image: oauth2-proxy. issuer_url, client_id,
     client_secret (secret): the client at the issuer. email_domains: who may pass; everybody whom the issuer knows where empty.
-    pull_secret: name of the pull secret, or None.
+    pull_secret: name of the pull secret, or None. password_generation: one more, and everybody has to come by the gate anew.
     """
 
     namespace: core.Namespace
@@ -33,6 +34,7 @@ class GateArgs:
     client_secret: pulumi.Input[str]
     email_domains: Sequence[str] = ()
     pull_secret: str | None = None
+    password_generation: int = 1
 
 
 class Gate(pulumi.ComponentResource):
@@ -50,7 +52,13 @@ class Gate(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
         namespace = args.namespace.metadata["name"]
         # oauth2-proxy encrypts its cookie by AES, with a key of 32 bytes.
-        key = random.RandomPassword(f"{name}-cookie-key", length=32, special=False, opts=pulumi.ResourceOptions(parent=self))
+        key = random.RandomPassword(
+            f"{name}-cookie-key",
+            length=32,
+            special=False,
+            keepers=generation(args.password_generation),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         secret = core.Secret(
             f"{name}-secret",
             metadata=meta.ObjectMetaArgs(namespace=namespace),

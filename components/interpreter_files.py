@@ -80,7 +80,10 @@ class InterpreterArgs:
     interpreter_account: ServiceAccounts. driver_priority, executor_priority: PriorityClasses. people: login names, to what they are in
     names of objects: theirs are `<driver_account>-<person>`, `<driver_priority>-<person>`, `<executor_priority>-<person>`.
     user_space: whether those people have a claim `user-<person>` each. fs_group: group that owns those claims' volumes, or None.
-    hadoop_conf: name of the Secret with Hadoop's configuration for drivers, or None. zeppelin_image, spark_image: images.
+    hadoop_conf: name of the Secret with Hadoop's configuration for drivers, or None. history: whether drivers write their event logs on the
+    claim of the history server, each person's in a folder of their own. queue_labels: labels by which Kueue knows the Pods.
+    web_identity: whether S3 knows
+    Pods by a token of the provider. zeppelin_image, spark_image: images.
     datasets: what is mounted, read-only; a notebook is told which of it is lost. node_selector: labels of the Spark nodes.
     pull_secret: name of the pull secret, or None. sizes: by name of the Spark setting, `spark` and `spark-<profile>`; the driver of
     `spark` is also the size of other interpreters. languages: interpreter groups beside spark. executor_idle_seconds,
@@ -103,6 +106,9 @@ class InterpreterArgs:
     user_space: bool = False
     fs_group: int | None = None
     hadoop_conf: str | None = None
+    history: bool = False
+    queue_labels: Mapping[str, str] = field(default_factory=dict)
+    web_identity: bool = False
     sizes: Mapping[str, SparkSizeArgs]
     languages: Sequence[str] = ("python", "md")
     executor_idle_seconds: int
@@ -123,6 +129,9 @@ INTERPRETER_PORT, DRIVER_PORT, BLOCK_MANAGER_PORT, UI_PORT = 12321, 22321, 22322
 RPC_PORT = 12320
 """Port of Zeppelin's server for interpreters: one port, so that a Service can name it."""
 
+
+HISTORY_CLAIM = "spark-history"
+"""Name of the claim of event logs, in the namespace of notebooks."""
 
 USER_CLAIM = "user"
 """How the names of claims of people's own spaces begin; a dash and the person follow."""
@@ -166,8 +175,10 @@ def interpreter_template(args: InterpreterArgs, files: str) -> str:
             name: {"resources": size.driver.resources(), "scratch": f"{size.driver.scratch_gib}Gi"} for name, size in args.sizes.items()
         },
         "environment": [{"name": key, "value": value} for key, value in environment.items()],
-        "fixed_environment": [*environment, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR"],
+        "fixed_environment": [*environment, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR", "SPARK_CONF_DIR"],
         "user_space": args.user_space,
+        "history": HISTORY_CLAIM if args.history else "",
+        "queue_labels": dict(args.queue_labels),
         "security": _security(args),
         "hadoop_conf": args.hadoop_conf or "",
         "datasets": [{"volume": _volume(index), "claim": mount.claim, "path": mount.path} for index, mount in enumerate(args.datasets)],
@@ -204,6 +215,7 @@ def executor_template(args: InterpreterArgs, size: SparkSizeArgs, *, person: boo
         "imagePullSecrets": _pull_secrets(args),
         "securityContext": _security(args),
     }
+    pod["metadata"]["labels"] |= args.queue_labels
     container = spec["containers"][0]
     # Spark sets processor and memory; local disk is ours to bound.
     disk = {"ephemeral-storage": f"{size.executor.scratch_gib}Gi"}
@@ -267,7 +279,8 @@ def spark_properties(args: InterpreterArgs, size: SparkSizeArgs) -> dict[str, st
         "spark.network.crypto.enabled": "true",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.eventLog.enabled": "true",
-        "spark.eventLog.dir": "file:///work/spark-events",
+        # Where to, says files/copy-zeppelin.sh. A notebook that stops its session and makes another goes on under the same name.
+        "spark.eventLog.overwrite": "true",
         "spark.eventLog.rolling.enabled": "true",
         "spark.eventLog.rolling.maxFileSize": "64m",
         # `driver` and not `*`, which a shell between Zeppelin and Spark would read as a pattern.
@@ -275,12 +288,17 @@ def spark_properties(args: InterpreterArgs, size: SparkSizeArgs) -> dict[str, st
         "spark.metrics.conf.driver.sink.prometheusServlet.path": "/metrics/prometheus",
         "spark.metrics.namespace": "zeppelin",
         "spark.ui.prometheus.enabled": "true",
+        # Each is a line of metrics (components/monitoring.py, json_values).
+        "spark.ui.retainedStages": "300",
         # The UI is read by whoever may read the notebook, and is no place to stop others' work.
         "spark.ui.killEnabled": "false",
         # Object stores other than Amazon's have one name for all buckets.
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.jars.ivy": "/work/.ivy2",
     }
+    if args.web_identity:
+        # Hadoop 3.3's name of it, which Hadoop 3.4 takes for its own.
+        properties["spark.hadoop.fs.s3a.aws.credentials.provider"] = "com.amazonaws.auth.WebIdentityTokenCredentialsProvider"
     if args.maven_mirror:
         properties["spark.jars.repositories"] = args.maven_mirror
     return properties

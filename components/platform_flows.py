@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components import entry, gate, notebook_backup, zeppelin
+from components import ceph_csi, dataset_check, entry, gate, history_server, monitoring, notebook_backup, smoke_test, zeppelin
 from components.interpreter_files import (
     BLOCK_MANAGER_PORT,
     DRIVER_LABELS,
@@ -19,7 +19,9 @@ from components.network_policies import Flow, Peer
 
 @dataclass(frozen=True, kw_only=True)
 class WayOut:
-    """A way out of the cluster. title: its name. cidr: where it leads. ports: TCP. who: `notebooks`, `server`, `gate`, `backup`."""
+    """A way out of the cluster. title: its name. cidr: where it leads. ports: TCP. who: `notebooks`, `server`, `gate`, `backup`,
+    `alerts`.
+    """
 
     title: str
     cidr: str
@@ -27,8 +29,18 @@ class WayOut:
     who: Sequence[str]
 
 
-def notebook_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[Flow]:
-    """Flows of interpreters and executors. spark, server: names of their namespace and of Zeppelin's."""
+@dataclass(frozen=True, kw_only=True)
+class Namespaces:
+    """Names of namespaces: of notebooks, of Zeppelin, and of metrics, or None."""
+
+    spark: str
+    zeppelin: str
+    monitoring: str | None = None
+
+
+def notebook_flows(names: Namespaces, ways_out: Sequence[WayOut]) -> list[Flow]:
+    """Flows of interpreters and executors, of the history server and of the checks of datasets."""
+    spark, server = names.spark, names.zeppelin
     driver, executor = Peer(namespace=spark, labels=DRIVER_LABELS), Peer(namespace=spark, labels=EXECUTOR_LABELS)
     zeppelin_server = Peer(namespace=server, labels=zeppelin.LABELS)
     flows = [
@@ -41,7 +53,20 @@ def notebook_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[
         Flow(title="executor-from-driver", labels=EXECUTOR_LABELS, ingress=[driver, executor], ports=(BLOCK_MANAGER_PORT,)),
         Flow(title="executor-to-executors", labels=EXECUTOR_LABELS, egress=[executor], ports=(BLOCK_MANAGER_PORT,)),
         Flow(title="spark-ui", labels=DRIVER_LABELS, ingress=[Peer(namespace=server, labels=entry.LABELS)], ports=(UI_PORT,)),
+        Flow(
+            title="history-from-gateway",
+            labels=history_server.LABELS,
+            ingress=[Peer(namespace=server, labels=entry.LABELS)],
+            ports=(history_server.PORT,),
+        ),
     ]
+    if names.monitoring:
+        prometheus = Peer(namespace=names.monitoring, labels=monitoring.PROMETHEUS_LABELS)
+        stages = Peer(namespace=names.monitoring, labels=monitoring.JSON_LABELS)
+        flows += [
+            Flow(title="driver-metrics", labels=DRIVER_LABELS, ingress=[prometheus, stages], ports=(UI_PORT,)),
+            Flow(title="dataset-metrics", labels=dataset_check.LABELS, ingress=[prometheus], ports=(dataset_check.PORT,)),
+        ]
     for way in ways_out:
         if "notebooks" in way.who:
             for role, labels in (("interpreter", INTERPRETER_LABELS), ("executor", EXECUTOR_LABELS)):
@@ -49,8 +74,9 @@ def notebook_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[
     return flows
 
 
-def server_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[Flow]:
-    """Flows of Zeppelin, of the gateway and of the gate."""
+def server_flows(names: Namespaces, ways_out: Sequence[WayOut]) -> list[Flow]:
+    """Flows of Zeppelin, of the gateway, of the gate and of the test notebook."""
+    spark, server = names.spark, names.zeppelin
     gateway = Peer(namespace=server, labels=entry.LABELS)
     interpreter = Peer(namespace=spark, labels=INTERPRETER_LABELS)
     flows = [
@@ -68,9 +94,66 @@ def server_flows(spark: str, server: str, ways_out: Sequence[WayOut]) -> list[Fl
         Flow(title="gateway-to-spark-ui", labels=entry.LABELS, egress=[Peer(namespace=spark, labels=DRIVER_LABELS)], ports=(UI_PORT,)),
         Flow(title="gateway-to-gate", labels=entry.LABELS, egress=[Peer(namespace=server, labels=gate.LABELS)], ports=(gate.PORT,)),
         Flow(title="gate-from-gateway", labels=gate.LABELS, ingress=[gateway], ports=(gate.PORT,)),
+        Flow(
+            title="gateway-to-history",
+            labels=entry.LABELS,
+            egress=[Peer(namespace=spark, labels=history_server.LABELS)],
+            ports=(history_server.PORT,),
+        ),
     ]
+    if names.monitoring:
+        prometheus = Peer(namespace=names.monitoring, labels=monitoring.PROMETHEUS_LABELS)
+        grafana = Peer(namespace=names.monitoring, labels=monitoring.GRAFANA_LABELS)
+        tester = Peer(namespace=server, labels=smoke_test.LABELS)
+        server_pods = Peer(namespace=server, labels=zeppelin.LABELS)
+        flows += [
+            Flow(title="server-metrics", labels=zeppelin.LABELS, ingress=[prometheus, tester], ports=(zeppelin.HTTP_PORT,)),
+            Flow(title="smoke-test-metrics", labels=smoke_test.LABELS, ingress=[prometheus], ports=(smoke_test.PORT,)),
+            Flow(title="smoke-test-to-server", labels=smoke_test.LABELS, egress=[server_pods], ports=(zeppelin.HTTP_PORT,)),
+            Flow(title="smoke-test-to-gateway", labels=smoke_test.LABELS, egress=[gateway], ports=(entry.HTTPS_PORT,)),
+            Flow(title="gateway-to-grafana", labels=entry.LABELS, egress=[grafana], ports=(monitoring.GRAFANA_PORT,)),
+        ]
     for way in ways_out:
         for role, labels in (("server", zeppelin.LABELS), ("gate", gate.LABELS), ("backup", notebook_backup.LABELS)):
             if role in way.who:
                 flows.append(Flow(title=f"{role}-out-{way.title}", labels=labels, egress=[Peer(cidr=way.cidr)], ports=way.ports))
+    return flows
+
+
+def monitoring_flows(names: Namespaces, nodes: str, ways_out: Sequence[WayOut]) -> list[Flow]:
+    """Flows of Prometheus and all that stands beside it. nodes: IPv4 network of the nodes' own addresses."""
+    here = names.monitoring
+    server, state = (Peer(namespace=here, labels=labels) for labels in (monitoring.PROMETHEUS_LABELS, monitoring.STATE_LABELS))
+    alerts, stages = (Peer(namespace=here, labels=labels) for labels in (monitoring.ALERTMANAGER_LABELS, monitoring.JSON_LABELS))
+    grafana = Peer(namespace=here, labels=monitoring.GRAFANA_LABELS)
+    gateway = Peer(namespace=names.zeppelin, labels=entry.LABELS)
+    driver = Peer(namespace=names.spark, labels=DRIVER_LABELS)
+    checks = Peer(namespace=names.spark, labels=dataset_check.LABELS)
+    zeppelin_server = Peer(namespace=names.zeppelin, labels=zeppelin.LABELS)
+    tester = Peer(namespace=names.zeppelin, labels=smoke_test.LABELS)
+    asks, told = monitoring.PROMETHEUS_LABELS, monitoring.ALERTMANAGER_LABELS
+    inner = (
+        ("state", server, state, monitoring.STATE_PORT),
+        ("stages", server, stages, monitoring.JSON_PORT),
+        ("alerts", server, alerts, monitoring.ALERTMANAGER_PORT),
+        ("queries", grafana, server, monitoring.PROMETHEUS_PORT),
+    )
+    flows = [
+        Flow(title="prometheus-to-drivers", labels=asks, egress=[driver], ports=(UI_PORT,)),
+        Flow(title="stages-to-drivers", labels=monitoring.JSON_LABELS, egress=[driver], ports=(UI_PORT,)),
+        Flow(title="prometheus-to-checks", labels=asks, egress=[checks], ports=(dataset_check.PORT,)),
+        Flow(title="prometheus-to-zeppelin", labels=asks, egress=[zeppelin_server], ports=(zeppelin.HTTP_PORT,)),
+        Flow(title="prometheus-to-smoke-test", labels=asks, egress=[tester], ports=(smoke_test.PORT,)),
+        # These two have the address of their node.
+        Flow(title="prometheus-to-nodes", labels=asks, egress=[Peer(cidr=nodes)], ports=(monitoring.NODE_PORT, ceph_csi.METRICS_PORT)),
+        Flow(title="grafana-from-gateway", labels=monitoring.GRAFANA_LABELS, ingress=[gateway], ports=(monitoring.GRAFANA_PORT,)),
+    ]
+    for title, source, target, port in inner:
+        flows.append(Flow(title=f"{title}-out", labels=source.labels or {}, egress=[target], ports=(port,)))
+        flows.append(Flow(title=f"{title}-in", labels=target.labels or {}, ingress=[source], ports=(port,)))
+    flows += [
+        Flow(title=f"alerts-out-{way.title}", labels=told, egress=[Peer(cidr=way.cidr)], ports=way.ports)
+        for way in ways_out
+        if "alerts" in way.who
+    ]
     return flows

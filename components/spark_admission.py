@@ -9,7 +9,7 @@ from pulumi_kubernetes.admissionregistration import v1 as admission
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.interpreter_files import EXECUTOR, INTERPRETER, MANAGER, USER_CLAIM
+from components.interpreter_files import EXECUTOR, HISTORY_CLAIM, INTERPRETER, MANAGER, USER_CLAIM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,9 @@ class SparkAdmissionArgs:
     driver_account, executor_account, interpreter_account: ServiceAccounts. driver_priority, executor_priority: PriorityClasses.
     people: names of people, as part of names of objects. spark_image, zeppelin_image: the images that may run.
     claims: the claims that may be mounted, read-only. user_space: whether a person's Pods may mount and write the person's claim.
-    hadoop_conf: the Secret that drivers may mount, or None. node_selector: labels of the Spark nodes.
+    hadoop_conf: the Secret that drivers may mount, or None. history: whether drivers may mount their person's folder of event logs.
+    kueue: whether Kueue marks Pods as its own. web_identity: audience of the tokens that the provider adds to Pods, or None.
+    node_selector: labels of the Spark nodes.
     """
 
     title: str
@@ -40,6 +42,9 @@ class SparkAdmissionArgs:
     claims: Sequence[str] = ()
     user_space: bool = False
     hadoop_conf: str | None = None
+    history: bool = False
+    kueue: bool = False
+    web_identity: str | None = None
     node_selector: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -106,6 +111,7 @@ _POD = "request.userInfo.extra['authentication.kubernetes.io/pod-name'][0]"
 _UID = "request.userInfo.extra['authentication.kubernetes.io/pod-uid'][0]"
 _CREATE = "request.operation != 'CREATE'"
 _NOT_PODS = f"{_CREATE} || request.resource.resource != 'pods'"
+_POD_KIND = "request.resource.resource == 'pods'"
 _CONTAINERS = "(object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : []))"
 
 
@@ -125,8 +131,8 @@ def _owned(item: str) -> str:
     return f"has({owners}) && {owners}.size() == 1 && {owners}.all(o, o.kind == 'Pod' && o.name == {_POD} && o.uid == {_UID})"
 
 
-def _volumes(args: SparkAdmissionArgs, person: str, secrets: str) -> str:
-    """Which volumes a Pod may have. person: CEL for `-alice`, or the empty text. secrets: CEL for the Secret volumes."""
+def _volumes(args: SparkAdmissionArgs, person: str, more: str) -> str:
+    """Which volumes a Pod may have. person: CEL for `-alice`, or the empty text. more: CEL for further volumes."""
     data = f"v.persistentVolumeClaim.claimName in {_q(list(args.claims))} && v.persistentVolumeClaim.?readOnly.orValue(false)"
     # A person's own space, which they may write: whose Pod it is decides, not what the Pod asks for.
     own = f"{person} != '' && v.persistentVolumeClaim.claimName == {_q(USER_CLAIM)} + {person}"
@@ -134,19 +140,23 @@ def _volumes(args: SparkAdmissionArgs, person: str, secrets: str) -> str:
     # The token that the API server itself adds to a Pod that asks for one.
     sources = "has(s.serviceAccountToken) || has(s.configMap) || has(s.downwardAPI)"
     token = f"v.name.startsWith('kube-api-access-') && v.projected.sources.all(s, {sources})"
-    allowed = f"has(v.emptyDir) || has(v.configMap) || (has(v.persistentVolumeClaim) && {claims}) || (has(v.projected) && {token}){secrets}"
+    if args.web_identity:
+        # What the provider's webhook adds: a token that opens the provider's storage, and no Kubernetes.
+        audience = f"has(s.serviceAccountToken) && s.serviceAccountToken.?audience.orValue('') == {_q(args.web_identity)}"
+        token = f"({token}) || (v.name == 'aws-iam-token' && v.projected.sources.all(s, {audience}))"
+    allowed = f"has(v.emptyDir) || has(v.configMap) || (has(v.persistentVolumeClaim) && {claims}) || (has(v.projected) && ({token})){more}"
     return f"{_NOT_PODS} || !has(object.spec.volumes) || object.spec.volumes.all(v, {allowed})"
 
 
-def _of_every_pod(args: SparkAdmissionArgs, person: str, secrets: str = "") -> list[tuple[str, str]]:
-    """What holds for Pods of drivers and of the server alike. person, secrets: see `_volumes`."""
+def _of_every_pod(args: SparkAdmissionArgs, person: str, more: str = "") -> list[tuple[str, str]]:
+    """What holds for Pods of drivers and of the server alike. person, more: see `_volumes`."""
     spaces = ", and its person's own space" if args.user_space else ""
     selector = _q(dict(args.node_selector))
     no_secrets = "!has(c.envFrom) && (!has(c.env) || c.env.all(e, !has(e.valueFrom) || !has(e.valueFrom.secretKeyRef)))"
     tolerations = "object.spec.tolerations.all(t, has(t.key) && t.key.startsWith('node.kubernetes.io/'))"
     return [
         (
-            _volumes(args, person, secrets),
+            _volumes(args, person, more),
             f"a Pod here mounts emptyDir, ConfigMap and, read-only, the claims {', '.join(args.claims) or '(none)'}{spaces}",
         ),
         (f"{_NOT_PODS} || {_CONTAINERS}.all(c, {no_secrets})", "a Pod here takes nothing from a Secret"),
@@ -156,7 +166,11 @@ def _of_every_pod(args: SparkAdmissionArgs, person: str, secrets: str = "") -> l
         ),
         (f"{_NOT_PODS} || !has(object.spec.nodeName)", "a Pod here is placed by the scheduler"),
         (f"{_NOT_PODS} || !has(object.spec.tolerations) || {tolerations}", "a Pod here tolerates no taint of a node"),
-        (f"{_CREATE} || !has(object.metadata.finalizers)", "an object here has no finalizer"),
+        (
+            f"{_CREATE} || !has(object.metadata.finalizers)"
+            + (f" || ({_POD_KIND} && object.metadata.finalizers == ['kueue.x-k8s.io/managed'])" if args.kueue else ""),
+            "an object here has no finalizer",
+        ),
         (
             f"{_NOT_PODS} || !has(object.metadata.annotations) || "
             "object.metadata.annotations.all(k, !k.startsWith('k8s.v1.cni.cncf.io/') && !k.startsWith('v1.multus-cni.io/'))",
@@ -220,7 +234,10 @@ def server_rules(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
     token = "object.spec.?automountServiceAccountToken.orValue(true)"  # noqa: S105 - CEL
     # Drivers, and nobody else, read Hadoop's configuration with the keys of buckets.
     hadoop = f"has(v.secret) && v.secret.secretName == {_q(args.hadoop_conf)} && {_label('gaia-dmp/group')} == 'spark'"
-    secrets = f" || ({hadoop})" if args.hadoop_conf else ""
+    more = f" || ({hadoop})" if args.hadoop_conf else ""
+    logs = f"has(v.persistentVolumeClaim) && v.persistentVolumeClaim.claimName == {_q(HISTORY_CLAIM)}"
+    if args.history:
+        more += f" || ({logs} && {_label('gaia-dmp/group')} == 'spark')"
     mine = f"{_label('app.kubernetes.io/managed-by')} == {_q(MANAGER)}"
     theirs = f"{_label('app.kubernetes.io/managed-by', 'oldObject')} == {_q(MANAGER)}"
     return [
@@ -258,7 +275,19 @@ def server_rules(args: SparkAdmissionArgs) -> list[tuple[str, str]]:
             "&& has(object.spec.selector) && object.spec.selector == {'app': object.metadata.name})",
             "an interpreter's Service is headless and leads to its own Pod",
         ),
-        *_of_every_pod(args, suffix, secrets),
+        *(
+            [
+                (
+                    f"{_NOT_PODS} || !has(object.spec.volumes) || object.spec.volumes.all(v, "
+                    f"!({logs}) || ({label} != '' && {_CONTAINERS}.all(c, "
+                    f"!has(c.volumeMounts) || c.volumeMounts.all(m, m.name != v.name || m.?subPath.orValue('') == {label}))))",
+                    "a driver mounts its person's own folder of event logs, and no other",
+                )
+            ]
+            if args.history
+            else []
+        ),
+        *_of_every_pod(args, suffix, more),
     ]
 
 

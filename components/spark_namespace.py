@@ -8,7 +8,7 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.scheduling import v1 as scheduling
 
-from components import dataset_check
+from components import dataset_check, history_server
 from components.kubernetes_namespace import PULL_SECRET, pull_secret, secured_namespace
 
 _PRIORITIES = {"server": (100_000, "PreemptLowerPriority"), "driver": (10_000, "PreemptLowerPriority"), "executor": (1_000, "Never")}
@@ -20,7 +20,7 @@ class SparkNamespaceArgs:
     """What the namespace needs.
 
     namespace: its name. cores, memory_gib, scratch_gib, pods: what all Pods of notebooks may request together.
-    check_pods: how many Pods of DatasetCheck there may be beside them.
+    check_pods: how many Pods of DatasetCheck there may be beside them. history: whether the history server is beside them, too.
     people: names of people, as part of names of objects. person_interpreters: interpreters of one person at a time.
     person_executors: what all executors of one person may request together, `pods`, `cpu`, `memory`; a quota scoped by PriorityClass
     takes no `ephemeral-storage` (kube-apiserver refuses it).
@@ -33,6 +33,7 @@ class SparkNamespaceArgs:
     scratch_gib: int
     pods: int
     check_pods: int = 0
+    history: bool = False
     people: Sequence[str] = ()
     person_interpreters: int
     person_executors: Mapping[str, str]
@@ -73,11 +74,13 @@ class SparkNamespace(pulumi.ComponentResource):
         self.namespace_name = self.namespace.metadata["name"]
         inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
         # Room for the checks on top: notebooks come in whole cores and GiB, and cannot fill it.
-        checks = args.check_pods
+        checks, history = args.check_pods, int(args.history)
         amounts = {
-            "cpu": f"{args.cores * 1000 + checks * dataset_check.CPU_MILLI}m",
-            "memory": f"{args.memory_gib * 1024 + checks * dataset_check.MEMORY_MIB}Mi",
-            "ephemeral-storage": f"{args.scratch_gib * 1024 + checks * dataset_check.SCRATCH_MIB}Mi",
+            "cpu": f"{args.cores * 1000 + checks * dataset_check.CPU_MILLI + history * history_server.CPU_MILLI}m",
+            "memory": f"{args.memory_gib * 1024 + checks * dataset_check.MEMORY_MIB + history * history_server.MEMORY_MIB}Mi",
+            "ephemeral-storage": (
+                f"{args.scratch_gib * 1024 + checks * dataset_check.SCRATCH_MIB + history * history_server.SCRATCH_MIB}Mi"
+            ),
         }
         core.ResourceQuota(
             f"{name}-quota",
@@ -85,7 +88,7 @@ class SparkNamespace(pulumi.ComponentResource):
             spec=core.ResourceQuotaSpecArgs(
                 hard={f"{kind}.{key}": amount for kind in ("requests", "limits") for key, amount in amounts.items()}
                 | {
-                    "pods": str(args.pods + checks),
+                    "pods": str(args.pods + checks + history),
                     "persistentvolumeclaims": "1000",
                     "services.loadbalancers": "0",
                     "services.nodeports": "0",

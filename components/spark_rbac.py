@@ -1,7 +1,7 @@
 """Who may do what in the namespace of notebooks. Everything exists before Zeppelin starts; nothing grants rights at run time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
@@ -36,6 +36,7 @@ class SparkRBACArgs:
 
     namespace: where notebooks compute, a Namespace resource. server_namespace, server_account: the account of the Zeppelin server.
     cleaner_account: the account of the cleaner, in the server's namespace. people: names of people, as part of names of objects.
+    annotations: of the accounts of drivers and executors, by which a provider knows them.
     """
 
     namespace: core.Namespace
@@ -43,6 +44,7 @@ class SparkRBACArgs:
     server_account: str
     cleaner_account: str
     people: Sequence[str] = ()
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 class SparkRBAC(pulumi.ComponentResource):
@@ -66,6 +68,7 @@ class SparkRBAC(pulumi.ComponentResource):
         super().__init__("gaia-dmp:kubernetes:SparkRBAC", name, {}, opts)
         self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
         self._namespace = args.namespace.metadata["name"]
+        self._annotations = dict(args.annotations)
         self.driver_account, self.executor_account, self.interpreter_account = (
             self._account(name, title) for title in ("spark-driver", "spark-executor", "interpreter")
         )
@@ -84,7 +87,11 @@ class SparkRBAC(pulumi.ComponentResource):
     def _account(self, name: str, title: str) -> str:
         core.ServiceAccount(
             f"{name}-{title}",
-            metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
+            metadata=meta.ObjectMetaArgs(
+                name=title,
+                namespace=self._namespace,
+                annotations=self._annotations if self._annotations and title.startswith("spark-") else None,
+            ),
             automount_service_account_token=False,
             opts=self._inside,
         )

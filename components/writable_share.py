@@ -33,9 +33,10 @@ class StorageClassArgs:
 
 
 def bind_writable(
-    name: str, share: WritableShareArgs, namespace: core.Namespace, owner: str, parent: pulumi.Resource
+    name: str, share: WritableShareArgs, namespace: core.Namespace, owner: str, parent: pulumi.Resource, *, mode: str = "0770"
 ) -> pulumi.Output[str]:
     """Bind a share in `namespace`, make its root writable for `owner` (user and group, `185:185`), and return the name of its claim.
+    mode: of the root, as chmod takes it.
 
     Manila hands out a share whose root belongs to root alone (`cephfs_volume_mode` 755), CephCSI changes no owner, and a
     Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, once, by a volume of its own.
@@ -43,7 +44,7 @@ def bind_writable(
     container = core.ContainerArgs(
         name="prepare",
         image=share.image,
-        command=["sh", "-ec", f"chown {owner} /share && chmod 0770 /share"],
+        command=["sh", "-ec", f"chown {owner} /share && chmod {mode} /share"],
         security_context=core.SecurityContextArgs(
             run_as_user=0,
             allow_privilege_escalation=False,

@@ -43,7 +43,8 @@ class ZeppelinArgs:
     notebooks. cores: whole number. memory_gib: of the Pod; three quarters are heap. idle_minutes: after which an interpreter ends.
     origin: address that browsers come by; where it is https, the session cookie is sent by https alone.
     pull_secret: docker config.json (secret), or None. ca_bundle: PEM certificates to trust, or None.
-    protect: whether the engine refuses to delete a claim that holds the notebooks.
+    protect: whether the engine refuses to delete a claim that holds the notebooks. standby: whether the server rests, while another stack
+    serves the same notebooks. password_generation: one more, and everybody has a new password.
     """
 
     namespace: str
@@ -62,6 +63,8 @@ class ZeppelinArgs:
     pull_secret: pulumi.Input[str] | None = None
     ca_bundle: str | None = None
     protect: bool = True
+    standby: bool = False
+    password_generation: int = 1
 
 
 def server_environment(args: ZeppelinArgs) -> dict[str, str]:
@@ -191,7 +194,7 @@ class Zeppelin(pulumi.ComponentResource):
             f"{name}-server",
             metadata=meta.ObjectMetaArgs(name=SERVICE, namespace=self.namespace_name, labels=LABELS),
             spec=apps.DeploymentSpecArgs(
-                replicas=1,
+                replicas=0 if args.standby else 1,
                 # Two servers on one notebook folder would write over each other.
                 strategy=apps.DeploymentStrategyArgs(type="Recreate"),
                 selector=meta.LabelSelectorArgs(match_labels=LABELS),
@@ -239,7 +242,9 @@ class Zeppelin(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         # Where a directory knows people, Zeppelin takes no password of ours beside it.
         passwords = {
-            person: random.RandomPassword(f"{name}-password-{person}", length=24, special=False, opts=child).result
+            person: random.RandomPassword(
+                f"{name}-password-{person}", length=24, special=False, keepers=generation(args.password_generation), opts=child
+            ).result
             for person in ({} if args.ldap else args.people)
         }
         salt = random.RandomBytes(f"{name}-salt", length=16, opts=child)
@@ -281,6 +286,11 @@ class Zeppelin(pulumi.ComponentResource):
             case WritableShareArgs() as share:
                 return bind_writable(name, share, self.namespace, f"{UID}:0", self)
         raise TypeError(f"{name}: notebooks are neither on a share nor on a claim")
+
+
+def generation(number: int) -> dict[str, str] | None:
+    """What a random value is kept for. The first generation has nothing to be kept for, as values had that are older than generations."""
+    return {"generation": str(number)} if number > 1 else None
 
 
 def server_user() -> core.PodSecurityContextArgs:

@@ -17,8 +17,9 @@ from settings.cloud import OpenStackProject
 from settings.cluster import Flavour, NamedTemplate
 from settings.dataset import AdoptedShare, CreatedShare
 from settings.entry import LoadBalancerEntry
+from settings.own_share import OwnShare
 from settings.sites import CephPort, CephRouter
-from settings.zeppelin import AdoptedNotebooks, BackupShare, NotebookShare, PersonShares
+from settings.zeppelin import AdoptedNotebooks, PersonShares
 
 DRIVERS = {"capi-helm": "k8s_capi_helm", "vexxhost": "k8s_cluster_api", "heat": "k8s_fedora_coreos"}
 """Setting to how the entry points of that Magnum driver begin."""
@@ -298,11 +299,11 @@ def shares(visit: Visit) -> Iterator[Finding]:
         yield _adopted(visit.projects[notebooks.project], "zeppelin.notebooks.share", notebooks.share)
 
 
-def _own_homes(visit: Visit) -> list[NotebookShare | PersonShares | BackupShare]:
-    """What people write on shares of the compute project: notebooks, spaces (one entry for all), backups."""
+def _own_homes(visit: Visit) -> list[OwnShare]:
+    """What people write on shares of the compute project: notebooks, spaces (one entry for all), backups, event logs."""
     zeppelin = visit.settings.zeppelin
-    homes = (zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target)
-    return [home for home in homes if isinstance(home, NotebookShare | PersonShares | BackupShare)]
+    homes = (zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target, visit.settings.spark.history)
+    return [home for home in homes if isinstance(home, OwnShare)]
 
 
 def buckets(visit: Visit) -> Iterator[Finding]:

@@ -17,8 +17,9 @@ from policy.rights import ANYBODY, PSS, TOKEN, grants, objects, openings, openin
 from preview.recording import SECRET, UNKNOWN, RecordedResource, Recording
 
 WAIVERS = Path(__file__).resolve().parent / "waivers.yaml"
-PLUGIN_NAMESPACE = "gaia-csi"
-"""Mounts are made by a privileged Pod of a node plug-in; it has a namespace of its own."""
+NODE_NAMESPACES = ("gaia-csi", "gaia-nodes")
+"""Mounts are made by a privileged Pod of a node plug-in, and a node's own metrics are read from its files; both have namespaces of their
+own, and the network of the node."""
 
 SHARE, BUCKET = "openstack:sharedfilesystem/share:Share", "openstack:objectstorage/container:Container"
 HIDDEN = (SECRET, UNKNOWN)
@@ -125,10 +126,10 @@ def _restricted(recording: Recording) -> Broken:
     for namespace in objects(recording, "Namespace"):
         metadata = namespace.inputs.get("metadata") or {}
         level = (metadata.get("labels") or {}).get("pod-security.kubernetes.io/enforce")
-        if level != PSS[-1] and metadata.get("name") != PLUGIN_NAMESPACE:
+        if level != PSS[-1] and metadata.get("name") not in NODE_NAMESPACES:
             yield namespace, f"Pod Security enforces {level or 'nothing'}"
     for each in workloads(recording):
-        if _namespace(each.resource) != PLUGIN_NAMESPACE:
+        if _namespace(each.resource) not in NODE_NAMESPACES:
             for point in weak_points(each):
                 if point != TOKEN:
                     yield each.resource, point
@@ -201,7 +202,7 @@ def _quotas_and_policies(recording: Recording) -> Broken:
     _, closed = openings(recording)
     namespaces = {str((each.inputs.get("metadata") or {}).get("name")): each for each in objects(recording, "Namespace")}
     for name, namespace in namespaces.items():
-        if name != PLUGIN_NAMESPACE:
+        if name not in NODE_NAMESPACES:
             for direction in ("ingress", "egress"):
                 if (name, "all Pods", direction) not in closed:
                     yield namespace, f"no NetworkPolicy closes {direction} of all Pods"
@@ -253,7 +254,7 @@ RULES: Sequence[Rule] = (
     ),
     Rule(
         "restricted",
-        f"Pods are `restricted` everywhere but in {PLUGIN_NAMESPACE}",
+        f"Pods are `restricted` everywhere but in {' and '.join(NODE_NAMESPACES)}",
         "people run code of their own here",
         "set the security context that Pod Security asks for",
         _restricted,

@@ -21,7 +21,8 @@ def of(recording: Recording) -> list[dict[str, Any]]:
     return [
         {"apiVersion": resource.inputs["apiVersion"], "kind": resource.inputs["kind"]} | resource.inputs
         for resource in recording.resources
-        if resource.custom and resource.type.startswith("kubernetes:")
+        # What a chart holds is not known before Helm renders it.
+        if resource.custom and resource.type.startswith("kubernetes:") and "apiVersion" in resource.inputs
     ]
 
 

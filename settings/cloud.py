@@ -1,5 +1,6 @@
 """Settings of the cloud: an OpenStack project in which everything is made, or a Kubernetes cluster that exists."""
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
@@ -78,6 +79,11 @@ class OpenStackCloud(OpenStackProject):
     def api_server(self) -> ApiServer:
         """Where Pods really meet the Kubernetes API: behind its Service stand the control plane nodes, on our subnet."""
         return ApiServer(cidr=self.network.subnet, ports=(6443,))
+
+    @property
+    def node_network(self) -> IPv4Network:
+        """Where the nodes' own addresses are."""
+        return self.network.subnet
 
     @property
     def reserve(self) -> Reserve:
@@ -186,6 +192,12 @@ class KubernetesCloud(Settings):
     kind: Literal["kubernetes"]
     """A Kubernetes cluster that exists."""
 
+    provider: Literal["eks", "gke", "other"] = "other"
+    """Whose conventions hold for load balancers, storage classes and identity: eks (Amazon), gke (Google) or other."""
+
+    identity: str | None = None
+    """What Spark is to eks, so that it reaches S3 without a key: the ARN of an IAM role; none by default."""
+
     kubeconfig_secret: Annotated[ConfigKey, Field(examples=["kubeconfig"])]
     """Name of the config key that holds the kubeconfig: pulumi config set --secret gaia-dmp:<this name> < kubeconfig."""
 
@@ -210,6 +222,9 @@ class KubernetesCloud(Settings):
     api_server: ApiServer = ApiServer()
     """Where Pods really meet the Kubernetes API."""
 
+    node_network: IPv4Network = IPv4Network("0.0.0.0/0")
+    """Where the nodes' own addresses are, as an IPv4 network, for the metrics of nodes; any address by default."""
+
     def node_sizes(self) -> list[NodeSize]:
         """Every pool that Pods can run on."""
         return [
@@ -230,6 +245,18 @@ class KubernetesCloud(Settings):
             if pool.name in names:
                 yield Problem(("pools", index, "name"), "is taken by another pool", f"a name other than {', '.join(names)}")
             names.append(pool.name)
+        if self.identity and self.provider != "eks":
+            # On gke it comes from the metadata server, which is closed to notebooks: it also tells a node's own secrets.
+            message, accepted = "is for provider eks alone", "no value, and buckets by keys (access_key_secret, secret_key_secret)"
+            yield Problem(("identity",), message, accepted, (("provider",),))
+        elif self.identity and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", self.identity):
+            yield Problem(("identity",), "is no ARN of an IAM role", "such as arn:aws:iam::111122223333:role/gaia-spark")
 
+
+ONE_NODE_CLASSES = {
+    "eks": ("gp2", "gp3", "auto-ebs-sc"),
+    "gke": ("standard", "standard-rwo", "premium-rwo", "enterprise-rwo", "hyperdisk-balanced"),
+}
+"""Provider to the storage classes of discs, whose volumes one node alone mounts."""
 
 Cloud = Annotated[OpenStackCloud | KubernetesCloud, Field(discriminator="kind")]

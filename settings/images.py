@@ -137,9 +137,11 @@ class Egress(Settings):
     ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(strict=False, min_length=1, examples=[[443]])]
     """TCP ports."""
 
-    who: Annotated[tuple[Literal["notebooks", "server", "gate", "backup"], ...], Field(strict=False, min_length=1)] = ("notebooks",)
+    who: Annotated[tuple[Literal["notebooks", "server", "gate", "backup", "alerts"], ...], Field(strict=False, min_length=1)] = (
+        "notebooks",
+    )
     """Who may go: notebooks (interpreters and executors), server (Zeppelin: LDAP, git), gate (oauth2-proxy), backup (of notebooks, to a
-    bucket)."""
+    bucket), alerts (Alertmanager, to a chat)."""
 
 
 class OutsideSettings(Settings):
@@ -165,7 +167,7 @@ class OutsideSettings(Settings):
     """Ways out of the cluster; none by default, so that data can leave by none."""
 
     def leads_out(self, who: str) -> bool:
-        """Whether any way is open for notebooks, server, gate or backup."""
+        """Whether any way is open for notebooks, server, gate, backup or alerts."""
         return any(who in way.who for way in self.egress)
 
     def problems(self) -> Iterator[Problem]:

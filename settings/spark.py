@@ -1,11 +1,12 @@
 """Settings of Spark: sizes of driver and executors, and the bounds of what all notebooks may use together."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.vocabulary import Cores, GiB, KeyPath, Name, Problem, Settings
+from settings.own_share import OwnShare
+from settings.vocabulary import Cores, GiB, KeyPath, Name, ObjectName, Problem, Settings
 
 
 class PodSize(Settings):
@@ -71,6 +72,43 @@ class PerPerson(Settings):
     """Executors of all their notebooks; by default as many as the largest profile's `max_executors`."""
 
 
+KeepDays = Annotated[int, Field(ge=1, le=3650)]
+
+
+class HistoryShare(OwnShare):
+    """Spark's event logs on a Manila share of their own, which outlives the cluster."""
+
+    size_gib: Annotated[GiB, Field(examples=[50])] = 50
+    """Quota of the share, in GiB. It may grow, in place. The oldest logs go when nine tenths of it are full."""
+
+    keep_days: KeepDays = 90
+    """Days for which an event log is kept."""
+
+
+class HistoryVolume(Settings):
+    """Spark's event logs on a volume that a storage class makes. It ends with the cluster."""
+
+    kind: Literal["storage_class"]
+    """A volume made by a storage class of the cluster."""
+
+    name: Annotated[ObjectName, Field(examples=["csi-manila-cephfs"])] | None = None
+    """Name of the storage class; by default the cluster's default class. Its volume must be writable from many nodes."""
+
+    size_gib: Annotated[GiB, Field(examples=[50])] = 50
+    """Size of the volume, in GiB. The oldest logs go when nine tenths of it are full."""
+
+    keep_days: KeepDays = 90
+    """Days for which an event log is kept."""
+
+
+class KueueSettings(Settings):
+    """Kueue, where the cluster has it: Spark's Pods wait in a queue for their share of the cluster."""
+
+    cluster_queue: Annotated[Name, Field(examples=["astronomy"])]
+    """Name of the ClusterQueue, which exists; the stack makes a LocalQueue that leads to it. Kueue's Pod integration must be on for
+    namespace gaia-spark."""
+
+
 class NotebookSize(Settings):
     """The sizes behind one interpreter setting of Zeppelin, `spark` or `spark-<profile>`."""
 
@@ -102,6 +140,13 @@ class SparkSettings(Settings):
 
     per_person: PerPerson = PerPerson()
     """What one person may have at the same time."""
+
+    history: Annotated[HistoryShare | HistoryVolume, Field(discriminator="kind")] | None = None
+    """Where event logs are kept for the Spark history server: share or storage_class; none by default, and then what a driver did is gone
+    with it."""
+
+    kueue: KueueSettings | None = None
+    """Kueue; none by default."""
 
     executor_idle_seconds: Annotated[int, Field(ge=10, le=86400)] = 60
     """Seconds after which an idle executor is released."""

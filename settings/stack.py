@@ -5,15 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.cloud import Cloud, NodeSize, OpenStackCloud
+from settings.cloud import ONE_NODE_CLASSES, Cloud, KubernetesCloud, NodeSize, OpenStackCloud
 from settings.dataset import AdoptedShare, CreatedShare, Dataset, S3Bucket, dataset_problems
 from settings.entry import Entry, LoadBalancerEntry, NoEntry, entry_problems
 from settings.images import ImageSettings, OutsideSettings
 from settings.login import LdapLogin, LocalLogin, slug
+from settings.monitoring import MonitoringSettings, monitoring_problems
 from settings.object_store import ObjectStoreSettings
-from settings.spark import NotebookSize, PodSize, SparkSettings
+from settings.own_share import OwnShare
+from settings.spark import HistoryVolume, NotebookSize, PodSize, SparkSettings
 from settings.vocabulary import KeyPath, ObjectName, Problem, Settings
-from settings.zeppelin import AdoptedNotebooks, BackupBucket, BackupShare, NotebookShare, PersonShares, ZeppelinSettings
+from settings.zeppelin import AdoptedNotebooks, BackupBucket, BackupShare, NotebookVolume, PersonVolumes, ZeppelinSettings
 
 OLDEST_KUBERNETES = 30
 """Minor version since which ValidatingAdmissionPolicy is stable (kubernetes 1.30 release notes)."""
@@ -37,6 +39,16 @@ class CephCsiSettings(Settings):
             yield Problem(
                 ("cluster_id",), "is missing: the site's CephCSI knows its monitors by a clusterID", "that clusterID", (("install",),)
             )
+
+
+class RotationSettings(Settings):
+    """Generations of secrets that the stack makes itself. One more, and the next `pulumi up` makes new ones. See docs/how-to/rotate.md."""
+
+    ceph_keys: Annotated[int, Field(ge=1, le=9999)] = 1
+    """Generation of the Ceph keys: another one is another Ceph id on every share, with a key of its own. Mounts are cut and made anew."""
+
+    passwords: Annotated[int, Field(ge=1, le=9999)] = 1
+    """Generation of the passwords of people and of the gate's cookie."""
 
 
 class Size(Settings):
@@ -83,6 +95,12 @@ class StackSettings(Settings):
     outside: OutsideSettings = OutsideSettings()
     """Certificates, proxy and mirrors for Pods."""
 
+    monitoring: MonitoringSettings | None = None
+    """Metrics, dashboards and alerts; none by default."""
+
+    rotation: RotationSettings = RotationSettings()
+    """Generations of keys and passwords."""
+
     @property
     def protected(self) -> bool:
         """Whether the engine refuses to destroy what holds data."""
@@ -91,12 +109,16 @@ class StackSettings(Settings):
     def administrators(self) -> dict[str, bool]:
         """Everybody who has limits of their own, by login name, to whether they are administrators."""
         people = {person.name: person.administrator for person in self.zeppelin.people}
+        if self.monitoring:
+            people[self.monitoring.smoke_test.user] = False
         return {self.zeppelin.administrator: True} | people if isinstance(self.zeppelin.login, LocalLogin) else people
 
     def spaces_gib(self) -> dict[str, int]:
         """Size of `/user/<name>` in GiB by login name; nothing where there is no user_space."""
         space = self.zeppelin.user_space
         own = {person.name: person.space_gib for person in self.zeppelin.people}
+        if self.monitoring:
+            own[self.monitoring.smoke_test.user] = 1
         return {name: own.get(name) or space.size_gib for name in self.administrators()} if space else {}
 
     def secret_keys(self) -> dict[str, str]:
@@ -117,6 +139,13 @@ class StackSettings(Settings):
         )
 
         yield from self._fence_problems()
+        if self.monitoring:
+            names = {person.name for person in self.zeppelin.people} | {self.zeppelin.administrator}
+            ldap, out = isinstance(self.zeppelin.login, LdapLogin), self.outside.leads_out("alerts")
+            yield from (
+                Problem(("monitoring", *p.path), p.message, p.accepted, p.involves)
+                for p in monitoring_problems(self.monitoring, names, ldap=ldap, alerts_lead_out=out)
+            )
 
     def _fence_problems(self) -> Iterator[Problem]:
         version = self.cloud.kubernetes_version
@@ -193,13 +222,14 @@ class StackSettings(Settings):
             (("zeppelin", "notebooks"), zeppelin.notebooks),
             (("zeppelin", "user_space"), zeppelin.user_space),
             (("zeppelin", "backup", "target"), backup and backup.target),
+            (("spark", "history"), self.spark.history),
         ):
-            if isinstance(home, NotebookShare | AdoptedNotebooks | PersonShares | BackupShare) and not isinstance(
-                self.cloud, OpenStackCloud
-            ):
+            if isinstance(self.cloud, KubernetesCloud):
+                yield from self._class_problems(path, home, self.cloud)
+            if isinstance(home, OwnShare | AdoptedNotebooks) and not isinstance(self.cloud, OpenStackCloud):
                 other = "bucket" if isinstance(home, BackupShare) else "storage_class"
                 yield Problem((*path, "kind"), "does not go with cloud.kind kubernetes", other, (("cloud", "kind"),))
-            elif isinstance(home, NotebookShare | PersonShares | BackupShare):
+            elif isinstance(home, OwnShare):
                 yield from self._share_type_problems(path, home)
             elif isinstance(home, AdoptedNotebooks) and isinstance(self.cloud, OpenStackCloud):
                 yield from _owner_problems(path, home, self.cloud)
@@ -214,7 +244,27 @@ class StackSettings(Settings):
                     path, "has no use: there is no zeppelin.user_space", "no value, or a user_space", (("zeppelin", "user_space"),)
                 )
 
-    def _share_type_problems(self, path: KeyPath, share: CreatedShare | NotebookShare | PersonShares | BackupShare) -> Iterator[Problem]:
+    def _class_problems(self, path: KeyPath, home: object, cloud: KubernetesCloud) -> Iterator[Problem]:
+        """What is wrong about a storage class, as a provider has them."""
+        if not isinstance(home, NotebookVolume | PersonVolumes | HistoryVolume):
+            return
+        shared = not isinstance(home, NotebookVolume)
+        provider = (("cloud", "provider"),)
+        if cloud.provider == "eks" and home.name is None:
+            accepted = "the class of an EFS file system, such as efs-sc" if shared else "a class of discs, such as gp3"
+            yield Problem((*path, "name"), "is missing: a cluster of eks has no default class", accepted, provider)
+        if cloud.provider == "gke" and shared and home.name is None:
+            yield Problem(
+                (*path, "name"),
+                "is missing: the default class of gke is one of discs",
+                "a class of Filestore, such as standard-rwx",
+                provider,
+            )
+        if shared and home.name in ONE_NODE_CLASSES.get(cloud.provider, ()):
+            accepted = "the class of a file system: EFS" if cloud.provider == "eks" else "the class of a file system: Filestore"
+            yield Problem((*path, "name"), "is a class of discs, which one node alone mounts", accepted, provider)
+
+    def _share_type_problems(self, path: KeyPath, share: CreatedShare | OwnShare) -> Iterator[Problem]:
         if isinstance(self.cloud, OpenStackCloud) and not (share.share_type or self.cloud.site.share_type):
             message, accepted = "is missing, and the site has none", "the operator's name for its CephFS share type"
             yield Problem((*path, "share_type"), message, accepted, (("cloud", "site"),))
@@ -282,13 +332,12 @@ class StackSettings(Settings):
     def _size(self, *, full: bool) -> Size:
         groups = [(pool.maximum if full else pool.minimum, pool) for pool in self.cloud.node_sizes()]
         shares = sum(d.source.size_gib for d in self.datasets if isinstance(d.source, CreatedShare))
-        zeppelin = self.zeppelin
-        if isinstance(zeppelin.notebooks, NotebookShare):
-            shares += zeppelin.notebooks.size_gib
-        if isinstance(zeppelin.user_space, PersonShares):
+        backup = self.zeppelin.backup
+        shares += sum(
+            home.size_gib for home in (self.zeppelin.notebooks, backup and backup.target, self.spark.history) if isinstance(home, OwnShare)
+        )
+        if isinstance(self.zeppelin.user_space, OwnShare):
             shares += sum(self.spaces_gib().values())
-        if zeppelin.backup and isinstance(zeppelin.backup.target, BackupShare):
-            shares += zeppelin.backup.target.size_gib
         addresses = 0
         total = {key: sum(count * getattr(size, key) for count, size in groups) for key in ("vcpus", "memory_gib", "disk_gib")}
         nodes = sum(count for count, _ in groups)

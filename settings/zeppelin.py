@@ -7,23 +7,15 @@ from pydantic import Field
 
 from settings.dataset import Project
 from settings.login import LocalLogin, Login, Person, people_problems
+from settings.own_share import OwnShare
 from settings.vocabulary import BucketName, ConfigKey, Cores, GiB, Name, ObjectName, Problem, Schedule, Settings, Url
 
 
-class NotebookShare(Settings):
+class NotebookShare(OwnShare):
     """Notebooks and Zeppelin's configuration on a Manila share of their own, which outlives the cluster."""
-
-    kind: Literal["share"]
-    """A Manila share of their own."""
 
     size_gib: Annotated[GiB, Field(examples=[20])] = 20
     """Quota of the share, in GiB. It may grow, in place."""
-
-    share_type: ObjectName | None = None
-    """The operator's name for a share type that serves native CephFS; by default the site's."""
-
-    on_destroy: Literal["keep", "delete"] = "keep"
-    """What `pulumi destroy` does to the share: `keep` leaves it and its notebooks on the cloud, `delete` removes both."""
 
 
 class AdoptedNotebooks(Settings):
@@ -52,17 +44,11 @@ class NotebookVolume(Settings):
     """Size of the volume, in GiB."""
 
 
-class PersonShares(Settings):
+class PersonShares(OwnShare):
     """`/user/<name>` for everybody of `people`: a Manila share each, with a quota that Ceph holds, writable for that person alone."""
-
-    kind: Literal["share"]
-    """A Manila share for each person."""
 
     size_gib: Annotated[GiB, Field(examples=[10])] = 10
     """Quota of each share, in GiB; `people[].space_gib` gives a person another. It may grow, in place."""
-
-    share_type: ObjectName | None = None
-    """The operator's name for a share type that serves native CephFS; by default the site's."""
 
     on_destroy: Literal["keep", "delete"] = "keep"
     """What happens to a share when the stack is destroyed or its person is taken off the list: `keep` leaves it on the cloud."""
@@ -81,20 +67,11 @@ class PersonVolumes(Settings):
     """Size of each volume, in GiB; `people[].space_gib` gives a person another."""
 
 
-class BackupShare(Settings):
+class BackupShare(OwnShare):
     """Backups on a Manila share of their own, which no notebook mounts."""
-
-    kind: Literal["share"]
-    """A Manila share of their own."""
 
     size_gib: Annotated[GiB, Field(examples=[50])] = 50
     """Quota of the share, in GiB. It may grow, in place."""
-
-    share_type: ObjectName | None = None
-    """The operator's name for a share type that serves native CephFS; by default the site's."""
-
-    on_destroy: Literal["keep", "delete"] = "keep"
-    """What `pulumi destroy` does to the share: `keep` leaves it and its backups on the cloud, `delete` removes both."""
 
 
 class BackupBucket(Settings):
@@ -192,6 +169,9 @@ class ZeppelinSettings(Settings):
 
     memory_gib: Annotated[int, Field(ge=2, le=256)] = 4
     """Memory of the server, in GiB; three quarters of it are the JVM's heap."""
+
+    standby: bool = False
+    """true while another stack serves the same notebooks: the server does not run, and nothing writes them. true or false."""
 
     start_timeout_seconds: Annotated[int, Field(ge=60, le=7200)] = 900
     """Seconds that an interpreter's Pod may wait for a node and its images: a new node of an autoscaled pool takes minutes. What does not

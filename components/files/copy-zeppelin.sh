@@ -1,5 +1,5 @@
 # Copies what one interpreter group needs from the Zeppelin image into the folder that the Spark image mounts at /opt/zeppelin.
-# Arguments: interpreter group, such as spark; executor template, such as spark-large; PriorityClass and label of its executors.
+# Arguments: interpreter group, such as spark; executor template, such as spark-large; PriorityClass and label of its executors; the Pod.
 # The folder /copy is an emptyDir of the Pod.
 set -eu
 home="${ZEPPELIN_HOME:-/opt/zeppelin}"
@@ -11,5 +11,14 @@ cp -r "$home/interpreter/$1" "$target/interpreter/"
 cp "$home"/interpreter/zeppelin-interpreter-shaded-*.jar "$target/interpreter/"
 if [ "$1" = spark ]; then
   sed -e "s/@priority@/$3/" -e "s/@user@/$4/" "${PLATFORM:-/opt/platform}/executor-$2.yaml" > "$target/executor.yaml"
-  mkdir -p "${EVENTS:-/work/spark-events}"
+  # The application is called like its Pod, so that whoever reads of it later knows whose it was. Event logs go where they outlive the
+  # driver, if that can be written: a driver that cannot write its log does not start at all.
+  events="${EVENTS:-/work/spark-events}"
+  mkdir -p "$events" "$target/spark-conf"
+  history="${HISTORY:-/history}"
+  if [ -d "$history" ] && touch "$history/.writable" 2> /dev/null; then
+    rm -f "$history/.writable"
+    events="$history"
+  fi
+  printf 'spark.app.id %s\nspark.eventLog.dir file://%s\n' "$5" "$events" > "$target/spark-conf/spark-defaults.conf"
 fi

@@ -1,5 +1,5 @@
 // Leads a person to the Spark UI of their own notebooks and nobody else's: what a driver serves on port 4040 is that person's own code, and
-// it comes from the address of Zeppelin's login.
+// it comes from the address of Zeppelin's login. To the history server and to Grafana it leads whoever is logged in, by name.
 
 // As Zeppelin makes Pod names from `<setting>-<user>-<note>` (K8sUtils.generateK8sName, 0.12.1).
 function cleaned(name) {
@@ -14,7 +14,8 @@ function owned(pod, user, settings) {
     });
 }
 
-async function open(r) {
+// Who asks, by Zeppelin's own session; nobody where there is none.
+async function whoAmI(r) {
     const asked = await r.subrequest('/who-am-i', {method: 'GET'});
     let user = '';
     try {
@@ -22,8 +23,15 @@ async function open(r) {
     } catch (e) {
         r.error('who-am-i: ' + e.message);
     }
-    if (!user || user === 'anonymous') {
-        r.return(401, 'Log in to Zeppelin first.\n');
+    return user === 'anonymous' ? '' : user;
+}
+
+const LOGIN = 'Log in to Zeppelin first.\n';
+
+async function open(r) {
+    const user = await whoAmI(r);
+    if (!user) {
+        r.return(401, LOGIN);
     } else if (!owned(r.variables.spark_pod, user, r.variables.spark_settings.split(' '))) {
         r.return(403, 'This Spark UI belongs to another person.\n');
     } else {
@@ -31,4 +39,40 @@ async function open(r) {
     }
 }
 
-export default {open, owned};
+// The application that a path of the history server tells of, or the empty text: an application is called like the Pod of its driver.
+function application(path) {
+    const found = /^\/+(?:history|api\/v1\/applications)\/+([^/;]+)/.exec(path);
+    return found ? found[1] : '';
+}
+
+async function history(r) {
+    const user = await whoAmI(r);
+    const path = r.variables.history_path || '/';
+    const asked = application(path);
+    if (!user) {
+        r.return(401, LOGIN);
+    } else if (asked && !owned(asked, user, r.variables.spark_settings.split(' '))) {
+        r.return(403, 'This application belongs to another person.\n');
+    } else if (!r.variables.history_path) {
+        r.return(302, '/history/');
+    } else {
+        r.internalRedirect('@history');
+    }
+}
+
+// As the stack makes names of objects from login names (settings/login.py, slug).
+function slug(name) {
+    return name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
+}
+
+async function grafana(r) {
+    const user = await whoAmI(r);
+    if (!user) {
+        r.return(401, LOGIN);
+    } else {
+        r.variables.person = slug(user);
+        r.internalRedirect('@grafana');
+    }
+}
+
+export default {open, history, grafana, owned, application, slug};
