@@ -378,8 +378,9 @@ def prometheus_values(args: MonitoringArgs) -> dict[str, Any]:
 def node_values() -> dict[str, Any]:
     """The values of chart prometheus-node-exporter, on every node whatever it is tainted with."""
     return {
+        # Of its account alone: it asks the API for nothing.
+        "rbac": {"create": True},
         "serviceAccount": {"create": True, "automountServiceAccountToken": False},
-        "rbac": {"create": False},
         "service": {"enabled": False},
         "tolerations": [{"operator": "Exists"}],
         "containerSecurityContext": _RESTRICTED,

@@ -1,13 +1,13 @@
 """The real programs that tests run against, built from package registries and cached by version.
 
-Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic, actionlint) are pinned by `tools/*/go.mod` and
-`go.sum`;
-jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels, Mermaid by the npm package named here. `python -m tests.cloud.tools` builds
+Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic, actionlint, Prometheus and its exporters, Helm and
+the charts that a stack installs) are pinned by `tools/*/go.mod` and `go.sum`; jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels, Mermaid by the npm package named here. `python -m tests.cloud.tools` builds
 whatever is missing.
 """
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +22,12 @@ TOOLS = Path(__file__).parent / "tools"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaia-dmp"
 GO_PROGRAMS = {
     "actionlint": ("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+    "helm": ("charts", "helm.sh/helm/v3/cmd/helm"),
+    "json_exporter": ("exporters", "github.com/prometheus-community/json_exporter"),
+    "kube-state-metrics": ("exporters", "k8s.io/kube-state-metrics/v2"),
+    "node_exporter": ("exporters", "github.com/prometheus/node_exporter"),
+    "prometheus": ("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+    "promtool": ("prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
     "etcd": ("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": ("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
     "kube-controller-manager": ("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
@@ -44,7 +50,9 @@ def program(name: str) -> Path:
     module, package = GO_PROGRAMS[name]
     folder = TOOLS / module
     target = cached(f"{name}-{digest(folder / 'go.sum')}") / name
-    return made(target, name, lambda part: run("go", "build", "-C", str(folder), "-o", str(part), package))
+    # Prometheus without what finds targets in clouds that we do not have; some of that is in no registry here.
+    tags = "-tags=remove_all_sd,enable_kubernetes_sd" if module == "prometheus" else "-tags="
+    return made(target, name, lambda part: run("go", "build", "-C", str(folder), tags, "-o", str(part), package))
 
 
 def jinjava() -> list[str]:
@@ -54,6 +62,37 @@ def jinjava() -> list[str]:
     command = ("mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies")
     lib = made(target, "jinjava", lambda part: run(*command, f"-DoutputDirectory={part}"))
     return ["java", "-cp", f"{lib}/*", str(folder / "Render.java")]
+
+
+def charts() -> Path:
+    """A folder with the charts that components/monitoring.py installs, each with the charts that it depends on."""
+    folder = TOOLS / "charts"
+    sources = {"prometheus-community": ("prometheus", "prometheus-node-exporter", "prometheus-json-exporter"), "grafana-community": ("grafana",)}
+    inner = ("alertmanager", "kube-state-metrics", "prometheus-node-exporter", "prometheus-pushgateway")
+
+    def copy(part: Path) -> None:
+        for owner, titles in sources.items():
+            answer = subprocess.run(
+                ("go", "mod", "download", "-C", str(folder), "-json", f"github.com/{owner}/helm-charts"), capture_output=True, check=False
+            )
+            if answer.returncode:
+                raise ToolError(f"charts of {owner}: {answer.stderr.decode()[-1000:]}")
+            source = Path(json.loads(answer.stdout)["Dir"]) / "charts"
+            for title in titles:
+                shutil.copytree(source / title, part / title, copy_function=shutil.copyfile)
+                _writable(part / title)
+            for title in inner if "prometheus" in titles else ():
+                shutil.copytree(source / title, part / "prometheus" / "charts" / title, copy_function=shutil.copyfile)
+                _writable(part / "prometheus" / "charts" / title)
+
+    return made(cached(f"charts-{digest(folder / 'go.sum')}") / "charts", "charts", copy)
+
+
+def _writable(folder: Path) -> None:
+    """Go's cache is read-only, and so is what copies it."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
 
 
 def s3a() -> list[Path]:
@@ -158,6 +197,7 @@ def main() -> None:
         for name in GO_PROGRAMS:
             program(name)
         jinjava()
+        charts()
         for minor in SPARK:
             spark(minor)
         plotting()

@@ -170,10 +170,12 @@ class TestProduction:
         recording = recordings["prod", "preview"]
         assert [r.name for r in recording.of_type("openstack:sharedfilesystem/share:Share")] == [
             "backup-share",
+            "history-share",
             "notebooks-share",
             "user-admin-share",
             "user-alice-share",
             "user-bob-share",
+            "user-smoke-test-share",
         ]
         rules = [r for r in recording.of_type("openstack:sharedfilesystem/shareAccess:ShareAccess") if r.name.startswith("data-")]
         assert {rule.inputs["accessTo"] for rule in rules} == {"gaia-dmp-prod-data-gedr3", "gaia-dmp-prod-data-gdr3"}

@@ -259,7 +259,7 @@ def test_what_holds_data_is_protected_and_kept():
     recording = record_data(data)
     holds = ("openstack:sharedfilesystem/share:Share", "openstack:objectstorage/container:Container")
     held = [r for kind in holds for r in recording.of_type(kind)]
-    assert len(held) == 6
+    assert len(held) == 8
     for resource in held:
         assert resource.options["protect"], resource.name
         assert resource.options["retainOnDelete"], resource.name

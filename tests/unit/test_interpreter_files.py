@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from dataclasses import replace
 from typing import Any
@@ -283,7 +284,7 @@ def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
         "EVENTS": str(events),
         "PATH": "/usr/bin:/bin",
     }
-    arguments = ["spark", "spark-large", "gaia-spark-executor-alice", "alice"]
+    arguments = ["spark", "spark-large", "gaia-spark-executor-alice", "alice", "spark-alice-2abcdefgh-qwerty"]
     subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), *arguments], check=True, env=environment)
     executor = yaml.safe_load((target / "executor.yaml").read_text())
     assert executor["spec"]["priorityClassName"] == "gaia-spark-executor-alice"
@@ -297,7 +298,16 @@ def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
         "executor.yaml",
         "interpreter/spark/a.jar",
         "interpreter/zeppelin-interpreter-shaded-0.12.1.jar",
+        "spark-conf/spark-defaults.conf",
     ]
+    defaults = (target / "spark-conf/spark-defaults.conf").read_text()
+    assert defaults == f"spark.app.id spark-alice-2abcdefgh-qwerty\nspark.eventLog.dir file://{events}\n"
+    history = tmp_path / "history"
+    history.mkdir()
+    shutil.rmtree(target)
+    subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), *arguments], check=True, env=environment | {"HISTORY": str(history)})
+    assert f"spark.eventLog.dir file://{history}\n" in (target / "spark-conf/spark-defaults.conf").read_text()
+    assert list(history.iterdir()) == []
     missing = subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), "nothing"], env=environment, capture_output=True, check=False)
     assert missing.returncode != 0
 

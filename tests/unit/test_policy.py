@@ -149,7 +149,12 @@ def test_a_break_is_found(prod, change, rule, name):
 def test_a_right_everywhere_is_a_right_in_each_namespace(prod):
     stack = copy.deepcopy(prod)
     named(stack, "ceph-csi-node-reader").inputs["rules"] = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}]
-    assert {name for rule, name in found(stack) if rule == "quotas-and-policies"} == {"ceph-csi-namespace", "zeppelin-namespace"}
+    assert {name for rule, name in found(stack) if rule == "quotas-and-policies"} == {
+        "ceph-csi-namespace",
+        "monitoring-namespace",
+        "monitoring-nodes-namespace",
+        "zeppelin-namespace",
+    }
 
 
 class TestWaivers:

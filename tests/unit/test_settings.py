@@ -16,8 +16,8 @@ from tests.support.stack_files import STACKS, changed, document, settings_of
 def test_capacity_counts_what_the_stack_holds():
     capacity = settings_of(document("prod")).capacity()
     # 3 control plane nodes of 4 vCPU, 2 workers of 12, a Spark pool of 1 to 6 nodes of 26; the notebooks' share; API and entry.
-    assert capacity["idle"] == {"nodes": 6, "vcpus": 62, "memory_gib": 133, "disk_gib": 1200, "share_gib": 330, "floating_ips": 2}
-    assert capacity["full"] == {"nodes": 11, "vcpus": 192, "memory_gib": 348, "disk_gib": 2200, "share_gib": 330, "floating_ips": 2}
+    assert capacity["idle"] == {"nodes": 6, "vcpus": 62, "memory_gib": 133, "disk_gib": 1200, "share_gib": 431, "floating_ips": 2}
+    assert capacity["full"] == {"nodes": 11, "vcpus": 192, "memory_gib": 348, "disk_gib": 2200, "share_gib": 431, "floating_ips": 2}
 
 
 def test_capacity_of_a_cluster_that_exists_has_no_openstack_in_it():

@@ -1,0 +1,94 @@
+"""Event logs are brought together without anybody reaching another's, and trimmed without losing what is still written."""
+
+import importlib.util
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from components.interpreter_files import FILES
+
+spec = importlib.util.spec_from_file_location("gather_event_logs", FILES / "gather_event_logs.py")
+assert spec
+assert spec.loader
+gather = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(gather)
+DAY = 86400
+
+
+class Folders:
+    def __init__(self, root: Path) -> None:
+        self.logs, self.gathered = root / "logs", root / "gathered"
+        self.logs.mkdir()
+        self.gathered.mkdir()
+        self.config = {
+            "logs": str(self.logs),
+            "gathered": str(self.gathered),
+            "people": ["alice", "bob"],
+            "settings": ["spark", "spark-large"],
+            "keep_days": 90,
+            "bytes": 10_000,
+        }
+
+    def log(self, person: str, name: str, size: int = 100, days: float = 1) -> Path:
+        folder = self.logs / person / f"eventlog_v2_{name}"
+        folder.mkdir(parents=True)
+        (folder / "events_1").write_bytes(b"x" * size)
+        for path in (folder / "events_1", folder):
+            os.utime(path, (time.time() - days * DAY,) * 2)
+        return folder
+
+    def seen(self) -> list[str]:
+        gather.round_(self.config)
+        return sorted(path.name.removeprefix("eventlog_v2_") for path in self.gathered.iterdir())
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(tmp_path)
+
+
+def test_logs_of_all_people_are_seen_in_one_folder(folders):
+    folders.log("alice", "spark-alice-2abcdefgh-qwerty")
+    folders.log("bob", "spark-large-bob-2abcdefgh-asdfgh")
+    assert folders.seen() == ["spark-alice-2abcdefgh-qwerty", "spark-large-bob-2abcdefgh-asdfgh"]
+    assert (folders.gathered / "eventlog_v2_spark-alice-2abcdefgh-qwerty" / "events_1").read_bytes() == b"x" * 100
+
+
+def test_nobody_puts_a_log_under_anothers_name(folders, tmp_path):
+    stolen = folders.log("bob", "spark-bob-2abcdefgh-qwerty")
+    folders.log("alice", "spark-bob-2abcdefgh-zzzzzz")
+    folders.log("alice", "other")
+    (folders.logs / "alice" / "eventlog_v2_spark-alice-2abcdefgh-linked").symlink_to(stolen)
+    (folders.logs / "alice" / "eventlog_v2_spark-alice-2abcdefgh-afilee").write_text("x")
+    assert folders.seen() == ["spark-bob-2abcdefgh-qwerty"]
+
+
+def test_what_is_too_old_goes_and_a_link_inside_it_leads_nothing_else_away(folders, tmp_path):
+    keep = tmp_path / "precious"
+    keep.mkdir()
+    (keep / "file").write_text("x")
+    old = folders.log("alice", "spark-alice-2abcdefgh-qwerty", days=91)
+    (old / "link").symlink_to(keep)
+    for path in (old / "events_1", old):
+        os.utime(path, (time.time() - 91 * DAY,) * 2)
+    os.utime(old / "link", (time.time() - 91 * DAY,) * 2, follow_symlinks=False)
+    folders.log("alice", "spark-alice-2abcdefgh-newone", days=89)
+    assert folders.seen() == ["spark-alice-2abcdefgh-newone"]
+    assert not old.exists()
+    assert (keep / "file").read_text() == "x"
+
+
+def test_the_oldest_make_room_and_what_is_written_now_stays(folders):
+    folders.log("alice", "spark-alice-2abcdefgh-oldest", 4000, days=3)
+    folders.log("bob", "spark-bob-2abcdefgh-middle", 4000, days=2)
+    folders.log("bob", "spark-bob-2abcdefgh-newest", 4000, days=0)
+    assert folders.seen() == ["spark-bob-2abcdefgh-middle", "spark-bob-2abcdefgh-newest"]
+    folders.config["bytes"] = 1000
+    assert folders.seen() == ["spark-bob-2abcdefgh-newest"]
+
+
+def test_everybody_has_a_folder_that_their_group_writes(folders):
+    assert folders.seen() == []
+    assert {path.name: oct(path.stat().st_mode & 0o7777) for path in folders.logs.iterdir()} == {"alice": "0o2770", "bob": "0o2770"}

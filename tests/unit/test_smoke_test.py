@@ -1,0 +1,163 @@
+"""The test notebook against a Zeppelin that passes, fails, hangs over and refuses: each outcome in words and in metrics."""
+
+import http.server
+import importlib.util
+import json
+import subprocess
+import sys
+import threading
+import urllib.parse
+from collections.abc import Iterator
+
+import pytest
+
+from components.interpreter_files import FILES
+
+spec = importlib.util.spec_from_file_location("smoke_test", FILES / "smoke_test.py")
+assert spec
+assert spec.loader
+smoke = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(smoke)
+
+
+class Zeppelin(http.server.BaseHTTPRequestHandler):
+    """As much of Zeppelin's REST API as the script calls (zeppelin: NotebookRestApi.java, LoginRestApi.java, 0.12.1)."""
+
+    notes: dict[str, dict[str, str]]
+    broken = ""
+    asked: list[str]
+
+    def answer(self, body: object, code: int = 200, **headers: str) -> None:
+        text = json.dumps({"status": "OK", "body": body}).encode()
+        self.send_response(code)
+        for key, value in headers.items():
+            self.send_header(key.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def do_POST(self) -> None:
+        self.asked.append(f"POST {self.path}")
+        body = self.body()
+        if self.path == "/api/login":
+            form = urllib.parse.parse_qs(body.decode())
+            if form["password"] != ["right"]:
+                return self.answer("", 403)
+            return self.answer({"principal": form["userName"][0]}, Set_Cookie="JSESSIONID=1")
+        if "JSESSIONID=1" not in self.headers.get("Cookie", ""):
+            return self.answer("", 403)
+        data, parts = json.loads(body), self.path.split("/")
+        if self.path == "/api/notebook":
+            self.notes["2ABC"] = {}
+            return self.answer("2ABC")
+        if self.path == "/api/notebook/2ABC/paragraph":
+            self.notes["2ABC"][data["title"]] = data["text"]
+            return self.answer(data["title"])
+        assert parts[:4] == ["", "api", "notebook", "run"]
+        step = parts[-1]
+        said = {"count": "counted 200000", "cross-match": "matched 200000", "plot": "plotted 1000 True"}[step]
+        if step == self.broken:
+            return self.answer({"code": "ERROR", "msg": [{"type": "TEXT", "data": "java.lang.OutOfMemoryError"}]})
+        return self.answer({"code": "SUCCESS", "msg": [{"type": "TEXT", "data": said}]})
+
+    def do_DELETE(self) -> None:
+        self.asked.append(f"DELETE {self.path}")
+        self.notes.pop(self.path.rsplit("/", 1)[1])
+        self.answer("")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def zeppelin(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Zeppelin]]:
+    kind = type("Own", (Zeppelin,), {"notes": {}, "asked": [], "broken": ""})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    kind.url = f"http://127.0.0.1:{server.server_address[1]}"
+    monkeypatch.setenv("SMOKE_USER", "smoke-test")
+    monkeypatch.setenv("SMOKE_PASSWORD", "right")
+    yield kind
+    server.shutdown()
+
+
+def test_a_run_that_passes_leaves_no_notebook(zeppelin, capsys):
+    seconds: dict[str, float] = {}
+    smoke.run(zeppelin.url, seconds.__setitem__)
+    assert list(seconds) == ["login", "notebook", "count", "cross-match", "plot"]
+    assert zeppelin.notes == {}
+    assert zeppelin.asked[-1] == "DELETE /api/notebook/2ABC"
+
+
+def test_a_step_that_fails_is_named_with_what_it_said_and_the_notebook_goes(zeppelin):
+    zeppelin.broken = "cross-match"
+    with pytest.raises(smoke.FailedError, match="ERROR: java.lang.OutOfMemoryError") as caught:
+        smoke.run(zeppelin.url, lambda step, seconds: None)
+    assert caught.value.step == "cross-match"
+    assert zeppelin.notes == {}
+
+
+@pytest.mark.parametrize(("password", "url", "words"), [("wrong", "", "403"), ("right", "http://127.0.0.1:1", "refused")])
+def test_a_login_that_fails_is_a_failure_at_the_login(zeppelin, monkeypatch, password, url, words):
+    monkeypatch.setenv("SMOKE_PASSWORD", password)
+    with pytest.raises(smoke.FailedError, match=words) as caught:
+        smoke.run(url or zeppelin.url, lambda step, seconds: None)
+    assert caught.value.step == "login"
+
+
+def test_a_wrong_result_is_a_failure_though_zeppelin_says_success(zeppelin, monkeypatch, tmp_path):
+    steps = tmp_path / "steps.json"
+    steps.write_text(json.dumps([["count", "%md x", "counted 7"]]))
+    monkeypatch.setenv("SMOKE_STEPS", str(steps))
+    with pytest.raises(smoke.FailedError, match="said 'counted 200000', wanted 'counted 7'"):
+        smoke.run(zeppelin.url, lambda step, seconds: None)
+
+
+@pytest.mark.parametrize(("broken", "slow", "result"), [("", 100, "pass"), ("", 0, "slow"), ("plot", 100, "fail")])
+def test_what_a_run_came_to_is_in_the_metrics(zeppelin, broken, slow, result):
+    zeppelin.broken = broken
+    state = smoke.State({"every": 3600, "slow": slow, "port": 0, "certificate": None})
+    assert "gaia_dmp_smoke_test_result{" not in state.metrics()
+    threading.Thread(target=state.watch, args=(zeppelin.url,), daemon=True).start()
+    for _ in range(200):
+        if state.result:
+            break
+        threading.Event().wait(0.02)
+    lines = [line for line in state.metrics().splitlines() if line.startswith("gaia_dmp_smoke_test_result")]
+    found = {line.split('result="')[1].split('"')[0]: line.rsplit(" ", 1)[1] for line in lines}
+    assert found == {each: str(int(each == result)) for each in ("pass", "slow", "fail")}
+    if broken:
+        assert 'gaia_dmp_smoke_test_result{result="fail",step="plot"} 1' in lines
+
+
+def test_the_command_says_each_step_and_ends_with_one_where_it_fails(zeppelin):
+    command = [sys.executable, str(FILES / "smoke_test.py"), "once", zeppelin.url]
+    passed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in passed.stdout.splitlines()] == ["login", "notebook", "count", "cross-match", "plot", "pass"]
+    zeppelin.broken = "plot"
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("plot         FAILED: ERROR: java.lang.OutOfMemoryError")
+
+
+def test_the_last_day_of_a_certificate_is_read_whoever_signed_it(tmp_path):
+    import ssl  # noqa: PLC0415
+
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "10",
+         "-subj", "/CN=gateway", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    server = http.server.HTTPServer(("127.0.0.1", 0), Zeppelin)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    end = smoke.certificate_end(f"127.0.0.1:{server.server_address[1]}")
+    server.shutdown()
+    import time  # noqa: PLC0415
+
+    assert 9.9 < (end - time.time()) / 86400 < 10.1
+    assert smoke.certificate_end("127.0.0.1:1") is None
