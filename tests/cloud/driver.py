@@ -64,11 +64,13 @@ def running(
     setting: str = "spark",
     name: str = "spark-alice-2abcdefgh-driver",
     hostile: Mapping[str, str] | None = None,
+    history: Path | None = None,
 ) -> Iterator[Driver]:
     """A driver of alice, whose Pod the Zeppelin server has made from the template.
 
     Beside the stack's settings stand those that Zeppelin's launcher forces (K8sRemoteInterpreterProcess.addSparkK8sProperties), and what
     differs because the process is no Pod: addresses, ports, paths, the files of token and certificate. hostile: settings of a person.
+    history: what is mounted at /history.
     """
     folder.mkdir(parents=True, exist_ok=True)
     change = {"zeppelin.k8s.interpreter.pod.name": name, "zeppelin.k8s.interpreter.setting.name": setting}
@@ -82,23 +84,26 @@ def running(
     platform.mkdir()
     for key, text in one(items, "ConfigMap", "zeppelin-interpreter-files")["data"].items():
         (platform / key).write_text(text)
-    _copy(interpreter, folder, platform)
-    settings = properties(items, setting) | {
-        "spark.kubernetes.namespace": NOTEBOOKS,
-        "spark.kubernetes.driver.pod.name": name,
-        "spark.kubernetes.container.image": DRIVER_IMAGE,
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.master": f"k8s://{api.access.url}",
-        "spark.ui.port": "0",
-        "spark.kubernetes.executor.podTemplateFile": str(folder / "executor.yaml"),
-        "spark.kubernetes.authenticate.oauthTokenFile": str(token),
-        "spark.kubernetes.authenticate.caCertFile": api.access.ca,
-        "spark.jars.ivy": str(folder / "ivy"),
-        "spark.eventLog.dir": (folder / "spark-events").as_uri(),
-        "spark.driver.memory": "512m",
-        **(hostile or {}),
-    }
+    defaults = _copy(interpreter, folder, platform, history or folder / "nothing")
+    settings = (
+        defaults
+        | properties(items, setting)
+        | {
+            "spark.kubernetes.namespace": NOTEBOOKS,
+            "spark.kubernetes.driver.pod.name": name,
+            "spark.kubernetes.container.image": DRIVER_IMAGE,
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": "127.0.0.1",
+            "spark.master": f"k8s://{api.access.url}",
+            "spark.ui.port": "0",
+            "spark.kubernetes.executor.podTemplateFile": str(folder / "executor.yaml"),
+            "spark.kubernetes.authenticate.oauthTokenFile": str(token),
+            "spark.kubernetes.authenticate.caCertFile": api.access.ca,
+            "spark.jars.ivy": str(folder / "ivy"),
+            "spark.driver.memory": "512m",
+            **(hostile or {}),
+        }
+    )
     (folder / "properties.json").write_text(json.dumps(settings))
     site = tools.spark(minor)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_", "KUBERNETES_"))}
@@ -130,8 +135,8 @@ def running(
         api.delete(f"/api/v1/namespaces/{NOTEBOOKS}/pods/{name}", gracePeriodSeconds="0")
 
 
-def _copy(interpreter: Object, folder: Path, platform: Path) -> None:
-    """What the initContainer of the interpreter does, with the arguments that the template gives it."""
+def _copy(interpreter: Object, folder: Path, platform: Path, history: Path) -> dict[str, str]:
+    """What the initContainer of the interpreter does, with the arguments that the template gives it; the settings that it writes."""
     image = folder / "image"
     for path in ("bin", "conf", "interpreter/spark"):
         (image / path).mkdir(parents=True)
@@ -141,7 +146,10 @@ def _copy(interpreter: Object, folder: Path, platform: Path) -> None:
         "COPY_TO": folder,
         "PLATFORM": platform,
         "EVENTS": folder / "spark-events",
+        "HISTORY": history,
         "PATH": os.environ["PATH"],
     }
     arguments = interpreter["spec"]["initContainers"][0]["args"]
     subprocess.run(["sh", FILES / "copy-zeppelin.sh", *arguments], check=True, env=environment, capture_output=True)
+    lines = (folder / "spark-conf" / "spark-defaults.conf").read_text().splitlines()
+    return dict(line.split(" ", 1) for line in lines)

@@ -44,7 +44,9 @@ def _placed(item: Object, namespace: str) -> Object:
 
 def pods(items: list[Object]) -> dict[str, Object]:
     """The Pod templates of all that runs Pods, by name."""
-    return {item["metadata"]["name"]: item["spec"]["template"] for item in items if item["kind"] in ("Deployment", "DaemonSet", "StatefulSet")}
+    return {
+        item["metadata"]["name"]: item["spec"]["template"] for item in items if item["kind"] in ("Deployment", "DaemonSet", "StatefulSet")
+    }
 
 
 def config(items: list[Object], name: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""What the upstream charts make of our values: by Helm itself, on a real API server that enforces Pod Security, and against our policies."""
+"""What the upstream charts make of our values: by Helm itself, on a real API server that enforces Pod Security."""
 
 from pathlib import Path
 

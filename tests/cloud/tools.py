@@ -1,7 +1,8 @@
 """The real programs that tests run against, built from package registries and cached by version.
 
 Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic, actionlint, Prometheus and its exporters, Helm and
-the charts that a stack installs) are pinned by `tools/*/go.mod` and `go.sum`; jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels, Mermaid by the npm package named here. `python -m tests.cloud.tools` builds
+the charts that a stack installs) are pinned by `tools/*/go.mod` and `go.sum`; jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels,
+Mermaid by the npm package named here. `python -m tests.cloud.tools` builds
 whatever is missing.
 """
 
@@ -67,7 +68,10 @@ def jinjava() -> list[str]:
 def charts() -> Path:
     """A folder with the charts that components/monitoring.py installs, each with the charts that it depends on."""
     folder = TOOLS / "charts"
-    sources = {"prometheus-community": ("prometheus", "prometheus-node-exporter", "prometheus-json-exporter"), "grafana-community": ("grafana",)}
+    sources = {
+        "prometheus-community": ("prometheus", "prometheus-node-exporter", "prometheus-json-exporter"),
+        "grafana-community": ("grafana",),
+    }
     inner = ("alertmanager", "kube-state-metrics", "prometheus-node-exporter", "prometheus-pushgateway")
 
     def copy(part: Path) -> None:

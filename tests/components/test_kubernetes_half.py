@@ -289,7 +289,8 @@ class TestEntry:
                 spark_settings=["spark", "spark-large"],
                 spark_domain="gaia-spark.svc.cluster.local:4040",
                 image="nginx:1",
-                exposure=exposure or LoadBalancerArgs(address="198.51.100.10", annotations={"loadbalancer.openstack.org/keep-floatingip": "true"}),
+                exposure=exposure
+                or LoadBalancerArgs(address="198.51.100.10", annotations={"loadbalancer.openstack.org/keep-floatingip": "true"}),
                 tls=tls or SecretTlsArgs(certificate="PLAIN-CERT", key="PLAIN-KEY"),
             )
             Entry("entry", args, opts)

@@ -36,6 +36,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
             code, body = (200, {"body": {"principal": user}}) if user else (403, {})
         else:
             code, body = 200, {"path": self.path, "cookie": self.headers.get("Cookie"), "authorization": self.headers.get("Authorization")}
+            body["person"] = self.headers.get("X-WEBAUTH-USER")
         if self.path == "/":
             code = 302
         self.send_response(code)
@@ -57,7 +58,11 @@ def free_port() -> int:
 def configure(folder: Path, file: str, backend: int, listen: int, gate: str = "") -> Path:
     """The gateway's files as its Pod has them, with the addresses of this test."""
     locations = text("gateway-locations.conf").replace("@spark_settings@", "spark spark-large")
+    locations = locations.replace("/etc/nginx/conf.d", str(folder))
     (folder / "locations.inc").write_text(locations.replace("http://$spark_pod.@spark_domain@", f"http://127.0.0.1:{backend}"))
+    for way, host in (("history", "spark-history.@history_domain@"), ("grafana", "grafana.@monitoring_domain@")):
+        more = text(f"gateway-{way}.conf").replace("@spark_settings@", "spark spark-large")
+        (folder / f"way-{way}.inc").write_text(more.replace(f"http://{host}", f"http://127.0.0.1:{backend}"))
     server = text(file).replace("zeppelin-server:8080", f"127.0.0.1:{backend}").replace("listen 8080", f"listen 127.0.0.1:{listen}")
     # `http2 on` came with nginx 1.25; the image has it, Debian's may not.
     server = (
@@ -154,7 +159,7 @@ class TestZeppelin:
 class TestSparkUi:
     def test_ones_own(self, browser):
         status, _, body = browser.get(f"/spark-ui/{ALICE}/jobs/job?id=0", Cookie="user=alice; JSESSIONID=secret", Authorization="Bearer x")
-        assert (status, json.loads(body)) == (200, {"path": "/jobs/job?id=0", "cookie": None, "authorization": None})
+        assert (status, json.loads(body)) == (200, {"path": "/jobs/job?id=0", "cookie": None, "authorization": None, "person": None})
 
     def test_a_profile(self, browser):
         assert browser.get("/spark-ui/spark-large-alice-2abcdefgh-qwerty/jobs/", Cookie="user=alice")[0] == 200
@@ -221,7 +226,7 @@ def test_the_gate_stands_before_everything(backend, tmp_path):
     browser = Browser(port)
     try:
         status, location, _ = browser.get("/index.html")
-        assert (status, location.split("/", 3)[-1]) == (302, "oauth2/start?rd=/index.html")
+        assert (status, location) == (302, "/oauth2/start?rd=/index.html")
         assert browser.get("/ws")[0] == 302
         assert browser.get(f"/spark-ui/{ALICE}/jobs/", Cookie="user=alice")[0] == 302
         assert browser.get("/index.html", Cookie="pass=1")[0] == 200
@@ -254,3 +259,62 @@ def test_the_resolver_is_the_pods_own(tmp_path):
     )
     assert result.stdout == "started\n"
     assert (tmp_path / "out").read_text() == "resolver 169.254.20.10 valid=10s ipv6=off;\n"
+
+
+@needs_nginx
+class TestHistory:
+    @pytest.mark.parametrize(
+        ("path", "asked"),
+        [
+            ("/history/", "/"),
+            ("/history/api/v1/applications", "/api/v1/applications"),
+            (f"/history/history/{ALICE}/jobs/?id=1", f"/history/{ALICE}/jobs/?id=1"),
+            (f"/history/api/v1/applications/{ALICE}/stages", f"/api/v1/applications/{ALICE}/stages"),
+            ("/history/static/webui.css", "/static/webui.css"),
+        ],
+    )
+    def test_the_list_is_everybodys_and_an_application_its_persons(self, browser, path, asked):
+        status, location, body = browser.get(path, Cookie="user=alice", Authorization="Bearer x")
+        if asked == "/":
+            assert (status, location) == (302, "/history/jobs/")
+            return
+        assert status == 200
+        answer = json.loads(body)
+        assert (answer["path"], answer["cookie"], answer["authorization"]) == (asked, None, None)
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            f"/history/history/{BOB}/jobs/",
+            f"/history/api/v1/applications/{BOB}",
+            f"/history/api/v1/applications/{BOB}/logs",
+            f"/history//history//{BOB}/jobs/",
+            f"/history/%68istory/{BOB}/jobs/",
+            f"/history/static/../history/{BOB}/jobs/",
+            f"/history/history/{ALICE}/../{BOB}/jobs/",
+            "/history/history/spark-other-application",
+        ],
+    )
+    def test_anothers_application_is_refused_however_it_is_written(self, browser, path):
+        assert browser.get(path, Cookie="user=alice")[0] == 403
+
+    def test_who_is_not_logged_in_sees_nothing_and_nobody_writes(self, browser):
+        assert browser.get("/history/")[0] == 401
+        assert browser.get(f"/history/history/{ALICE}/")[0] == 401
+        assert browser.get("/history/", "POST", Cookie="user=alice")[0] == 403
+        assert browser.get("/history", Cookie="user=alice")[:2] == (302, "/history/")
+
+
+@needs_nginx
+class TestGrafana:
+    @pytest.mark.parametrize(("user", "person"), [("alice", "alice"), ("Bob@Example.org", "bob-example-org")])
+    def test_who_is_logged_in_is_named_as_in_the_metrics(self, browser, user, person):
+        status, _, body = browser.get("/grafana/d/gaia-dmp-notebook?from=now-1h", Cookie=f"user={user}")
+        answer = json.loads(body)
+        assert status == 200
+        assert (answer["path"], answer["person"], answer["cookie"]) == ("/grafana/d/gaia-dmp-notebook?from=now-1h", person, None)
+
+    def test_nobody_names_themselves(self, browser):
+        headers = {"X-WEBAUTH-USER": "admin"}
+        assert browser.get("/grafana/", **headers)[0] == 401
+        assert json.loads(browser.get("/grafana/", Cookie="user=alice", **headers)[2])["person"] == "alice"

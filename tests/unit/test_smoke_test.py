@@ -93,8 +93,8 @@ def test_a_run_that_passes_leaves_no_notebook(zeppelin, capsys):
 
 def test_a_step_that_fails_is_named_with_what_it_said_and_the_notebook_goes(zeppelin):
     zeppelin.broken = "cross-match"
-    with pytest.raises(smoke.FailedError, match="ERROR: java.lang.OutOfMemoryError") as caught:
-        smoke.run(zeppelin.url, lambda step, seconds: None)
+    with pytest.raises(smoke.FailedError, match="ERROR: java") as caught:
+        smoke.run(zeppelin.url, lambda *_: None)
     assert caught.value.step == "cross-match"
     assert zeppelin.notes == {}
 
@@ -103,7 +103,7 @@ def test_a_step_that_fails_is_named_with_what_it_said_and_the_notebook_goes(zepp
 def test_a_login_that_fails_is_a_failure_at_the_login(zeppelin, monkeypatch, password, url, words):
     monkeypatch.setenv("SMOKE_PASSWORD", password)
     with pytest.raises(smoke.FailedError, match=words) as caught:
-        smoke.run(url or zeppelin.url, lambda step, seconds: None)
+        smoke.run(url or zeppelin.url, lambda *_: None)
     assert caught.value.step == "login"
 
 
@@ -112,7 +112,7 @@ def test_a_wrong_result_is_a_failure_though_zeppelin_says_success(zeppelin, monk
     steps.write_text(json.dumps([["count", "%md x", "counted 7"]]))
     monkeypatch.setenv("SMOKE_STEPS", str(steps))
     with pytest.raises(smoke.FailedError, match="said 'counted 200000', wanted 'counted 7'"):
-        smoke.run(zeppelin.url, lambda step, seconds: None)
+        smoke.run(zeppelin.url, lambda *_: None)
 
 
 @pytest.mark.parametrize(("broken", "slow", "result"), [("", 100, "pass"), ("", 0, "slow"), ("plot", 100, "fail")])
