@@ -4,11 +4,13 @@ BASE ?= origin/main
 PLAN ?=
 OUT ?=
 SNAPSHOT ?= latest
+CONFIRM ?=
+URL ?=
 PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help preview diff policy test test-kube test-cloud cloud-up cloud-down cloud-status local doctor restore lint schema docs bench bench-kube lock clean
+.PHONY: help preview diff policy test test-kube test-cloud cloud-up cloud-down cloud-status local doctor drift smoke switch restore destroy lint schema docs bench bench-kube lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +37,18 @@ test-cloud: .venv/.development ## tests against real OpenStack services, and by 
 
 doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
 	@$(PY) -m doctor $(STACK)
+
+drift: .venv/.runtime ## what the cloud no longer has as the state says, and days left on certificates; changes nothing: STACK=prod
+	@$(PY) -m operate.drift $(STACK)
+
+smoke: .venv/.runtime ## count, cross-match and plot in a notebook, as a person would: STACK=prod URL=http://localhost:8080 behind a port-forward
+	@$(PY) -m operate.smoke $(STACK) $(if $(URL),--url $(URL))
+
+switch: .venv/.runtime ## lead the public name to the stack that switch/Pulumi.<STACK>.yaml calls live: STACK=prod
+	@pulumi --cwd switch up --stack $(STACK)
+
+destroy: .venv/.runtime ## take a stack down, and say what is kept: STACK=dev CONFIRM=dev
+	@$(PY) -m operate.destroy $(STACK) --confirm "$(CONFIRM)"
 
 restore: .venv/.runtime ## put backed-up notebooks back: STACK=prod SNAPSHOT=latest; SNAPSHOT=list shows what there is
 	@$(PY) -m restore $(STACK) --snapshot $(SNAPSHOT)

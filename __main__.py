@@ -840,6 +840,7 @@ if metrics:
     NetworkPolicies("monitoring-network", network_policies_args(watched.namespace, flows, api_callers), inside)
 
 pulumi.export("zeppelin_url", entry.url)
+pulumi.export("serving", not standby)
 pulumi.export("passwords", zeppelin.passwords)
 pulumi.export("kubeconfig", kubeconfig)
 pulumi.export("public_address", public_address)

@@ -5,8 +5,6 @@ The cluster is the stack's own: its kubeconfig is the output of that name, by th
 
 import argparse
 import contextlib
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,8 @@ from lightkube.resources.core_v1 import Pod
 from lightkube.types import PatchType
 from rich.console import Console
 
+from operate import engine
+
 NAMESPACE, SERVER, JOB = "gaia-zeppelin", "zeppelin-server", "restore-notebooks"
 """The namespace of Zeppelin, its Deployment, and the CronJob that Jobs are made from (components/zeppelin.py, notebook_backup.py)."""
 
@@ -36,15 +36,13 @@ class RestoreError(Exception):
 
 def kubeconfig(stack: str, folder: Path) -> Path:
     """A file with the kubeconfig that the stack put out. Raises RestoreError."""
-    if shutil.which("pulumi") is None:
-        raise RestoreError("pulumi is not on PATH; give a kubeconfig by --kubeconfig")
-    command = ["pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", stack]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - names of stacks are arguments
-    if done.returncode:
-        raise RestoreError(f"the kubeconfig of stack {stack} cannot be had:\n{done.stderr.strip()}")
+    try:
+        text = engine.run(stack, "stack", "output", "kubeconfig", "--show-secrets")
+    except engine.EngineError as error:
+        raise RestoreError(f"the kubeconfig of stack {stack} cannot be had; give one by --kubeconfig:\n{error}") from None
     file = folder / "kubeconfig"
     file.touch(mode=0o600)
-    file.write_text(done.stdout)
+    file.write_text(text)
     return file
 
 

@@ -40,7 +40,7 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
         raise RevisionError(f"the plan of {stack} has {len(text)} characters; accepted: at most {4 * MAX_BYTES}")
     sides = {"old": Recording("", stack, "preview"), "new": Recording("", stack, "preview")}
     changes: dict[str, Change] = {}
-    for step in _steps(text, stack):
+    for step in steps(text, stack):
         urn, operation = str(step["urn"]), _OPERATIONS.get(str(step["op"]))
         if operation is None:
             raise RevisionError(f"the plan of {stack} has an operation {str(step['op'])[:40]!r} that is not known here")
@@ -93,16 +93,17 @@ def errors(text: str) -> list[str]:
     return found
 
 
-def _steps(text: str, stack: str) -> Iterator[Mapping[str, Any]]:
+def steps(text: str, stack: str) -> Iterator[Mapping[str, Any]]:
+    """Every step of a plan as the engine writes it. Raises RevisionError where the text is none."""
     if not text.strip():
         raise RevisionError(f"the plan of {stack} is empty: the preview that should have printed it failed")
     try:
         try:
             whole = json.loads(text)
-            steps = whole["steps"] if isinstance(whole, dict) and "steps" in whole else [whole]
+            found = whole["steps"] if isinstance(whole, dict) and "steps" in whole else [whole]
         except json.JSONDecodeError:
-            steps = [json.loads(line) for line in text.splitlines() if line.strip()]
-        for each in steps:
+            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+        for each in found:
             event = each.get("resourcePreEvent", {}).get("metadata") if "urn" not in each else each
             if event:
                 yield {"op": event["op"], "urn": event["urn"], **event}

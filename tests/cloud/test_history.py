@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ ALICE = "spark-alice-2abcdefgh-qwerty"
 class History:
     """A history server that runs. logs, gathered: its folders. browser: comes by the gateway."""
 
-    def __init__(self, logs: Path, gathered: Path, browser: Browser, gather: dict[str, object]) -> None:
+    def __init__(self, logs: Path, gathered: Path, browser: Browser, gather: dict[str, Any]) -> None:
         self.logs, self.gathered, self.browser, self._gather = logs, gathered, browser, gather
 
     def applications(self) -> list[str]:
@@ -78,7 +79,12 @@ def history(api: Api, items, minor: str, tmp_path_factory: pytest.TempPathFactor
     way = folder / "way-history.inc"
     way.write_text(way.read_text().replace(f"127.0.0.1:{zeppelin.server_address[1]}$history_path", f"127.0.0.1:{port}$history_path"))
     nginx = serve(folder, config, listen)
-    gather = {"logs": str(logs), "gathered": str(gathered), "people": ["alice", "bob"], "settings": ["spark", "spark-large"]}
+    gather: dict[str, Any] = {
+        "logs": str(logs),
+        "gathered": str(gathered),
+        "people": ["alice", "bob"],
+        "settings": ["spark", "spark-large"],
+    }
     found = History(logs, gathered, Browser(listen), gather | {"keep_days": 90, "bytes": 10**9})
     eventually(lambda: found.browser.get("/history/api/v1/version", Cookie="user=alice")[0] == 200, 60)
     yield found
@@ -109,7 +115,11 @@ def test_pages_and_all_that_they_load_stay_below_the_way_in(history, page):
     eventually(lambda: history.applications() == [ALICE], 30)
     path = f"/history/history/{ALICE}/{page}"
     status, location, body = history.browser.get(path, Cookie="user=alice")
-    assert (status, location) == (200, "")
+    if status == 302:
+        # The server leads to the page again once it has read the log.
+        assert location == path
+        status, _, body = history.browser.get(location, Cookie="user=alice")
+    assert status == 200
     loaded = {each for each in re.findall(r"""(?:src|href)=["'](/[^"'#]*)""", body) if not each.startswith("//")}
     assert len(loaded) > 10
     assert [each for each in loaded if not each.startswith("/history/")] == []
@@ -138,8 +148,9 @@ def test_what_is_trimmed_is_gone_from_the_list(history, tmp_path):
     eventually(lambda: history.applications() == [ALICE], 30)
     (log,) = (history.logs / "alice").iterdir()
     shutil.copytree(log, tmp_path / log.name)
+    old = time.time() - 91 * 86400
     for path in (*log.iterdir(), log):
-        os.utime(path, (time.time() - 91 * 86400,) * 2)
+        os.utime(path, (old, old))
     history.gather()
     assert list((history.logs / "alice").iterdir()) == []
     eventually(lambda: history.applications() == [], 30)

@@ -186,7 +186,7 @@ def _configuration(charts: dict[str, list[Object]], folder: Path, kube: Kube, ap
 def prometheus(kube: Kube, api: Api, items, charts, tmp_path_factory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
     names = ("prometheus", "kube-state-metrics", "nodes", "dataset-check", "smoke-test", "ceph-csi", "zeppelin", "ui", "json", "telemetry")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    ports: dict[str, int] = dict(zip(names, free_ports(len(names)), strict=True))
     # What the stack with monitoring has more than that of the other tests: its namespaces, accounts and rights.
     more = [item for item in deployed.objects(MONITORED) if _of_monitoring(item)]
     deployed.apply(api, more)

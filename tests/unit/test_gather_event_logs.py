@@ -17,6 +17,12 @@ spec.loader.exec_module(gather)
 DAY = 86400
 
 
+def ago(days: float) -> tuple[float, float]:
+    """Times of a file that was last written so many days ago."""
+    then = time.time() - days * DAY
+    return then, then
+
+
 class Folders:
     def __init__(self, root: Path) -> None:
         self.logs, self.gathered = root / "logs", root / "gathered"
@@ -36,7 +42,7 @@ class Folders:
         folder.mkdir(parents=True)
         (folder / "events_1").write_bytes(b"x" * size)
         for path in (folder / "events_1", folder):
-            os.utime(path, (time.time() - days * DAY,) * 2)
+            os.utime(path, ago(days))
         return folder
 
     def seen(self) -> list[str]:
@@ -72,8 +78,8 @@ def test_what_is_too_old_goes_and_a_link_inside_it_leads_nothing_else_away(folde
     old = folders.log("alice", "spark-alice-2abcdefgh-qwerty", days=91)
     (old / "link").symlink_to(keep)
     for path in (old / "events_1", old):
-        os.utime(path, (time.time() - 91 * DAY,) * 2)
-    os.utime(old / "link", (time.time() - 91 * DAY,) * 2, follow_symlinks=False)
+        os.utime(path, ago(91))
+    os.utime(old / "link", ago(91), follow_symlinks=False)
     folders.log("alice", "spark-alice-2abcdefgh-newone", days=89)
     assert folders.seen() == ["spark-alice-2abcdefgh-newone"]
     assert not old.exists()

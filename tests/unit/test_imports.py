@@ -15,9 +15,11 @@ ALLOWED = {
     "preview": {"policy", "preview", "settings"},
     "review": {"policy", "preview", "review"},
     "doctor": {"doctor", "settings"},
-    "restore": {"restore"},
+    "restore": {"operate", "restore"},
+    "operate": {"doctor", "operate", "preview", "review", "settings"},
+    "switch": {"components", "settings"},
 }
-OURS = {"settings", "components", "preview", "doctor", "restore", "policy", "review", "tests", "benchmarks"}
+OURS = {*ALLOWED, "tests", "benchmarks"}
 MODULES = [path for folder in ALLOWED for path in sorted((ROOT / folder).glob("*.py"))]
 
 

@@ -26,6 +26,7 @@ class Zeppelin(http.server.BaseHTTPRequestHandler):
     notes: dict[str, dict[str, str]]
     broken = ""
     asked: list[str]
+    url = ""
 
     def answer(self, body: object, code: int = 200, **headers: str) -> None:
         text = json.dumps({"status": "OK", "body": body}).encode()

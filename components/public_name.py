@@ -1,0 +1,44 @@
+"""The public name of the platform, and which stack it leads to."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_openstack import dns
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicNameArgs:
+    """What the name needs. zone: of Designate, without the final dot. name: full, inside the zone. address: of the live stack.
+    ttl: in seconds: for so long some browsers still come to the stack that was live before.
+    """
+
+    zone: str
+    name: str
+    address: pulumi.Input[str]
+    ttl: int
+
+
+class PublicName(pulumi.ComponentResource):
+    """One address record, which a switch changes in place: at no moment is there no record, and never are there two.
+
+    Creates: RecordSet. It belongs to no platform's stack, because whoever owns it can delete it.
+    """
+
+    address: pulumi.Output[str]
+    """Where the name leads."""
+
+    def __init__(self, name: str, args: PublicNameArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gaia-dmp:openstack:PublicName", name, {}, opts)
+        query = pulumi.InvokeOutputOptions(parent=self)
+        zone = dns.get_dns_zone_output(name=f"{args.zone}.", opts=query)
+        dns.RecordSet(
+            f"{name}-record",
+            zone_id=zone.id,
+            name=f"{args.name}.",
+            type="A",
+            records=[args.address],
+            ttl=args.ttl,
+            opts=pulumi.ResourceOptions(parent=self, protect=True),
+        )
+        self.address = pulumi.Output.from_input(args.address)
+        self.register_outputs({"address": self.address})

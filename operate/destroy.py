@@ -1,0 +1,130 @@
+"""`python -m operate.destroy STACK --confirm STACK`: take a stack down, and say what is kept and how to find it.
+
+Before the engine is asked: the name is typed twice, the stack is not protected, and each credential opens the project that the stack
+file names. `pulumi destroy` itself runs no program, and would take a cloud that knows none of the ids for one in which all is gone.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from doctor.visit import ASKING_FAILS, connect, reason
+from operate.engine import ROOT, EngineError, resources, run
+from settings import StackFileError, StackSettings, load, read
+from settings.cloud import OpenStackCloud
+
+
+class RefusedError(Exception):
+    """The stack is not taken down; the message says why, and nothing was touched."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stays in the cloud. find: the command that finds it."""
+
+    name: str
+    kind: str
+    identity: str
+    find: str
+
+
+def check(stack: str, confirm: str, folder: Path) -> StackSettings:
+    """The settings of a stack that may be taken down. Raises RefusedError, or StackFileError where its file is wrong."""
+    if not confirm:
+        raise RefusedError(f"destroying {stack} wants its name once more: make destroy STACK={stack} CONFIRM={stack}")
+    if confirm != stack:
+        raise RefusedError(f"CONFIRM is {confirm!r} and STACK is {stack!r}: nothing was touched")
+    file = folder / f"Pulumi.{stack}.yaml"
+    config, secret_keys = read(file)
+    settings = load(config, secret_keys, file.name, need_secrets=False)
+    if settings.protected:
+        raise RefusedError(
+            f"stack {stack} is protected: set gaia-dmp:protection to off in {file.name}, let somebody review that, "
+            f"`pulumi up --stack {stack}`, and come again"
+        )
+    if isinstance(settings.cloud, OpenStackCloud):
+        roles = {"cloud": settings.cloud, "cloud.data_project": settings.cloud.data_project, "object_store": settings.object_store}
+        for setting, named in roles.items():
+            if named:
+                _same_project(setting, named, file.name)
+    return settings
+
+
+def _same_project(setting: str, named: Any, file: str) -> None:
+    """Whether the credential of an entry opens the project that the stack file names beside it. Raises RefusedError."""
+    where = f"{file}: gaia-dmp:{setting}"
+    try:
+        connection: Any = connect(named)
+        project = connection.current_project
+        opened = project.id, project.name or connection.identity.get_project(project.id).name
+    except ASKING_FAILS as error:
+        raise RefusedError(f"{where}.clouds_yaml: the credential {named.clouds_yaml} was not accepted: {reason(error)}") from None
+    if named.project not in opened:
+        raise RefusedError(
+            f"{where}.project: {named.project!r} is wanted, and the credential of clouds.yaml entry {named.clouds_yaml!r} opens "
+            f"{opened[1]!r} ({opened[0]}): nothing was touched"
+        )
+
+
+_FIND = {
+    "openstack:sharedfilesystem/share:Share": ("share", "openstack share show {id}"),
+    "openstack:objectstorage/container:Container": ("bucket", "openstack container show {id}"),
+}
+
+
+def kept(state: Sequence[dict[str, Any]]) -> list[Kept]:
+    """What a destruction leaves in the cloud, by the state before it: what is retained, and what was adopted is not ours to tell of."""
+    found = []
+    for each in state:
+        if each.get("retainOnDelete") and each.get("custom", True) and not each.get("external") and each["type"] in _FIND:
+            kind, find = _FIND[each["type"]]
+            title = (each.get("outputs") or {}).get("name") or each["urn"].split("::")[-1]
+            found.append(Kept(str(title), kind, each["id"], find.format(id=each["id"])))
+    return found
+
+
+def show(found: Sequence[Kept], stack: str, console: Console) -> None:
+    """A table of what is kept."""
+    if not found:
+        console.print(f"Stack {stack} is gone, and nothing of it is left in the cloud.")
+        return
+    console.print(f"Stack {stack} is gone. Kept in the cloud, with all that is in them:\n")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("kept", "name", "id", "how to find it"):
+        table.add_column(title, overflow="fold")
+    for each in found:
+        table.add_row(each.kind, each.name, each.identity, each.find)
+    console.print(table)
+    console.print("\nA later stack takes each over: `source: {kind: adopt, share: <name>}`, docs/how-to/datasets.md and backups.md.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Take a stack down. Returns 0, or 1 where it was refused or did not come to its end."""
+    parser = argparse.ArgumentParser(prog="destroy", description="Take a stack down, and say what is kept.")
+    parser.add_argument("stack", help="name of the stack")
+    parser.add_argument("--confirm", default="", help="its name once more")
+    parser.add_argument("--folder", type=Path, default=ROOT, help="where the program is")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        check(options.stack, options.confirm, options.folder)
+        found = kept(resources(options.stack, options.folder))
+        errors.print(f"Destroying stack {options.stack}; it takes minutes ...")
+        # With its preview, which refuses before anything is touched (docs/how-to/when-up-fails.md).
+        run(options.stack, "destroy", "--yes", folder=options.folder)
+    except (RefusedError, StackFileError, EngineError) as error:
+        errors.print(str(error), style="red", markup=False)
+        return 1
+    show(found, options.stack, console)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""The Pulumi on PATH, asked about one stack of this project."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class EngineError(Exception):
+    """Pulumi could not do it; the message holds its words."""
+
+
+def run(stack: str, *words: str, folder: Path = ROOT) -> str:
+    """What `pulumi <words> --stack <stack>` prints. Raises EngineError where it is not there or ends with an error."""
+    if shutil.which("pulumi") is None:
+        raise EngineError("pulumi is not on PATH; install it as https://www.pulumi.com/docs/install says")
+    command = ["pulumi", *words, "--stack", stack, "--non-interactive", "--color", "never"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - names of stacks are arguments
+    if done.returncode:
+        raise EngineError(f"pulumi {' '.join(words)} of stack {stack}:\n{(done.stderr.strip() or done.stdout.strip())[-4000:]}")
+    return done.stdout
+
+
+def outputs(stack: str, folder: Path = ROOT) -> dict[str, Any]:
+    """The stack's outputs, secrets in clear: whoever calls this hands none of them on to where they are seen. Raises EngineError."""
+    return json.loads(run(stack, "stack", "output", "--json", "--show-secrets", folder=folder) or "{}")
+
+
+def resources(stack: str, folder: Path = ROOT) -> list[dict[str, Any]]:
+    """The resources of the stack's state. Raises EngineError."""
+    deployment = json.loads(run(stack, "stack", "export", folder=folder)).get("deployment") or {}
+    return deployment.get("resources") or []

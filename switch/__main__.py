@@ -1,0 +1,51 @@
+"""The public name of the platform: one record that leads to the live one of two stacks."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+# Components and settings are those of the platform, one folder up.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from components.openstack_project import OpenStackProjectArgs, openstack_project
+from components.public_name import PublicName, PublicNameArgs
+from settings.switch import SwitchSettings, load_switch
+
+
+def live_address(settings: SwitchSettings) -> pulumi.Output[str]:
+    """The public address of the live stack, once it has shown that it serves people under the public name."""
+    title = settings.stacks[settings.live]
+    reference = pulumi.StackReference(title)
+
+    def checked(found: list[Any]) -> str:
+        address, serving, url = found
+        if not address:
+            raise pulumi.RunError(f"stack {title} has no public address: bring it up first, with an entry of kind load_balancer")
+        if not serving:
+            raise pulumi.RunError(f"stack {title} stands by: set zeppelin.standby to false and bring it up first")
+        if url != f"https://{settings.record.name}":
+            raise pulumi.RunError(f"stack {title} answers to {url}, not to https://{settings.record.name}: its entry.hostname must be that")
+        return address
+
+    names = ("public_address", "serving", "zeppelin_url")
+    return pulumi.Output.all(*(reference.get_output(name) for name in names)).apply(checked)
+
+
+try:
+    settings = load_switch(pulumi.Config().get_object("name"), f"switch/Pulumi.{pulumi.get_stack()}.yaml")
+except ValueError as error:
+    raise pulumi.RunError(str(error)) from None
+zone = settings.project
+owner = openstack_project(
+    "openstack", OpenStackProjectArgs(project=zone.project, clouds_yaml=zone.clouds_yaml, region=zone.region, setting="project.project")
+)
+name = PublicName(
+    "public-name",
+    PublicNameArgs(zone=settings.record.zone, name=settings.record.name, address=live_address(settings), ttl=settings.record.ttl),
+    pulumi.ResourceOptions(providers=[owner.provider]),
+)
+
+pulumi.export("live", settings.live)
+pulumi.export("address", name.address)
