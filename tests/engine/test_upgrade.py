@@ -17,6 +17,7 @@ from tests.support.stack_files import ROOT, document
 LANDED = {
     "2026-11-22, interpreters on demand": "3449c68d04fccaa1d4b9ddb5cf5562fff049b2a1",
     "2026-11-23, data that outlives clusters": "8dc439012fda4ff078b2a559c7d3b868c8d393f1",
+    "2026-11-23, previews that a reviewer can trust": "a4dfa97d2f0513ee78d211fa1f28bbd725257d8e",
 }
 """What people may have deployed, and its commit. Every later landing adds a line."""
 

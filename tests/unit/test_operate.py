@@ -1,0 +1,145 @@
+"""What an operator is told: drift as the engine writes it, days left, what a destruction keeps; and what is refused before it begins."""
+
+import base64
+import datetime as dt
+import http.server
+import json
+import ssl
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from rich.console import Console
+
+from operate import deadlines, destroy, drift, engine, smoke
+from review.revisions import RevisionError
+
+NOW = dt.datetime.now(dt.UTC)
+URN = "urn:pulumi:prod::gaia-dmp::gaia-dmp:kubernetes:Entry$kubernetes:apps/v1:Deployment::entry-gateway"
+
+
+def certificate(days: float) -> tuple[bytes, bytes]:
+    """A certificate (PEM) that ends in so many days, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
+    ends = NOW + dt.timedelta(days=days)
+    built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), ends - dt.timedelta(days=400), ends)
+    plain = serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    return built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), pem
+
+
+class TestDrift:
+    def plan(self, *steps: dict[str, Any]) -> str:
+        return json.dumps({"steps": list(steps), "changeSummary": {}})
+
+    def test_what_differs_and_what_is_gone(self):
+        changed = {"op": "update", "urn": URN, "detailedDiff": {"spec.replicas": {"kind": "update"}}}
+        gone = {"op": "delete", "urn": URN.replace("entry-gateway", "other")}
+        same = {"op": "refresh", "urn": URN.replace("entry-gateway", "third")}
+        found = drift.differences(self.plan(changed, gone, same), "prod")
+        assert [(each.name, each.kind, each.operation, each.fields) for each in found] == [
+            ("entry-gateway", "kubernetes:apps/v1:Deployment", "update", ("spec.replicas",)),
+            ("other", "kubernetes:apps/v1:Deployment", "delete", ()),
+        ]
+        console = Console(width=200, record=True, file=(Path("/dev/null").open("w")))  # noqa: SIM115
+        drift.show(found, [deadlines.Deadline("certificate of x", 59, "docs/runbooks/certificate-expires.md")], console)
+        text = console.export_text()
+        assert "entry-gateway" in text
+        assert "gone" in text
+        assert "certificate of x: 59 days left\n  see docs/runbooks/certificate-expires.md" in text
+
+    def test_what_is_no_plan_is_refused(self):
+        with pytest.raises(RevisionError):
+            drift.differences("error: no stack", "prod")
+
+    def test_without_pulumi_it_says_so(self, monkeypatch, capsys):
+        monkeypatch.setenv("PATH", "/nonexistent")
+        assert drift.main(["prod"]) == 1
+        assert "pulumi is not on PATH" in capsys.readouterr().err
+
+
+class TestDeadlines:
+    @pytest.mark.parametrize(("days", "near"), [(-2.5, True), (10.5, True), (60.5, True), (61.5, False), (400.5, False)])
+    def test_sixty_days_are_near(self, days, near):
+        pem, _ = certificate(days)
+        encoded = base64.b64encode(pem).decode()
+        kubeconfig = {
+            "users": [{"name": "a", "user": {"client-certificate-data": encoded}}, {"name": "b", "user": {"token": "x"}}],
+            "clusters": [{"name": "c", "cluster": {"certificate-authority-data": encoded}}],
+        }
+        found = list(deadlines.of_kubeconfig(yaml.safe_dump(kubeconfig), NOW))
+        assert [each.title for each in found] == ["credential of the kubeconfig", "certificate of the cluster"]
+        assert {each.near for each in found} == {near}
+        assert {each.days for each in found} == {days // 1}
+
+    def test_what_cannot_be_read_wants_a_look(self):
+        kubeconfig = {"users": [{"name": "a", "user": {"client-certificate-data": base64.b64encode(b"junk").decode()}}]}
+        (found,) = deadlines.of_kubeconfig(yaml.safe_dump(kubeconfig), NOW)
+        assert found.near
+        assert found.days is None
+        assert found.says.startswith("cannot be read")
+
+    def test_the_certificate_that_browsers_meet(self, tmp_path):
+        for name, data in zip(("certificate", "key"), certificate(20.5), strict=True):
+            (tmp_path / name).write_bytes(data)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+        server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (found,) = deadlines.of_address(f"https://127.0.0.1:{server.server_address[1]}", NOW)
+        server.shutdown()
+        assert found.days == 20
+        (silent,) = deadlines.of_address("https://127.0.0.1:1", NOW)
+        assert silent.says.startswith("cannot be asked")
+        assert list(deadlines.of_address("http://localhost:8080", NOW)) == []
+
+
+class TestDestroy:
+    def share(self, **more: Any) -> dict[str, Any]:
+        plain = {"type": "openstack:sharedfilesystem/share:Share", "urn": "urn::a::b::c-share", "id": "4711", "custom": True}
+        return plain | {"retainOnDelete": True, "outputs": {"name": "gaia-dmp-prod-notebooks"}} | more
+
+    def test_what_is_kept_is_told_with_how_to_find_it(self):
+        state = [
+            self.share(),
+            self.share(retainOnDelete=False, id="1"),
+            self.share(external=True, id="2"),
+            {"type": "kubernetes:core/v1:Namespace", "urn": "urn::a::b::n", "id": "3", "retainOnDelete": True},
+        ]
+        (found,) = destroy.kept(state)
+        assert (found.name, found.identity, found.find) == ("gaia-dmp-prod-notebooks", "4711", "openstack share show 4711")
+
+    def test_a_stack_of_which_nothing_is_left_says_so(self, capsys):
+        destroy.show([], "dev", Console(width=200))
+        assert "nothing of it is left" in capsys.readouterr().out
+
+
+class TestSmoke:
+    def test_without_a_password_it_says_what_it_wants(self, monkeypatch, capsys):
+        monkeypatch.setattr(smoke, "outputs", lambda *_: {"passwords": {}, "zeppelin_url": "https://z.example.org"})
+        monkeypatch.delenv("SMOKE_PASSWORD", raising=False)
+        assert smoke.main(["prod"]) == 1
+        assert "SMOKE_PASSWORD" in capsys.readouterr().err
+
+    def test_no_password_is_printed(self, monkeypatch, capsys):
+        monkeypatch.setattr(smoke, "outputs", lambda *_: {"passwords": {"smoke-test": "PLAIN"}, "zeppelin_url": "http://127.0.0.1:1"})
+        monkeypatch.delenv("SMOKE_PASSWORD", raising=False)
+        assert smoke.main(["prod"]) == 1
+        assert "PLAIN" not in "".join(capsys.readouterr())
+
+
+def test_the_engines_own_words_are_told(tmp_path, monkeypatch):
+    fake = tmp_path / "pulumi"
+    fake.write_text("#!/bin/sh\necho no stack named prod found >&2\nexit 255\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(engine.EngineError, match="no stack named prod found"):
+        engine.outputs("prod", tmp_path)
