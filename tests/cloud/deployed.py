@@ -17,8 +17,8 @@ DRIVER_IMAGE = "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu"
 
 
 def stack(**sections: Any) -> dict[str, Any]:
-    """The dev stack with two people and their spaces, two profiles, a bucket, backups, and room for a few small executors; further sections
-    replace its own."""
+    """The dev stack with two people and their spaces, two profiles, event logs, a bucket, backups, and room for a few small
+    executors; further sections replace its own."""
     data = document("dev")
     small = {"cores": 1, "memory_gib": 1, "overhead_gib": 1, "scratch_gib": 4}
     data["gaia-dmp:spark"] |= {
@@ -30,6 +30,7 @@ def stack(**sections: Any) -> dict[str, Any]:
         "per_person": {"interpreters": 3, "executors": 4},
         "executor_idle_seconds": 10,
         "cached_idle_seconds": 12,
+        "history": {"kind": "share", "size_gib": 1},
     }
     data["gaia-dmp:zeppelin"] |= {"people": [{"name": "alice"}, {"name": "bob@example.org"}], "interpreters": ["python", "md", "sh"]}
     data["gaia-dmp:zeppelin"] |= {

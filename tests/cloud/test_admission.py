@@ -6,15 +6,22 @@ from typing import Any
 
 import pytest
 
-from tests.cloud import pods
+from tests.cloud import deployed, pods
 from tests.cloud.api import Api, ApiError, Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER, eventually
 from tests.cloud.pods import changed
+from tests.support.stack_files import document
 
 PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
 CONFIG_MAPS = f"/api/v1/namespaces/{NOTEBOOKS}/configmaps"
 SERVICES = f"/api/v1/namespaces/{NOTEBOOKS}/services"
 
+
+BESIDE = ("dataset-check", "spark-history")
+"""How the names of Pods begin that are the platform's own, in the namespace of notebooks."""
+
+AWS_TOKEN = {"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com"}}
+"""What the webhook of EKS adds to the Pods of an account that stands for an IAM role."""
 
 SECOND = {
     "name": "second",
@@ -74,7 +81,7 @@ def _tidy(api: Api, drivers: dict[str, tuple[Object, Api]]) -> Iterator[None]:
     for path, prefix in ((PODS, ""), (CONFIG_MAPS, "spark-exec-")):
         for item in api.items(path):
             name = item["metadata"]["name"]
-            if name.startswith(prefix) and name not in kept and not name.startswith("dataset-check"):
+            if name.startswith(prefix) and name not in kept and not name.startswith(BESIDE):
                 with contextlib.suppress(ApiError):
                     api.delete(f"{path}/{name}", gracePeriodSeconds="0")
     eventually(lambda: used(api, "notebooks") == used(api, "driver") == len(kept) and used(api, "executor") == 0)
@@ -88,8 +95,8 @@ def used(api: Api, quota: str) -> int:
 
 
 def _checks(api: Api) -> int:
-    """Pods of the checks of datasets that count."""
-    found = [pod for pod in api.items(PODS) if pod["metadata"]["name"].startswith("dataset-check")]
+    """Pods of the platform's own that count."""
+    found = [pod for pod in api.items(PODS) if pod["metadata"]["name"].startswith(BESIDE)]
     return sum(pod["status"]["phase"] not in ("Succeeded", "Failed") for pod in found)
 
 
@@ -131,6 +138,8 @@ class TestDriver:
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "user-"}}, "its person's own space"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "prepare-user-alice"}}, "its person's own space"),
             ("spec/volumes/+", {"name": "v", "secret": {"secretName": "hadoop-conf"}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "spark-history"}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "aws-iam-token", "projected": {"sources": [AWS_TOKEN]}}, "mounts emptyDir"),
             ("spec/volumes/+", {"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}, "mounts emptyDir"),
             ("spec/volumes/+", {"name": "kube-api-access-x", "projected": {"sources": [{"secret": {"name": "s"}}]}}, "mounts emptyDir"),
             ("spec/volumes/+", {"name": "v", "csi": {"driver": "cephfs.csi.ceph.com"}}, "mounts emptyDir"),
@@ -157,6 +166,8 @@ class TestDriver:
             ("spec/tolerations", [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}], "tolerates no taint"),
             ("spec/terminationGracePeriodSeconds", 3600, "within two minutes"),
             ("metadata/finalizers", ["example.org/stay"], "no finalizer"),
+            ("metadata/finalizers", ["kueue.x-k8s.io/managed"], "no finalizer"),
+            ("metadata/finalizers", ["kueue.x-k8s.io/managed"], "no finalizer"),
             ("metadata/annotations/k8s.v1.cni.cncf.io~networks", "cephfs", "one network"),
             ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "labelled as one"),
             ("metadata/labels/app.kubernetes.io~name", "zeppelin-interpreter", "labelled as one"),
@@ -298,6 +309,28 @@ class TestServer:
         keys = {"name": "v", "secret": {"secretName": "hadoop-conf"}}
         assert "mounts emptyDir" in refused(server.create, changed(notes["md"][0], "spec/volumes/+", keys))
 
+    @pytest.mark.parametrize("path", ["", "bob-example-org", "alice/../bob-example-org", ".", "guest"])
+    @pytest.mark.parametrize("container", ["spec/containers/0", "spec/initContainers/0"])
+    def test_event_logs_are_in_ones_own_folder(self, server, notes, container, path):
+        pod = notes["alice"][0]
+        _, kind, index = container.split("/")
+        mounts = pod["spec"][kind][int(index)]["volumeMounts"]
+        (position,) = [n for n, mount in enumerate(mounts) if mount["name"] == "history"]
+        assert mounts[position]["subPath"] == "alice"
+        bad = changed(pod, f"{container}/volumeMounts/{position}/subPath", path or None)
+        # Of `..` the API server itself thinks nothing of.
+        with pytest.raises(ApiError, match=r"own folder of event logs|must not contain '\.\.'"):
+            server.create(bad)
+
+    def test_event_logs_are_for_spark_and_for_who_is_somebody(self, server, notes):
+        logs = {"name": "history", "persistentVolumeClaim": {"claimName": "spark-history"}}
+        assert "mounts emptyDir" in refused(server.create, changed(notes["md"][0], "spec/volumes/+", logs))
+        nobody = changed(notes["guest"][0], "metadata/labels/gaia-dmp~user", None)
+        for kind in ("containers", "initContainers"):
+            for mount in nobody["spec"][kind][0]["volumeMounts"]:
+                mount.pop("subPath", None)
+        assert "own folder of event logs" in refused(server.create, nobody)
+
     @pytest.mark.parametrize(
         ("path", "value"),
         [
@@ -335,3 +368,65 @@ class TestCleaner:
         api.patch_status(f"{PODS}/{name}", {"phase": "Succeeded"})
         cleaner.delete(f"{PODS}/{name}", gracePeriodSeconds="0")
         assert name not in {item["metadata"]["name"] for item in api.items(PODS)}
+
+
+@contextlib.contextmanager
+def policies(api: Api, items: list[Object], data: dict[str, Any]) -> Iterator[None]:
+    """The admission policies of another stack in place of this one's, until the end of the `with`."""
+    kind = "ValidatingAdmissionPolicy"
+    for item in deployed.objects(data):
+        if item["kind"] == kind:
+            api.apply(item)
+    try:
+        yield
+    finally:
+        for item in items:
+            if item["kind"] == kind:
+                api.apply(item)
+
+
+class TestChoices:
+    """What a choice of the stack file opens in the fence, and nothing beside it."""
+
+    def makes(self, api: Api, executor: Object) -> bool:
+        try:
+            api.call("POST", PODS, executor, {"dryRun": "All"})
+        except ApiError:
+            return False
+        return True
+
+    def test_kueue_may_mark_pods_as_its_own(self, api, items, drivers):
+        pod, mine = drivers["alice"]
+        data = deployed.stack()
+        data["gaia-dmp:spark"]["kueue"] = {"cluster_queue": "astronomy"}
+        marked = changed(pods.executor(items, pod, "exec-queued"), "metadata/finalizers", ["kueue.x-k8s.io/managed"])
+        with policies(api, items, data):
+            eventually(lambda: self.makes(mine, marked))
+            both = changed(marked, "metadata/finalizers/+", "example.org/stay")
+            assert "no finalizer" in refused(mine.create, both)
+        eventually(lambda: not self.makes(mine, marked))
+
+    def test_an_identity_of_eks_opens_s3_and_no_kubernetes(self, api, items, drivers):
+        pod, mine = drivers["alice"]
+        data = deployed.stack()
+        local = document("local")
+        local["gaia-dmp:cloud"]["pools"][0] |= {"count": 9}
+        data["gaia-dmp:cloud"] = local["gaia-dmp:cloud"] | {"provider": "eks", "identity": "arn:aws:iam::111122223333:role/gaia"}
+        for key in ("object_store", "datasets"):
+            data.pop(f"gaia-dmp:{key}")
+        data["gaia-dmp:spark"] |= {"pool": "local", "history": {"kind": "storage_class", "name": "efs-sc"}}
+        zeppelin = data["gaia-dmp:zeppelin"]
+        zeppelin |= {"notebooks": {"kind": "storage_class", "name": "gp3"}, "user_space": {"kind": "storage_class", "name": "efs-sc"}}
+        del zeppelin["backup"]
+        given = changed(pods.executor(items, pod, "exec-aws"), "spec/nodeSelector", None)
+        given = changed(given, "spec/volumes", [{"name": "aws-iam-token", "projected": {"sources": [AWS_TOKEN]}}])
+        given["spec"]["containers"][0]["volumeMounts"] = []
+        with policies(api, items, data):
+            eventually(lambda: self.makes(mine, given))
+            kubernetes = {"serviceAccountToken": {"path": "token"}}
+            for source in (kubernetes, {"secret": {"name": "hadoop-conf"}}):
+                bad = changed(given, "spec/volumes/0/projected/sources/+", source)
+                assert "mounts emptyDir" in refused(mine.create, changed(bad, "metadata/name", "exec-bad"))
+        eventually(
+            lambda: not self.makes(mine, changed(pods.executor(items, pod, "exec-x"), "spec/volumes/+", given["spec"]["volumes"][0]))
+        )
