@@ -167,7 +167,6 @@ class TestDriver:
             ("spec/terminationGracePeriodSeconds", 3600, "within two minutes"),
             ("metadata/finalizers", ["example.org/stay"], "no finalizer"),
             ("metadata/finalizers", ["kueue.x-k8s.io/managed"], "no finalizer"),
-            ("metadata/finalizers", ["kueue.x-k8s.io/managed"], "no finalizer"),
             ("metadata/annotations/k8s.v1.cni.cncf.io~networks", "cephfs", "one network"),
             ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "labelled as one"),
             ("metadata/labels/app.kubernetes.io~name", "zeppelin-interpreter", "labelled as one"),

@@ -54,7 +54,7 @@ def test_an_entry_that_opens_another_project_is_refused(cloud: Cloud, monkeypatc
 
 def test_the_second_project_is_asked_too(cloud: Cloud, monkeypatch, tmp_path: Path, asked, capsys) -> None:
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(cloud.clouds_yaml))
-    data = document("prod") | {"gaia-dmp:protection": "off"}
+    data: dict[str, Any] = document("prod") | {"gaia-dmp:protection": "off"}
     data["gaia-dmp:cloud"]["data_project"] = {"project": "iris-gaia-data", "clouds_yaml": "iris-gaia-red"}
     write(tmp_path, "prod", data)
     assert destroy.main(["prod", "--confirm", "prod", "--folder", str(tmp_path)]) == 1

@@ -6,6 +6,7 @@ import pytest
 
 from preview import manifests
 from preview.recording import SECRET, Mode, Recording
+from settings import StackFileError
 from tests.support.programs import named, record_data
 from tests.support.stack_files import changed, document
 
@@ -375,3 +376,74 @@ def test_the_backup_trusts_what_the_stack_trusts(recorded):
     (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == "/opt/platform"]
     files = named(recording, "notebook-backup-script").inputs["data"]
     assert (path, mount["name"], "ca-bundle.pem" in files) == ("/opt/platform/ca-bundle.pem", "script", True)
+
+
+def test_a_stack_that_stands_by_serves_nobody_and_is_not_blamed_for_it(recorded):
+    data = document("prod")
+    data["gaia-dmp:zeppelin"]["standby"] = True
+    recording = recorded(data, "update")
+    assert recording.outputs["serving"] is False
+    replicas = {
+        name: named(recording, name).inputs["spec"]["replicas"] for name in ("zeppelin-server", "smoke-test-runner", "entry-gateway")
+    }
+    assert replicas == {"zeppelin-server": 0, "smoke-test-runner": 0, "entry-gateway": 2}
+    (release,) = [r for r in recording.of_type("kubernetes:helm.sh/v3:Release") if r.inputs["name"] == "prometheus"]
+    groups = release.inputs["values"]["serverFiles"]["rules.yml"]["groups"]
+    names = {rule.get("alert") for group in groups for rule in group["rules"]}
+    assert "DatasetLost" in names
+    assert not names & {"ZeppelinDown", "SmokeTestFailed", "SmokeTestSilent"}
+
+
+def test_a_generation_makes_new_ceph_keys_and_touches_no_other_thing(recorded):
+    before = recorded(document("prod"), "update")
+    after = recorded(changed("prod", "rotation", {"ceph_keys": 2}), "update")
+    rule = "openstack:sharedfilesystem/shareAccess:ShareAccess"
+    assert {r.inputs["accessTo"] for r in after.of_type(rule)} == {f"{r.inputs['accessTo']}-2" for r in before.of_type(rule)}
+    for kind in ("openstack:sharedfilesystem/share:Share", "openstack:containerinfra/cluster:Cluster"):
+        assert [r.inputs for r in after.of_type(kind)] == [r.inputs for r in before.of_type(kind)]
+    volumes = "kubernetes:core/v1:PersistentVolume"
+    # A volume's own handle and path stay, so that it is the same volume.
+    handles = [[(r.name, r.inputs["spec"]["csi"]["volumeHandle"]) for r in each.of_type(volumes)] for each in (before, after)]
+    assert handles[0] == handles[1]
+
+
+def test_a_generation_makes_new_passwords_for_everybody(recorded):
+    kind = "random:index/randomPassword:RandomPassword"
+    before = {r.name: r.inputs.get("keepers") for r in recorded(document("prod")).of_type(kind)}
+    after = {r.name: r.inputs.get("keepers") for r in recorded(changed("prod", "rotation", {"passwords": 2})).of_type(kind)}
+    assert set(before.values()) == {None}
+    # The key of stored credentials stays: what people have stored would be lost with it.
+    assert {name for name, keepers in after.items() if keepers is None} == {"zeppelin-credentials-key"}
+    assert {name for name, keepers in after.items() if keepers == {"generation": "2"}} == set(before) - {"zeppelin-credentials-key"}
+
+
+def test_kueue_gets_a_queue_and_every_pod_of_spark_names_it(recorded):
+    recording = recorded(changed("dev", "spark.kueue", {"cluster_queue": "astronomy"}))
+    queue = named(recording, "local-queue-queue").inputs
+    assert (queue["kind"], queue["metadata"], queue["spec"]) == (
+        "LocalQueue",
+        {"name": "spark", "namespace": "gaia-spark"},
+        {"clusterQueue": "astronomy"},
+    )
+    label = "kueue.x-k8s.io/queue-name"
+    assert f'"{label}": "spark"' in named(recording, "zeppelin-files").inputs["data"]["100-interpreter.yaml"]
+    executor = named(recording, "zeppelin-interpreter-files").inputs["data"]["executor-spark.yaml"]
+    assert f"{label}: spark" in executor
+
+
+def test_people_read_their_limits_in_the_first_notebook(recorded):
+    notebooks = named(recorded(document("prod")), "zeppelin-files").inputs["data"]["notebooks.json"]
+    assert "6 interpreters at a time" in notebooks
+    assert "24 executors of all your notebooks together" in notebooks
+
+
+def test_monitoring_with_a_directory_wants_a_password_of_its_test_user(recorded):
+    login = {"kind": "ldap", "url": "ldaps://ldap.example.org", "user_dn_template": "uid={0},ou=people,dc=example,dc=org"}
+    login |= {"group_search_base": "ou=groups,dc=example,dc=org", "administrators_group": "gaia-admins"}
+    data = document("prod")
+    data["gaia-dmp:zeppelin"]["login"] = login
+    data["gaia-dmp:outside"]["egress"][0]["who"] = ["notebooks", "server"]
+    with pytest.raises(StackFileError, match=r"smoke_test\.password_secret"):
+        recorded(data)
+    data["gaia-dmp:monitoring"]["smoke_test"] = {"password_secret": "smoke-password"}
+    assert named(recorded(data), "smoke-test-login").inputs["stringData"] == SECRET

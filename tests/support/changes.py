@@ -338,6 +338,52 @@ CASES = (
         operations={"image-puller-pull": "update"},
         risks=("docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu -> registry.example.org/spark:3.5.8",),
     ),
+    Case(
+        "spark-version",
+        "Another version of Spark",
+        "wider rights or weaker admission",
+        _set(
+            "images",
+            {
+                "spark": "docker.io/apache/spark:4.0.3-scala2.13-java17-python3-ubuntu",
+                "versions": {"spark": "4.0.3", "scala": "2.13", "java": 17},
+            },
+        ),
+        operations={"zeppelin-server": "update", "image-puller-pull": "update"},
+        risks=("docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu -> docker.io/apache/spark:4.0.3",),
+    ),
+    Case(
+        "zeppelin-version",
+        "Another version of Zeppelin",
+        "wider rights or weaker admission",
+        _set("images", {"zeppelin": "docker.io/apache/zeppelin:0.12.2", "versions": {"zeppelin": "0.12.2"}}),
+        operations={"zeppelin-server": "update"},
+        risks=("docker.io/apache/zeppelin:0.12.1 -> docker.io/apache/zeppelin:0.12.2",),
+    ),
+    Case(
+        "standby", "The stack stands by while another serves", "", _set("zeppelin.standby", True), operations={"zeppelin-server": "update"}
+    ),
+    Case(
+        "ceph-keys",
+        "Every Ceph key is made anew",
+        "",
+        _set("rotation", {"ceph_keys": 2}),
+        operations={"data-sample-access-gaia-dmp-dev-data-sample-2": "create", "data-sample-access-gaia-dmp-dev-data-sample": "delete"},
+    ),
+    Case(
+        "passwords",
+        "Everybody gets a new password",
+        "",
+        _set("rotation", {"passwords": 2}),
+        operations={"zeppelin-password-alice": "replace", "zeppelin-login": "replace"},
+    ),
+    Case(
+        "history",
+        "Event logs are kept from now on",
+        "wider rights or weaker admission",
+        _set("spark.history", {"kind": "share", "size_gib": 1, "on_destroy": "delete"}),
+        operations={"history-share": "create", "history-server-server": "create", "zeppelin-server": "update"},
+    ),
     Case("protected", "The stack is protected from now on", "nothing but names and safeguards", _set("protection", "on")),
     Case(
         "rights",
