@@ -55,7 +55,7 @@ class DatasetCheck(pulumi.ComponentResource):
         files = core.ConfigMap(
             f"{name}-files",
             metadata=meta.ObjectMetaArgs(namespace=namespace),
-            data={"check_datasets.py": interpreter_files.text("check_datasets.py"), "datasets.json": config},
+            data={file: interpreter_files.text(file) for file in ("check_datasets.py", "serve_metrics.py")} | {"datasets.json": config},
             opts=inside,
         )
         source = files.metadata["name"]

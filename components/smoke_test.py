@@ -62,7 +62,8 @@ class SmokeTest(pulumi.ComponentResource):
         files = core.ConfigMap(
             f"{name}-files",
             metadata=meta.ObjectMetaArgs(namespace=namespace),
-            data={"smoke_test.py": interpreter_files.text("smoke_test.py"), "config.json": json.dumps(config)},
+            data={file: interpreter_files.text(file) for file in ("smoke_test.py", "serve_metrics.py")}
+            | {"config.json": json.dumps(config)},
             opts=inside,
         )
         apps.Deployment(

@@ -13,7 +13,6 @@ which is given up where it does not answer.
 """
 
 import hashlib
-import http.server
 import json
 import os
 import subprocess
@@ -161,20 +160,10 @@ def serve(config, port):
     for dataset in config["datasets"]:
         threading.Thread(target=state.watch, args=(dataset,), daemon=True).start()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            known = self.path in ("/metrics", "/healthz")
-            body = (state.metrics() if self.path == "/metrics" else "").encode()
-            self.send_response(200 if known else 404)
-            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    # Beside this script where it serves, and nowhere else.
+    import serve_metrics  # noqa: PLC0415
 
-        def log_message(self, *_):
-            pass
-
-    http.server.ThreadingHTTPServer(("", port), Handler).serve_forever()
+    serve_metrics.serve(port, state.metrics)
 
 
 def tell(config):

@@ -12,7 +12,6 @@ person's first paragraph does (zeppelin: InterpreterSettingManager.onNoteRemove,
 """
 
 import http.cookiejar
-import http.server
 import json
 import os
 import socket
@@ -198,20 +197,10 @@ def serve(url, config):
     state = State(config)
     threading.Thread(target=state.watch, args=(url,), daemon=True).start()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            known = self.path in ("/metrics", "/healthz")
-            body = (state.metrics() if self.path == "/metrics" else "").encode()
-            self.send_response(200 if known else 404)
-            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    # Beside this script where it serves, and nowhere else.
+    import serve_metrics  # noqa: PLC0415
 
-        def log_message(self, *_):
-            pass
-
-    http.server.ThreadingHTTPServer(("", config["port"]), Handler).serve_forever()
+    serve_metrics.serve(config["port"], state.metrics)
 
 
 if __name__ == "__main__":

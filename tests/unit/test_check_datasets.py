@@ -154,7 +154,9 @@ def serving(command: list[str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([*command, str(port)], stdout=subprocess.PIPE, text=True, env=os.environ | {"NODE_NAME": "spark-0"})
+    process = subprocess.Popen(
+        [*command, str(port)], stdout=subprocess.PIPE, text=True, env=os.environ | {"NODE_NAME": "spark-0", "PYTHONPATH": str(FILES)}
+    )
     try:
         yield f"http://127.0.0.1:{port}/metrics"
     finally:

@@ -1,0 +1,22 @@
+"""Serves metrics in Prometheus' text format, for the scripts beside it. Python 3.8, standard library alone."""
+
+import http.server
+
+
+def serve(port, metrics):
+    """Answer /metrics by what `metrics()` says, and /healthz, for ever."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            known = self.path in ("/metrics", "/healthz")
+            body = (metrics() if self.path == "/metrics" else "").encode()
+            self.send_response(200 if known else 404)
+            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    http.server.ThreadingHTTPServer(("", port), Handler).serve_forever()
