@@ -581,7 +581,7 @@ if history:
         source=logs,
         size_gib=history.size_gib,
         image=images["spark"],
-        people=list(slugs.values()),
+        people={person: login for login, person in slugs.items()},
         settings=list(sizes),
         keep_days=history.keep_days,
         priority=spark.server_priority,

@@ -1,7 +1,7 @@
 """The Spark history server: what a driver did, after it is gone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -26,7 +26,8 @@ class HistoryServerArgs:
     """What the server needs.
 
     namespace: where notebooks compute, a Namespace resource. source: a share, or a claim; with its size_gib. image: Spark, with Python 3.
-    people: names of people, as part of names of objects. settings: names of the Spark settings. keep_days: of a log. priority:
+    people: names of people, as part of names of objects, to their login names. settings: names of the Spark settings. keep_days: of a
+    log. priority:
     PriorityClass. pull_secret: name of the pull secret, or None. protect: whether the engine refuses to delete a claim that holds the logs.
     """
 
@@ -34,7 +35,7 @@ class HistoryServerArgs:
     source: WritableShareArgs | StorageClassArgs
     size_gib: int
     image: str
-    people: Sequence[str]
+    people: Mapping[str, str]
     settings: Sequence[str]
     keep_days: int
     priority: str
@@ -75,7 +76,7 @@ class HistoryServer(pulumi.ComponentResource):
         config = {
             "logs": "/logs",
             "gathered": "/gathered",
-            "people": list(args.people),
+            "people": {person: interpreter_files.login_in_pod_names(login) for person, login in args.people.items()},
             "settings": list(args.settings),
             "keep_days": args.keep_days,
             "bytes": args.size_gib * 1024**3,

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +141,11 @@ USER_CLAIM = "user"
 def user_claim(person: str) -> str:
     """Name of the claim of one person's own space."""
     return f"{USER_CLAIM}-{person}"
+
+
+def login_in_pod_names(login: str) -> str:
+    """What Zeppelin makes of a login name in the names of Pods (zeppelin: K8sUtils.generateK8sName, 0.12.1: dots go, too)."""
+    return re.sub(r"[^a-z0-9-]", "", login.lower())
 
 
 def interpreter_template(args: InterpreterArgs, files: str) -> str:

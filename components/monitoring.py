@@ -145,10 +145,11 @@ class Monitoring(pulumi.ComponentResource):
             repository_opts=helm.RepositoryOptsArgs(repo=repository),
             namespace=namespace.metadata["name"],
             values=values,
-            # A platform without metrics is a platform: what does not start within ten minutes is said, and holds nothing back.
+            # What does not start within ten minutes is said; nothing else waits for it.
             timeout=600,
             atomic=False,
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=namespace, depends_on=list(after)),
+            # Prometheus' claim is made by a storage class: it must go while the cluster still lives to remove its volume.
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=None if chart == "prometheus" else namespace, depends_on=list(after)),
         )
 
     def _rights(self, where: pulumi.Input[str]) -> list[pulumi.Resource]:

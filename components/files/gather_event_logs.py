@@ -2,8 +2,10 @@
 
   gather_event_logs.py CONFIG
 
-CONFIG is JSON: {"logs": folder with one folder per person, "gathered": folder that the history server reads, "people": folders that there
-should be, "settings": names of the Spark settings, "keep_days": days, "bytes": room for all logs, "every": seconds between two rounds}.
+CONFIG is JSON: {"logs": folder with one folder per person, "gathered": folder that the history server reads, "people": folder to what
+Zeppelin makes of that
+person's login name, "settings": names of the Spark settings, "keep_days": days, "bytes": room for all logs, "every": seconds between two
+rounds}.
 
 Each person's drivers write in a folder of their own, and can do nothing to another's. The history server reads one folder without its
 subfolders (FsHistoryProvider.scala), so there a link leads to each log. Only a log that is called like an application of its person is
@@ -22,9 +24,10 @@ PREFIX = "eventlog_v2_"
 
 def logs(config):
     """Every log: (path, name, person, bytes, last change). What is no folder, or called like another's, is left alone."""
-    for person in sorted(names(config["logs"])):
+    settings = "|".join(map(re.escape, config["settings"]))
+    for person, login in sorted(config["people"].items()):
         # As the gateway asks it (gateway-spark-ui.js, owned): `<setting>-<user>-<note>-<six letters>`.
-        title = re.compile("{}({})-{}-[a-z0-9]+-[a-z]{{6}}".format(PREFIX, "|".join(map(re.escape, config["settings"])), re.escape(person)))
+        title = re.compile(f"{PREFIX}({settings})-{re.escape(login)}-[a-z0-9]+-[a-z]{{6}}")
         folder = os.path.join(config["logs"], person)
         for name in sorted(names(folder)):
             path = os.path.join(folder, name)

@@ -82,7 +82,7 @@ def history(api: Api, items, minor: str, tmp_path_factory: pytest.TempPathFactor
     gather: dict[str, Any] = {
         "logs": str(logs),
         "gathered": str(gathered),
-        "people": ["alice", "bob"],
+        "people": {"alice": "alice", "bob": "bob"},
         "settings": ["spark", "spark-large"],
     }
     found = History(logs, gathered, Browser(listen), gather | {"keep_days": 90, "bytes": 10**9})

@@ -31,7 +31,7 @@ class Folders:
         self.config = {
             "logs": str(self.logs),
             "gathered": str(self.gathered),
-            "people": ["alice", "bob"],
+            "people": {"alice": "alice", "bob": "bob", "carol-x-org": "carolxorg"},
             "settings": ["spark", "spark-large"],
             "keep_days": 90,
             "bytes": 10_000,
@@ -58,7 +58,10 @@ def folders(tmp_path: Path) -> Folders:
 def test_logs_of_all_people_are_seen_in_one_folder(folders):
     folders.log("alice", "spark-alice-2abcdefgh-qwerty")
     folders.log("bob", "spark-large-bob-2abcdefgh-asdfgh")
-    assert folders.seen() == ["spark-alice-2abcdefgh-qwerty", "spark-large-bob-2abcdefgh-asdfgh"]
+    # Whose login is no name for an object has a folder of the one form and Pods of the other.
+    folders.log("carol-x-org", "spark-carolxorg-2abcdefgh-zxcvbn")
+    folders.log("guest.dave", "spark-dave-2abcdefgh-zxcvbn")
+    assert folders.seen() == ["spark-alice-2abcdefgh-qwerty", "spark-carolxorg-2abcdefgh-zxcvbn", "spark-large-bob-2abcdefgh-asdfgh"]
     assert (folders.gathered / "eventlog_v2_spark-alice-2abcdefgh-qwerty" / "events_1").read_bytes() == b"x" * 100
 
 
@@ -97,4 +100,6 @@ def test_the_oldest_make_room_and_what_is_written_now_stays(folders):
 
 def test_everybody_has_a_folder_that_their_group_writes(folders):
     assert folders.seen() == []
-    assert {path.name: oct(path.stat().st_mode & 0o7777) for path in folders.logs.iterdir()} == {"alice": "0o2770", "bob": "0o2770"}
+    assert {path.name: oct(path.stat().st_mode & 0o7777) for path in folders.logs.iterdir()} == dict.fromkeys(
+        ("alice", "bob", "carol-x-org"), "0o2770"
+    )

@@ -23,6 +23,7 @@ from components.interpreter_files import (
     executor_template,
     interpreter_settings,
     interpreter_template,
+    login_in_pod_names,
     shiro_hash,
     shiro_ini,
     spark_properties,
@@ -375,3 +376,9 @@ def test_an_interpreter_runs_the_check_of_datasets_when_it_starts():
     assert "precode" not in json.dumps(settings["md"])
     without = json.loads(interpreter_settings(replace(ARGS, datasets=[])))["interpreterSettings"]
     assert "precode" not in json.dumps(without)
+
+
+@pytest.mark.parametrize(("login", "wanted"), [("alice", "alice"), ("Bob@Example.org", "bobexampleorg"), ("a-b_c", "a-bc"), ("x..y", "xy")])
+def test_a_login_in_names_of_pods_is_zeppelins(login, wanted):
+    """As its own K8sUtilsTest has it: dots and whatever a name may not have are left out."""
+    assert login_in_pod_names(login) == wanted
