@@ -22,8 +22,8 @@ def test_charts_come_change_and_go(cloud: Cloud, platform: Callable[..., Platfor
     disc = tmp_path / "charts"
     shutil.copytree(tools.charts(), disc)
     # The tests' API server was built without saying its version.
-    grafana = disc / "grafana" / "Chart.yaml"
-    grafana.write_text(re.sub("^kubeVersion:.*\n", "", grafana.read_text(), flags=re.MULTILINE))
+    for chart in disc.rglob("Chart.yaml"):
+        chart.write_text(re.sub("^kubeVersion:.*\n", "", chart.read_text(), flags=re.MULTILINE))
     charts = f'chart=f"{disc}/{{chart}}",'
     # No repository is reached from here, and nobody in the tests' cluster makes volumes.
     patch = {"components/monitoring.py": ("            chart=chart,\n            version=version,\n", f"            {charts}\n")}
