@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,10 +51,17 @@ def program(name: str) -> Path:
     """Path of one of GO_PROGRAMS, built where the cache does not have it."""
     module, package = GO_PROGRAMS[name]
     folder = TOOLS / module
-    target = cached(f"{name}-{digest(folder / 'go.sum')}") / name
-    # Prometheus without what finds targets in clouds that we do not have; some of that is in no registry here.
-    tags = "-tags=remove_all_sd,enable_kubernetes_sd" if module == "prometheus" else "-tags="
-    return made(target, name, lambda part: run("go", "build", "-C", str(folder), tags, "-o", str(part), package))
+    options = ["-tags="]
+    if module == "prometheus":
+        # Without what finds targets in clouds that we do not have; some of that is in no registry here.
+        options = ["-tags=remove_all_sd,enable_kubernetes_sd"]
+    if module == "kubernetes":
+        # It says its own version only where its build tells it; Helm's charts ask for it.
+        (version,) = re.findall(r"^require k8s.io/kubernetes (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE)
+        options = [f"-ldflags=-X k8s.io/component-base/version.gitVersion={version}"]
+    build = hashlib.sha256((folder / "go.sum").read_bytes() + "".join(options).encode()).hexdigest()[:12]
+    target = cached(f"{name}-{build}") / name
+    return made(target, name, lambda part: run("go", "build", "-C", str(folder), *options, "-o", str(part), package))
 
 
 def jinjava() -> list[str]:
