@@ -134,7 +134,10 @@ class Monitoring(pulumi.ComponentResource):
         if chart == "grafana":
             values["image"] = values.get("image", {}) | {"pullSecrets": self._pull_secrets}
         elif pulls:
-            values["imagePullSecrets"] = pulls
+            # Charts within a chart have their own.
+            inner = [values[name] for name in ("alertmanager", "kube-state-metrics") if name in values]
+            for each in (values, *inner):
+                each["imagePullSecrets"] = pulls
         if mirror and chart in ("grafana", "prometheus-node-exporter"):
             values["global"] = {"imageRegistry": f"{mirror}{'docker.io' if chart == 'grafana' else 'quay.io'}"}
         helm.Release(

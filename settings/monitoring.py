@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from settings.login import slug
 from settings.vocabulary import ConfigKey, GiB, Name, ObjectName, Problem, Settings, Url
 
 
@@ -59,7 +60,7 @@ class MonitoringSettings(Settings):
 def monitoring_problems(monitoring: MonitoringSettings, names: set[str], *, ldap: bool, alerts_lead_out: bool) -> Iterator[Problem]:
     """What is wrong about monitoring. names: login names of people. Paths begin below `monitoring`."""
     smoke = monitoring.smoke_test
-    if smoke.user in names:
+    if slug(smoke.user) in {slug(name) for name in names}:
         yield Problem(("smoke_test", "user"), "is the login name of a person", "a name of its own", (("zeppelin", "people"),))
     login = (("zeppelin", "login"),)
     if ldap and not smoke.password_secret:

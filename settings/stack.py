@@ -164,12 +164,15 @@ class StackSettings(Settings):
             path = ("entry", "gate", "issuer_url")
             yield Problem(path, "cannot be reached: no way out is open for the gate", "an entry of outside.egress with who: [gate]", egress)
         profiles = [profile.name for profile in self.spark.profiles]
-        for index, person in enumerate(self.zeppelin.people):
+        logins: list[tuple[KeyPath, str]] = [(("zeppelin", "people", i, "name"), each.name) for i, each in enumerate(self.zeppelin.people)]
+        if self.monitoring:
+            logins.append((("monitoring", "smoke_test", "user"), self.monitoring.smoke_test.user))
+        for path, login in logins:
             for profile in profiles:
                 # Pods are named <setting>-<person>-..., and the gateway tells by that whose Spark UI is whose.
-                if slug(person.name).startswith(f"{profile}-"):
+                if slug(login).startswith(f"{profile}-"):
                     yield Problem(
-                        ("zeppelin", "people", index, "name"),
+                        path,
                         f"begins like the profile spark-{profile}, so that Pods of both could not be told apart",
                         "another login name, or another name for the profile",
                         (("spark", "profiles"),),

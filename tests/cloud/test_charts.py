@@ -12,7 +12,7 @@ from tests.support.programs import record_data
 
 MONITORED = deployed.stack(
     monitoring={"alerts": {"kind": "slack", "url_secret": "alerts-url"}, "storage_class": "csi-cinder", "size_gib": 10},
-    images={"registry_prefix": "mirror.example.org/hub"},
+    images={"registry_prefix": "mirror.example.org/hub", "pull_secret": "registry-login"},
 )
 MONITORED["gaia-dmp:outside"]["egress"].append({"name": "chat", "cidr": "192.0.2.0/24", "ports": [443], "who": ["alerts"]})
 
@@ -101,6 +101,11 @@ def test_every_container_is_bounded_pinned_and_from_the_mirror(charts):
             assert not container["image"].endswith((":latest", ":")), name
             assert {"cpu", "memory"} <= container["resources"]["requests"].keys(), name
             assert {"cpu", "memory"} <= container["resources"]["limits"].keys(), name
+
+
+def test_every_pod_has_the_login_of_the_mirror(charts):
+    for name, pod in every_pod(charts).items():
+        assert pod["spec"].get("imagePullSecrets") == [{"name": "registry"}], name
 
 
 def test_the_address_of_alerts_is_read_from_a_secret_alone(charts, objects):

@@ -14,11 +14,13 @@ GATE = {"issuer_url": "https://iam.example.org/", "client_id": "gaia-dmp", "clie
 def test_every_pod_of_the_platform_runs(api: Api, items):
     """KWOK plays the containers; that the Pods are made, allowed and placed is real."""
     wanted = {item["metadata"]["name"]: item["spec"].get("replicas") for item in items if item["kind"] == "Deployment"}
-    assert wanted == {"zeppelin-server": 1, "gateway": 2}
+    assert wanted == {"zeppelin-server": 1, "gateway": 2, "spark-history": 1}
     end = time.monotonic() + 60
     while True:
         status = {
-            d["metadata"]["name"]: d["status"].get("readyReplicas") for d in api.items("/apis/apps/v1/namespaces/gaia-zeppelin/deployments")
+            d["metadata"]["name"]: d["status"].get("readyReplicas")
+            for space in ("gaia-spark", "gaia-zeppelin")
+            for d in api.items(f"/apis/apps/v1/namespaces/{space}/deployments")
         }
         sets = {d["metadata"]["name"]: d["status"] for d in api.items("/apis/apps/v1/daemonsets")}
         pods = [pod for space in ("gaia-csi", "gaia-spark", "gaia-zeppelin") for pod in api.items(f"/api/v1/namespaces/{space}/pods")]
@@ -51,7 +53,8 @@ _TESTS = ("spark-", "md-", "exec-", "zeppelin-")
 
 
 def _ours(pod: Object) -> bool:
-    return not pod["metadata"]["name"].startswith(_TESTS)
+    name = pod["metadata"]["name"]
+    return name.startswith("spark-history") or not name.startswith(_TESTS)
 
 
 def test_policies_are_taken_and_their_expressions_understood(api: Api):
@@ -76,6 +79,7 @@ def test_the_objects_of_every_choice_are_taken(api: Api):
     login |= {"group_search_base": "ou=groups,dc=example,dc=org", "administrators_group": "gaia-admins"}
     data["gaia-dmp:zeppelin"] |= {"login": login, "people": [{"name": "alice"}], "interpreters": ["python", "md", "sh", "jdbc"]}
     data["gaia-dmp:images"] = {"registry_prefix": "registry.example.org", "pull_secret": "registry"}
+    data["gaia-dmp:monitoring"] = {"smoke_test": {"password_secret": "smoke-password"}}
     data["gaia-dmp:outside"] = {"egress": [{"name": "all", "cidr": "0.0.0.0/0", "ports": [443], "who": ["notebooks", "server", "gate"]}]}
     data["gaia-dmp:cloud"]["cluster"]["template"]["network_driver"] = "cilium"
     data["gaia-dmp:datasets"][0]["source"]["plugin"] = "manila-csi"
@@ -85,7 +89,9 @@ def test_the_objects_of_every_choice_are_taken(api: Api):
     data["gaia-dmp:zeppelin"]["backup"] = {"target": target, "password_secret": "backup-password"}
     data["gaia-dmp:outside"]["egress"][0]["who"].append("backup")
     found = deployed.objects(data)
-    assert [item["metadata"]["namespace"] for item in found if item["kind"] == "CiliumNetworkPolicy"] == [
+    assert sorted(item["metadata"]["namespace"] for item in found if item["kind"] == "CiliumNetworkPolicy") == [
+        "gaia-monitoring",
+        "gaia-monitoring",
         "gaia-spark",
         "gaia-zeppelin",
         "gaia-zeppelin",
@@ -96,6 +102,8 @@ def test_the_objects_of_every_choice_are_taken(api: Api):
 def dry_run(api: Api, items: list[Object]) -> list[str]:
     """What the API server says against any of the objects, each made under a name that is free."""
     findings = []
+    # A dry run makes no namespace for those that come after it.
+    deployed.apply(api, [item for item in items if item["kind"] == "Namespace"])
     for item in items:
         if item["apiVersion"].split("/")[0] in ("cilium.io", "cert-manager.io"):
             continue

@@ -45,6 +45,10 @@ def stranger(items, tmp_path_factory) -> list[Any]:
     return pods.rendered(items, tmp_path_factory.mktemp("stranger"), {"zeppelin.k8s.interpreter.user": "carol"})[0]
 
 
+OWN = ("args", "env", "volumeMounts")
+"""What differs from one interpreter to the next, and is looked at by itself."""
+
+
 def test_every_value_stays_a_value(outputs, plain, stranger):
     """Pod and Service, in the strict schema; all that a notebook must not choose as in a harmless one."""
     for (place, value), documents in outputs.items():
@@ -58,9 +62,12 @@ def test_every_value_stays_a_value(outputs, plain, stranger):
                 assert pod["spec"][key] == expected["spec"][key], (place, value, key)
         for role in ("containers", "initContainers"):
             for found, wanted in zip(pod["spec"][role], expected["spec"][role], strict=True):
-                assert {k: v for k, v in found.items() if k not in ("args", "env")} == {
-                    k: v for k, v in wanted.items() if k not in ("args", "env")
-                }
+                assert {k: v for k, v in found.items() if k not in OWN} == {k: v for k, v in wanted.items() if k not in OWN}
+                mounts = [{k: v for k, v in mount.items() if k != "subPath"} for mount in found["volumeMounts"]]
+                assert mounts == [{k: v for k, v in mount.items() if k != "subPath"} for mount in wanted["volumeMounts"]]
+                # Whoever it is, event logs are in the folder of that label and in no other.
+                folders = {mount.get("subPath") for mount in found["volumeMounts"] if mount["name"] == "history"}
+                assert folders == {pod["metadata"]["labels"]["gaia-dmp/user"]}, (place, value)
         # A stranger is a guest and nobody else; alice stays alice.
         assert pod["spec"]["serviceAccountName"] == ("spark-driver" if guest else "spark-driver-alice"), (place, value)
         assert pod["metadata"]["labels"]["gaia-dmp/user"].startswith("guest" if guest else "alice")
@@ -106,9 +113,21 @@ def test_sizes_follow_the_profile_and_people_their_names(items, tmp_path):
     settings = {"spark": "spark", "spark-large": "spark-large", "made-by-hand": "spark"}
     changes = [{"zeppelin.k8s.interpreter.setting.name": name} for name in settings]
     for (pod, _), expected in zip(pods.rendered(items, tmp_path, *changes), settings.values(), strict=True):
-        assert pod["spec"]["initContainers"][0]["args"] == ["spark", f"{expected}.person", "gaia-spark-executor-alice", "alice"]
+        assert pod["spec"]["initContainers"][0]["args"] == [
+            "spark",
+            f"{expected}.person",
+            "gaia-spark-executor-alice",
+            "alice",
+            pod["metadata"]["name"],
+        ]
     stranger = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.user": "carol"})[0][0]
-    assert stranger["spec"]["initContainers"][0]["args"] == ["spark", "spark", "gaia-spark-executor", "guest.carol"]
+    assert stranger["spec"]["initContainers"][0]["args"] == [
+        "spark",
+        "spark",
+        "gaia-spark-executor",
+        "guest.carol",
+        stranger["metadata"]["name"],
+    ]
     mail = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.user": "bob@example.org"})[0][0]
     assert mail["spec"]["serviceAccountName"] == "spark-driver-bob-example-org"
     assert mail["metadata"]["labels"]["gaia-dmp/user"] == "bob-example-org"

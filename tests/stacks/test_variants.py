@@ -447,3 +447,20 @@ def test_monitoring_with_a_directory_wants_a_password_of_its_test_user(recorded)
         recorded(data)
     data["gaia-dmp:monitoring"]["smoke_test"] = {"password_secret": "smoke-password"}
     assert named(recorded(data), "smoke-test-login").inputs["stringData"] == SECRET
+
+
+@pytest.mark.parametrize(
+    ("user", "profile", "words"),
+    [
+        ("alice", "large", "is the login name of a person"),
+        ("a-b", "large", "is the login name of a person"),
+        ("large-one", "large", "begins like the profile spark-large"),
+    ],
+)
+def test_the_test_user_is_nobody_else(recorded, user, profile, words):
+    data = document("prod")
+    data["gaia-dmp:zeppelin"]["people"].append({"name": "a.b"})
+    data["gaia-dmp:monitoring"]["smoke_test"] = {"user": user}
+    with pytest.raises(StackFileError, match=words) as caught:
+        recorded(data)
+    assert "gaia-dmp:monitoring.smoke_test.user" in str(caught.value)
