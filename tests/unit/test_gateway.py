@@ -45,6 +45,13 @@ class Backend(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
+    def do_POST(self) -> None:
+        """Grafana: panels ask by POST."""
+        asked = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"path": self.path, "asked": asked, "person": self.headers.get("X-WEBAUTH-USER")}).encode())
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -100,10 +107,10 @@ class Browser:
     def __init__(self, port: int) -> None:
         self._port = port
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str]:
-        """Status, Location and body."""
+    def get(self, path: str, method: str = "GET", data: str | None = None, **headers: str) -> tuple[int, str, str]:
+        """Status, Location and body. data: what is sent along."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        connection.request(method, path, headers=headers)
+        connection.request(method, path, body=data, headers=headers)
         answer = connection.getresponse()
         result = answer.status, answer.headers.get("Location", ""), answer.read().decode(errors="replace")
         connection.close()
@@ -318,3 +325,10 @@ class TestGrafana:
         headers = {"X-WEBAUTH-USER": "admin"}
         assert browser.get("/grafana/", **headers)[0] == 401
         assert json.loads(browser.get("/grafana/", Cookie="user=alice", **headers)[2])["person"] == "alice"
+
+    def test_a_panels_query_arrives_whole(self, browser):
+        query = json.dumps({"queries": ["x" * 20_000]})
+        status, _, body = browser.get("/grafana/api/ds/query", "POST", query, Cookie="user=alice")
+        assert status == 200
+        assert json.loads(body) == {"path": "/grafana/api/ds/query", "asked": query, "person": "alice"}
+        assert browser.get("/grafana/api/ds/query", "POST", query)[0] == 401
