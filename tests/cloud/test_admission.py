@@ -371,17 +371,15 @@ class TestCleaner:
 
 @contextlib.contextmanager
 def policies(api: Api, items: list[Object], data: dict[str, Any]) -> Iterator[None]:
-    """The admission policies of another stack in place of this one's, until the end of the `with`."""
-    kind = "ValidatingAdmissionPolicy"
-    for item in deployed.objects(data):
-        if item["kind"] == kind:
-            api.apply(item)
+    """The admission policy for drivers of another stack in place of this one's, until the end of the `with`. An API server takes a
+    moment to
+    heed either, so a test waits for both."""
+    name = f"gaia-dmp-{deployed.STACK}-driver"
+    api.apply(deployed.one(deployed.objects(data), "ValidatingAdmissionPolicy", name))
     try:
         yield
     finally:
-        for item in items:
-            if item["kind"] == kind:
-                api.apply(item)
+        api.apply(deployed.one(items, "ValidatingAdmissionPolicy", name))
 
 
 class TestChoices:

@@ -379,7 +379,7 @@ class TestFaults:
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": "waits", "namespace": deployed.NOTEBOOKS},
+            "metadata": {"name": "exec-waits", "namespace": deployed.NOTEBOOKS},
             "spec": {
                 "nodeSelector": {"no": "such"},
                 "containers": [
@@ -395,7 +395,7 @@ class TestFaults:
             self.fires(prometheus, "OnePersonTakesAll")
         finally:
             with contextlib.suppress(ApiError):
-                prometheus.api.delete(f"{PODS}/waits", gracePeriodSeconds="0")
+                prometheus.api.delete(f"{PODS}/exec-waits", gracePeriodSeconds="0")
 
     def test_a_quota_that_is_full_fires(self, prometheus):
         path = f"/api/v1/namespaces/{deployed.NOTEBOOKS}/resourcequotas/notebooks"
