@@ -79,8 +79,8 @@ def test_buckets_spaces_backups_and_adopted_shares_are_examined(cloud: Cloud) ->
     assert (found["share gone"].verdict, "zeppelin.notebooks.share" in found["share gone"].fix) == ("bad", True)
     assert found["credential iris-gaia-buckets"].verdict == "ok"
     assert found["S3"].verdict == "ok", found["S3"]
-    # Three people, a share each, and one of backups.
-    assert "4 wanted" in found["quota of shares"].says
+    # Three people and the test user, a share each; one of backups, one of event logs.
+    assert "6 wanted" in found["quota of shares"].says
     data["gaia-dmp:object_store"]["endpoint"] = f"http://127.0.0.1:{cloud.ports['glance']}"
     (wrong,) = [each for each in findings(data, "prod") if each.subject == "S3"]
     assert (wrong.verdict, wrong.fix) == ("bad", "object_store.endpoint")
