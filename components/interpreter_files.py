@@ -213,7 +213,7 @@ def executor_template(args: InterpreterArgs, size: SparkSizeArgs, *, person: boo
 
     person: whether the claim of the driver's person is mounted.
     """
-    pod: dict[str, Any] = yaml.safe_load(text("executor.yaml"))
+    pod: dict[str, Any] = yaml.load(text("executor.yaml"), Loader=yaml.CSafeLoader)
     spec = pod["spec"]
     spec |= {
         "serviceAccountName": args.executor_account,

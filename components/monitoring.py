@@ -227,7 +227,8 @@ def rules(args: MonitoringArgs) -> dict[str, Any]:
     text = interpreter_files.text("monitoring/rules.yaml")
     for key, value in {"smoke_silent_seconds": args.smoke_minutes * 120, "idle_minutes": args.idle_minutes * 2}.items():
         text = text.replace(f"@{key}@", str(value))
-    groups = yaml.safe_load(text)["groups"]
+    # libyaml's own parser: ten times as fast, in a preview that should take two seconds.
+    groups = yaml.load(text, Loader=yaml.CSafeLoader)["groups"]
     if not args.serving:
         groups = [group for group in groups if group["name"] != "service"]
     for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
