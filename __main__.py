@@ -491,8 +491,8 @@ spark = SparkNamespace(
         memory_gib=settings.spark.quota.memory_gib,
         scratch_gib=settings.spark.quota.scratch_gib,
         pods=settings.spark.quota.pods,
-        # One of each Spark node, and the two of listings.
         history=history is not None,
+        # One of each Spark node, and the two of listings.
         check_pods=next(pool.maximum for pool in settings.cloud.node_sizes() if pool.name == settings.spark.pool) + 2 if mounted else 0,
         people=list(slugs.values()),
         person_interpreters=settings.spark.per_person.interpreters,
@@ -820,7 +820,6 @@ if metrics:
             zeppelin_name=ZEPPELIN_NAMESPACE,
             csi_namespace=keys if settings.ceph_csi.install else None,
             csi_name=CSI_NAMESPACE,
-            csi_port=ceph_csi.METRICS_PORT,
             retention_days=metrics.retention_days,
             size_gib=metrics.size_gib,
             storage_class=metrics.storage_class,

@@ -1,6 +1,6 @@
 """Metrics, alerts and dashboards: Prometheus, Alertmanager, kube-state-metrics, node-exporter and Grafana, by their upstream charts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,7 +56,7 @@ class MonitoringArgs:
     """What monitoring needs.
 
     namespace: its name. spark_namespace, zeppelin_namespace: Namespace resources, and their names. csi_namespace: that of the Ceph plug-in
-    and its name, or None. csi_port: TCP port of the plug-in's metrics. retention_days: of metrics. size_gib: of Prometheus' volume.
+    and its name, or None. retention_days: of metrics. size_gib: of Prometheus' volume.
     storage_class: of that volume, or None. alerts: who is told, or None. origin: address that browsers come by. idle_minutes: after which
     an interpreter should end. smoke_minutes: from one test notebook to the next. serving: False while the server stands by, which is no
     fault. runbooks: address under which docs/runbooks is found. mirror: registry that stands before each image's own with a slash, or "".
@@ -70,7 +70,6 @@ class MonitoringArgs:
     zeppelin_name: str
     csi_namespace: core.Namespace | None = None
     csi_name: str = ""
-    csi_port: int
     retention_days: int
     size_gib: int
     storage_class: str | None = None
@@ -119,20 +118,17 @@ class Monitoring(pulumi.ComponentResource):
             data=dashboards.dashboard_files(),
             opts=inside,
         )
-        prefix = args.mirror
-        self._release("prometheus", self.namespace, prometheus_values(args), [*bindings, address], prefix)
-        self._release("prometheus-node-exporter", self._nodes, node_values(), [], prefix)
-        self._release("prometheus-json-exporter", self.namespace, json_values(prefix), [], prefix)
-        self._release("grafana", self.namespace, grafana_values(args), [boards], prefix)
+        self._release("prometheus", self.namespace, prometheus_values(args), [*bindings, address])
+        self._release("prometheus-node-exporter", self._nodes, node_values(), [])
+        self._release("prometheus-json-exporter", self.namespace, json_values(args.mirror), [])
+        self._release("grafana", self.namespace, grafana_values(args), [boards])
         self.register_outputs({"namespace": self.namespace})
 
-    def _release(
-        self, chart: str, namespace: core.Namespace, values: dict[str, Any], after: Sequence[pulumi.Resource], mirror: str
-    ) -> None:
-        version, repository = CHARTS[chart]
+    def _release(self, chart: str, namespace: core.Namespace, values: dict[str, Any], after: Sequence[pulumi.Resource]) -> None:
+        (version, repository), mirror = CHARTS[chart], self._args.mirror
         pulls = [{"name": each} for each in self._pull_secrets]
         if chart == "grafana":
-            values["image"] = values.get("image", {}) | {"pullSecrets": self._pull_secrets}
+            values["image"] = {"pullSecrets": self._pull_secrets}
         elif pulls:
             # Charts within a chart have their own.
             inner = [values[name] for name in ("alertmanager", "kube-state-metrics") if name in values]
@@ -172,10 +168,10 @@ class Monitoring(pulumi.ComponentResource):
             looked.append((args.csi_namespace, args.csi_name))
         made: list[pulumi.Resource] = []
         for namespace, title in looked:
-            made.append(self._role(title, namespace, accounts[_PROMETHEUS_ACCOUNT], where, {"": ["pods"]}))
+            made.append(self._role(_PROMETHEUS_ACCOUNT, title, namespace, accounts, {"": ["pods"]}))
         for namespace, title in looked[:2]:
             groups = {"": ["pods", "resourcequotas"], "batch": ["cronjobs"]}
-            made.append(self._role(title, namespace, accounts[_STATE_ACCOUNT], where, groups))
+            made.append(self._role(_STATE_ACCOUNT, title, namespace, accounts, groups))
         role = rbac.ClusterRole(
             f"{name}-nodes-reader",
             metadata=meta.ObjectMetaArgs(name=f"{args.namespace}-nodes"),
@@ -194,10 +190,9 @@ class Monitoring(pulumi.ComponentResource):
         return made
 
     def _role(
-        self, title: str, namespace: core.Namespace, account: core.ServiceAccount, where: pulumi.Input[str], groups: dict[str, list[str]]
+        self, who: str, title: str, namespace: core.Namespace, accounts: Mapping[str, core.ServiceAccount], groups: dict[str, list[str]]
     ) -> pulumi.Resource:
-        """Listing and watching in one namespace, for one account."""
-        who = "prometheus" if len(groups) == 1 else "kube-state-metrics"
+        """Listing and watching in one namespace, for the account `who`."""
         inside = pulumi.ResourceOptions(parent=self, deleted_with=namespace)
         role = rbac.Role(
             f"{self._name}-{who}-{title}",
@@ -209,7 +204,9 @@ class Monitoring(pulumi.ComponentResource):
             f"{self._name}-{who}-{title}-binding",
             metadata=meta.ObjectMetaArgs(name=who, namespace=namespace.metadata["name"]),
             role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata["name"]),
-            subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=account.metadata["name"], namespace=where)],
+            subjects=[
+                rbac.SubjectArgs(kind="ServiceAccount", name=accounts[who].metadata["name"], namespace=self.namespace.metadata["name"])
+            ],
             opts=inside,
         )
 

@@ -4,6 +4,7 @@ Changes nothing. Ends with 0 where all is as it was, with 1 where something diff
 """
 
 import argparse
+import contextlib
 import datetime as dt
 import sys
 from collections.abc import Sequence
@@ -77,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        with errors.status(f"Asking the cloud of stack {options.stack} ...") if errors.is_terminal else _quiet():
+        with errors.status(f"Asking the cloud of stack {options.stack} ...") if errors.is_terminal else contextlib.nullcontext():
             text = run(options.stack, "refresh", "--preview-only", "--json", folder=options.folder)
             known = outputs(options.stack, options.folder)
         found = differences(text, options.stack)
@@ -88,12 +89,6 @@ def main(arguments: list[str] | None = None) -> int:
     deadlines = [*of_kubeconfig(known.get("kubeconfig") or "", now), *of_address(known.get("zeppelin_url") or "", now)]
     show(found, deadlines, console)
     return int(bool(found) or any(each.near for each in deadlines))
-
-
-class _quiet:  # noqa: N801 - reads as a statement
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 if __name__ == "__main__":
