@@ -80,14 +80,18 @@ def one(items: list[Object], kind: str, name: str) -> Object:
 
 @contextmanager
 def without(api: Api, items: list[Object], role: str, resource: str | None, verb: str | None) -> Iterator[None]:
-    """The platform with one verb of one Role taken away, until the end of the `with`."""
+    """The platform with one verb of one Role taken away, until the end of the `with`; an API server takes a moment to heed either."""
     whole = one(items, "Role", role)
+    subject = one(items, "RoleBinding", whole["metadata"]["name"])["subjects"][0]
+    user = f"system:serviceaccount:{subject['namespace']}:{subject['name']}"
     rules = [rule | {"verbs": [v for v in rule["verbs"] if rule["resources"] != [resource] or v != verb]} for rule in whole["rules"]]
     api.apply(whole | {"rules": [rule for rule in rules if rule["verbs"]]})
     try:
+        eventually(lambda: not (resource and verb) or not api.may(user, verb, resource, NOTEBOOKS))
         yield
     finally:
         api.apply(whole)
+        eventually(lambda: not (resource and verb) or api.may(user, verb, resource, NOTEBOOKS))
 
 
 def eventually(check: Callable[[], bool], seconds: float = 20) -> None:

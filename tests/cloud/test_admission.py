@@ -369,39 +369,44 @@ class TestCleaner:
         assert name not in {item["metadata"]["name"] for item in api.items(PODS)}
 
 
+def makes(api: Api, executor: Object) -> bool:
+    """Whether a driver could make this executor now."""
+    try:
+        api.call("POST", PODS, executor, {"dryRun": "All"})
+    except ApiError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
-def policies(api: Api, items: list[Object], data: dict[str, Any]) -> Iterator[None]:
-    """The admission policy for drivers of another stack in place of this one's, until the end of the `with`. An API server takes a
-    moment to
-    heed either, so a test waits for both."""
+def policies(api: Api, items: list[Object], data: dict[str, Any], driver: tuple[Object, Api], opened: Object) -> Iterator[None]:
+    """The admission policy for drivers of another stack in place of this one's, until the end of the `with`.
+
+    An API server takes a moment to heed either. `opened` is an executor that the other stack's policy alone lets pass, so it tells when
+    that one has come; when it has gone, too, but only together with a plain executor that passes again: the other stack may refuse both.
+    """
+    pod, mine = driver
     name = f"gaia-dmp-{deployed.STACK}-driver"
     api.apply(deployed.one(deployed.objects(data), "ValidatingAdmissionPolicy", name))
     try:
+        eventually(lambda: makes(mine, opened))
         yield
     finally:
         api.apply(deployed.one(items, "ValidatingAdmissionPolicy", name))
+        eventually(lambda: makes(mine, pods.executor(items, pod, "exec-plain")) and not makes(mine, opened))
 
 
 class TestChoices:
     """What a choice of the stack file opens in the fence, and nothing beside it."""
-
-    def makes(self, api: Api, executor: Object) -> bool:
-        try:
-            api.call("POST", PODS, executor, {"dryRun": "All"})
-        except ApiError:
-            return False
-        return True
 
     def test_kueue_may_mark_pods_as_its_own(self, api, items, drivers):
         pod, mine = drivers["alice"]
         data = deployed.stack()
         data["gaia-dmp:spark"]["kueue"] = {"cluster_queue": "astronomy"}
         marked = changed(pods.executor(items, pod, "exec-queued"), "metadata/finalizers", ["kueue.x-k8s.io/managed"])
-        with policies(api, items, data):
-            eventually(lambda: self.makes(mine, marked))
+        with policies(api, items, data, drivers["alice"], marked):
             both = changed(marked, "metadata/finalizers/+", "example.org/stay")
             assert "no finalizer" in refused(mine.create, both)
-        eventually(lambda: not self.makes(mine, marked))
 
     def test_an_identity_of_eks_opens_s3_and_no_kubernetes(self, api, items, drivers):
         pod, mine = drivers["alice"]
@@ -418,12 +423,8 @@ class TestChoices:
         given = changed(pods.executor(items, pod, "exec-aws"), "spec/nodeSelector", None)
         given = changed(given, "spec/volumes", [{"name": "aws-iam-token", "projected": {"sources": [AWS_TOKEN]}}])
         given["spec"]["containers"][0]["volumeMounts"] = []
-        with policies(api, items, data):
-            eventually(lambda: self.makes(mine, given))
+        with policies(api, items, data, drivers["alice"], given):
             kubernetes = {"serviceAccountToken": {"path": "token"}}
             for source in (kubernetes, {"secret": {"name": "hadoop-conf"}}):
                 bad = changed(given, "spec/volumes/0/projected/sources/+", source)
                 assert "mounts emptyDir" in refused(mine.create, changed(bad, "metadata/name", "exec-bad"))
-        eventually(
-            lambda: not self.makes(mine, changed(pods.executor(items, pod, "exec-x"), "spec/volumes/+", given["spec"]["volumes"][0]))
-        )

@@ -12,7 +12,7 @@ from components.spark_rbac import CLEANER_RULES, DRIVER_RULES, SERVER_RULES
 from policy.rights import Grant, gained, grants
 from tests.cloud import pods
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.deployed import NOTEBOOKS, SERVER, STACK, one, stack, without
+from tests.cloud.deployed import NOTEBOOKS, SERVER, STACK, eventually, one, stack, without
 from tests.support.programs import named, record_data
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
@@ -145,11 +145,14 @@ def test_what_a_review_calls_wider_is_what_the_server_allows(api: Api, items):
     role["rules"] = [*role["rules"], *WIDER]
     allowed_before = _allowed(api)
     whole = one(items, "Role", "spark-driver")
+    may_exec = (f"system:serviceaccount:{NOTEBOOKS}:spark-driver", "create", "pods/exec", NOTEBOOKS)
     api.apply(whole | {"rules": role["rules"]})
     try:
+        eventually(lambda: api.may(*may_exec))
         allowed = _allowed(api)
     finally:
         api.apply(whole)
+        eventually(lambda: not api.may(*may_exec))
     found = gained(grants(before), grants(after))
     drivers = {f"{NOTEBOOKS}/spark-driver{person}" for person in ("", "-alice")}
     assert drivers <= {grant.account for grant in found}
