@@ -829,6 +829,8 @@ if metrics:
             smoke_minutes=smoke.every_minutes,
             serving=not standby,
             runbooks=metrics.runbooks or "docs/runbooks",
+            environment=outside_environment(),
+            ca_bundle=settings.outside.ca_bundle,
             mirror=f"{prefix}/" if prefix else "",
             pull_secret=pull_secret,
         ),

@@ -1,7 +1,7 @@
 """Metrics, alerts and dashboards: Prometheus, Alertmanager, kube-state-metrics, node-exporter and Grafana, by their upstream charts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pulumi
@@ -59,8 +59,9 @@ class MonitoringArgs:
     and its name, or None. retention_days: of metrics. size_gib: of Prometheus' volume.
     storage_class: of that volume, or None. alerts: who is told, or None. origin: address that browsers come by. idle_minutes: after which
     an interpreter should end. smoke_minutes: from one test notebook to the next. serving: False while the server stands by, which is no
-    fault. runbooks: address under which docs/runbooks is found. mirror: registry that stands before each image's own with a slash, or "".
-    pull_secret: docker config.json (secret), or None.
+    fault. runbooks: address under which docs/runbooks is found. environment: what a process needs to reach the world. ca_bundle: PEM
+    certificates to trust, or None. mirror: registry that stands before each image's own with a slash, or "". pull_secret: docker
+    config.json (secret), or None.
     """
 
     namespace: str
@@ -79,6 +80,8 @@ class MonitoringArgs:
     smoke_minutes: int
     serving: bool = True
     runbooks: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ca_bundle: str | None = None
     mirror: str = ""
     pull_secret: pulumi.Input[str] | None = None
 
@@ -109,7 +112,8 @@ class Monitoring(pulumi.ComponentResource):
         address = core.Secret(
             f"{name}-alerts",
             metadata=meta.ObjectMetaArgs(name="alerts", namespace=where),
-            string_data={"url": pulumi.Output.secret(args.alerts.url) if args.alerts else ""},
+            string_data={"url": pulumi.Output.secret(args.alerts.url) if args.alerts else ""}
+            | ({"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}),
             opts=inside,
         )
         boards = core.ConfigMap(
@@ -303,7 +307,7 @@ def prometheus_values(args: MonitoringArgs) -> dict[str, Any]:
     receiver: dict[str, Any] = {"name": "people"}
     if args.alerts:
         key, config = ("slack_configs", "api_url_file") if args.alerts.kind == "slack" else ("webhook_configs", "url_file")
-        receiver[key] = [{config: "/secret/url", "send_resolved": True}]
+        receiver[key] = [{config: "/secret/url", "send_resolved": True, "http_config": {"proxy_from_environment": True}}]
         if args.alerts.kind == "slack":
             receiver[key][0] |= {
                 "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}",
@@ -355,12 +359,18 @@ def prometheus_values(args: MonitoringArgs) -> dict[str, Any]:
         "alertmanager": {
             "image": {"repository": f"{args.mirror}quay.io/prometheus/alertmanager"},
             "automountServiceAccountToken": False,
+            # One replica has no peers, and need not find an address for them.
+            "extraArgs": {"cluster.listen-address": ""},
             # Silences are lost with the Pod; alerts come again.
             "persistence": {"enabled": False},
             "podSecurityContext": {"fsGroup": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
             "securityContext": _RESTRICTED | {"runAsUser": 65534, "runAsNonRoot": True, "runAsGroup": 65534},
             "resources": _resources("10m", "64Mi", "500m", "256Mi"),
-            "extraSecretMounts": [{"name": "alerts", "mountPath": "/secret", "secretName": "alerts", "readOnly": True}],
+            "extraSecretMounts": [
+                {"name": title, "mountPath": path, "secretName": "alerts", "readOnly": True}
+                for title, path in (("alerts", "/secret"), *([("trust", "/opt/platform")] if args.ca_bundle else []))
+            ],
+            "extraEnv": [{"name": key, "value": value} for key, value in args.environment.items()],
             "config": {"route": group, "receivers": [receiver], "templates": []},
         },
         "kube-state-metrics": {

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import yaml
 
 from components import dashboards
 from components.interpreter_files import FILES
-from tests.cloud import deployed, driver, releases, tools
+from tests.cloud import alertmanager, deployed, driver, releases, tools
 from tests.cloud.api import Api, ApiError, Object
 from tests.cloud.kube import Kube, die_with_parent, free_ports
 from tests.cloud.kubelet import Kubelet
@@ -118,12 +119,17 @@ class Processes:
             self.kill(name)
 
 
+@dataclass
 class Prometheus:
     """A running Prometheus, and the folder whose files are the dataset of the check."""
 
-    def __init__(self, port: int, dataset: Path, spark: driver.Driver, api: Api, processes: "Processes", zeppelin: type[Zeppelin]) -> None:
-        self.url, self.dataset, self.spark, self.api = f"http://127.0.0.1:{port}", dataset, spark, api
-        self.processes, self.zeppelin = processes, zeppelin
+    url: str
+    dataset: Path
+    spark: driver.Driver
+    api: Api
+    processes: Processes
+    zeppelin: type[Zeppelin]
+    told: alertmanager.Told
 
     def get(self, path: str, **params: str) -> Any:
         answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=30).json()
@@ -141,14 +147,16 @@ class Prometheus:
         return {each["labels"]["alertname"] for each in self.get("alerts")["alerts"] if each["state"] == "firing"}
 
 
-def _configuration(charts: dict[str, list[Object]], folder: Path, kube: Kube, api: Api, ports: dict[str, int]) -> None:
+def _configuration(charts: dict[str, list[Object]], folder: Path, kube: Kube, api: Api, ports: dict[str, int], alerts_to: str) -> None:
     """The stack's own configuration, but for what differs because nothing runs in a Pod: addresses, ports, how fast."""
     config = yaml.safe_load(releases.config(charts["prometheus"], "prometheus-server", "prometheus.yml"))
     token = folder / "token"
     token.write_text(api.token("gaia-monitoring", "prometheus"))
     config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(folder / "rules.yml")]
-    config.pop("alerting")
+    (manager,) = config["alerting"]["alertmanagers"]
+    assert manager["static_configs"] == [{"targets": ["prometheus-alertmanager:9093"]}]
+    manager["static_configs"] = [{"targets": [alerts_to]}]
     for job in config["scrape_configs"]:
         name = job["job_name"]
         port = ports.get(name)
@@ -190,7 +198,6 @@ def prometheus(kube: Kube, api: Api, items, charts, tmp_path_factory) -> Iterato
     # What the stack with monitoring has more than that of the other tests: its namespaces, accounts and rights.
     more = [item for item in deployed.objects(MONITORED) if _of_monitoring(item)]
     deployed.apply(api, more)
-    _configuration(charts, folder, kube, api, ports)
     dataset = folder / "dataset"
     dataset.mkdir()
     (dataset / "part-0.parquet").write_text("x")
@@ -230,14 +237,19 @@ def prometheus(kube: Kube, api: Api, items, charts, tmp_path_factory) -> Iterato
     executors = Kubelet(api, tools.spark("3.5"), folder / "executors")
     settings = {"spark.ui.port": str(ports["ui"])}
     processes = Processes(folder, commands, environment)
+    told = alertmanager.Told()
     with contextlib.ExitStack() as stack:
+        stack.callback(told.close)
+        url = f"http://{told.address}/hook"
+        manager = stack.enter_context(alertmanager.running(charts["prometheus"], folder / "alertmanager", url))
+        _configuration(charts, folder, kube, api, ports, manager.removeprefix("http://"))
         stack.callback(processes.kill_all)
         for name in commands:
             processes.start(name)
         executors.start()
         stack.callback(executors.stop)
         spark = stack.enter_context(driver.running(api, items, folder / "driver", name=DRIVER, hostile=settings))
-        found = Prometheus(ports["prometheus"], dataset, spark, api, processes, kind)
+        found = Prometheus(f"http://127.0.0.1:{ports['prometheus']}", dataset, spark, api, processes, kind, told)
         deployed.eventually(lambda: _answers(found), 30)
         # Without work executors would go, and with them what panels show.
         work = "__import__('threading').Thread(target=lambda: [shuffle(12, 0.3) for _ in range(1000)], daemon=True).start()"
@@ -345,6 +357,14 @@ class TestFaults:
 
     def test_a_dead_ceph_plug_in_fires(self, prometheus):
         self.fires(prometheus, "CephPluginDown")
+
+    def test_people_are_told_of_a_fault_and_where_to_read_on(self, prometheus):
+        def texts() -> list[str]:
+            attachments = [message["attachments"][0] for _, message in prometheus.told.messages]
+            return [each["text"] for each in attachments if each["title"] == "FIRING: CephPluginDown"]
+
+        deployed.eventually(lambda: bool(texts()), 40)
+        assert "docs/runbooks/mount-lost.md" in texts()[0]
 
     def test_a_changed_dataset_fires_and_a_lost_one_fires(self, prometheus):
         assert "DatasetLost" not in prometheus.firing()

@@ -1,9 +1,8 @@
 """The real programs that tests run against, built from package registries and cached by version.
 
-Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic, actionlint, Prometheus and its exporters, Helm and
-the charts that a stack installs) are pinned by `tools/*/go.mod` and `go.sum`; jinjava and S3A by `tools/*/pom.xml`; Spark by the wheels,
-Mermaid by the npm package named here. `python -m tests.cloud.tools` builds
-whatever is missing.
+Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic, actionlint, Prometheus, its exporters and
+Alertmanager, Helm and the charts that a stack installs) are pinned by `tools/*/go.mod` and `go.sum`; jinjava and S3A by `tools/*/pom.xml`;
+Spark by the wheels, Mermaid by the npm package named here. `python -m tests.cloud.tools` builds whatever is missing.
 """
 
 import base64
@@ -15,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -84,12 +84,7 @@ def charts() -> Path:
 
     def copy(part: Path) -> None:
         for owner, titles in sources.items():
-            answer = subprocess.run(
-                ("go", "mod", "download", "-C", str(folder), "-json", f"github.com/{owner}/helm-charts"), capture_output=True, check=False
-            )
-            if answer.returncode:
-                raise ToolError(f"charts of {owner}: {answer.stderr.decode()[-1000:]}")
-            source = Path(json.loads(answer.stdout)["Dir"]) / "charts"
+            source = _module("charts", f"github.com/{owner}/helm-charts") / "charts"
             for title in titles:
                 shutil.copytree(source / title, part / title, copy_function=shutil.copyfile)
                 _writable(part / title)
@@ -98,6 +93,31 @@ def charts() -> Path:
                 _writable(part / "prometheus" / "charts" / title)
 
     return made(cached(f"charts-{digest(folder / 'go.sum')}") / "charts", "charts", copy)
+
+
+def alertmanager() -> Path:
+    """Alertmanager, of the version that Prometheus' own module names. Its web page is not in the module (npm and Elm make it): an empty one
+    stands in."""
+
+    def build(part: Path) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            source = Path(name) / "source"
+            shutil.copytree(_module("prometheus", "github.com/prometheus/alertmanager"), source, copy_function=shutil.copyfile)
+            _writable(source)
+            page = source / "ui" / "app" / "dist" / "index.html"
+            page.parent.mkdir()
+            page.touch()
+            run("go", "build", "-C", str(source), "-o", str(part), "./cmd/alertmanager")
+
+    return made(cached(f"alertmanager-{digest(TOOLS / 'prometheus' / 'go.sum')}") / "alertmanager", "alertmanager", build)
+
+
+def _module(folder: str, name: str) -> Path:
+    """Where the source of a Go module is, of the version that `tools/<folder>/go.mod` names."""
+    answer = subprocess.run(("go", "mod", "download", "-C", str(TOOLS / folder), "-json", name), capture_output=True, check=False)
+    if answer.returncode:
+        raise ToolError(f"{name}: {answer.stderr.decode()[-1000:]}")
+    return Path(json.loads(answer.stdout)["Dir"])
 
 
 def _writable(folder: Path) -> None:
@@ -208,6 +228,7 @@ def main() -> None:
     try:
         for name in GO_PROGRAMS:
             program(name)
+        alertmanager()
         jinjava()
         charts()
         for minor in SPARK:
