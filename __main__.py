@@ -843,6 +843,7 @@ if metrics:
 pulumi.export("zeppelin_url", entry.url)
 pulumi.export("serving", not standby)
 pulumi.export("passwords", zeppelin.passwords)
+pulumi.export("test_user", metrics.smoke_test.user if metrics else None)
 pulumi.export("kubeconfig", kubeconfig)
 pulumi.export("public_address", public_address)
 pulumi.export(

@@ -106,8 +106,10 @@ class Monitoring(pulumi.ComponentResource):
         self._nodes = secured_namespace(f"{name}-nodes", NODES_NAMESPACE, "privileged", self)
         inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
         where = self.namespace.metadata["name"]
-        for namespace, label in ((self.namespace, name), (self._nodes, f"{name}-nodes")):
-            self._pull_secrets = [each.name for each in pull_secret(label, namespace, args.pull_secret, self)]
+        pulls, node_pulls = (
+            [each.name for each in pull_secret(label, namespace, args.pull_secret, self)]
+            for namespace, label in ((self.namespace, name), (self._nodes, f"{name}-nodes"))
+        )
         bindings = self._rights(where)
         address = core.Secret(
             f"{name}-alerts",
@@ -122,24 +124,14 @@ class Monitoring(pulumi.ComponentResource):
             data=dashboards.dashboard_files(),
             opts=inside,
         )
-        self._release("prometheus", self.namespace, prometheus_values(args), [*bindings, address])
-        self._release("prometheus-node-exporter", self._nodes, node_values(), [])
-        self._release("prometheus-json-exporter", self.namespace, json_values(args.mirror), [])
-        self._release("grafana", self.namespace, grafana_values(args), [boards])
+        self._release("prometheus", self.namespace, prometheus_values(args, pulls), [*bindings, address])
+        self._release("prometheus-node-exporter", self._nodes, node_values(args, node_pulls), [])
+        self._release("prometheus-json-exporter", self.namespace, json_values(args, pulls), [])
+        self._release("grafana", self.namespace, grafana_values(args, pulls), [boards])
         self.register_outputs({"namespace": self.namespace})
 
     def _release(self, chart: str, namespace: core.Namespace, values: dict[str, Any], after: Sequence[pulumi.Resource]) -> None:
-        (version, repository), mirror = CHARTS[chart], self._args.mirror
-        pulls = [{"name": each} for each in self._pull_secrets]
-        if chart == "grafana":
-            values["image"] = {"pullSecrets": self._pull_secrets}
-        elif pulls:
-            # Charts within a chart have their own.
-            inner = [values[name] for name in ("alertmanager", "kube-state-metrics") if name in values]
-            for each in (values, *inner):
-                each["imagePullSecrets"] = pulls
-        if mirror and chart in ("grafana", "prometheus-node-exporter"):
-            values["global"] = {"imageRegistry": f"{mirror}{'docker.io' if chart == 'grafana' else 'quay.io'}"}
+        version, repository = CHARTS[chart]
         helm.Release(
             f"{self._name}-{chart}",
             name=chart,
@@ -302,8 +294,18 @@ _OFF = (
 """Jobs that the chart brings: they would read the whole cluster."""
 
 
-def prometheus_values(args: MonitoringArgs) -> dict[str, Any]:
-    """The values of chart prometheus: the server, Alertmanager and kube-state-metrics."""
+def _pulled(pulls: Sequence[pulumi.Input[str | None]]) -> dict[str, Any]:
+    """The pull secrets of a chart, by names. Charts within a chart have their own."""
+    return {"imagePullSecrets": [{"name": each} for each in pulls]} if pulls else {}
+
+
+def _registry(args: MonitoringArgs, registry: str) -> dict[str, Any]:
+    """Where a chart gets its images that names no registry for each."""
+    return {"global": {"imageRegistry": f"{args.mirror}{registry}"}} if args.mirror else {}
+
+
+def prometheus_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> dict[str, Any]:
+    """The values of chart prometheus: the server, Alertmanager and kube-state-metrics. pulls: names of pull secrets."""
     receiver: dict[str, Any] = {"name": "people"}
     if args.alerts:
         key, config = ("slack_configs", "api_url_file") if args.alerts.kind == "slack" else ("webhook_configs", "url_file")
@@ -315,6 +317,7 @@ def prometheus_values(args: MonitoringArgs) -> dict[str, Any]:
             }
     group = {"group_by": ["alertname"], "group_wait": "1m", "group_interval": "5m", "repeat_interval": "12h", "receiver": "people"}
     return {
+        **_pulled(pulls),
         "rbac": {"create": False},
         "serviceAccounts": {"server": {"create": False, "name": _PROMETHEUS_ACCOUNT}},
         "scrapeConfigs": {job: {"enabled": False} for job in _OFF},
@@ -357,6 +360,7 @@ def prometheus_values(args: MonitoringArgs) -> dict[str, Any]:
             "rules.yml": rules(args),
         },
         "alertmanager": {
+            **_pulled(pulls),
             "image": {"repository": f"{args.mirror}quay.io/prometheus/alertmanager"},
             "automountServiceAccountToken": False,
             # One replica has no peers, and need not find an address for them.
@@ -374,6 +378,7 @@ def prometheus_values(args: MonitoringArgs) -> dict[str, Any]:
             "config": {"route": group, "receivers": [receiver], "templates": []},
         },
         "kube-state-metrics": {
+            **_pulled(pulls),
             "image": {"registry": f"{args.mirror}registry.k8s.io"},
             "rbac": {"create": False},
             "serviceAccount": {"create": False, "name": _STATE_ACCOUNT},
@@ -387,9 +392,11 @@ def prometheus_values(args: MonitoringArgs) -> dict[str, Any]:
     }
 
 
-def node_values() -> dict[str, Any]:
-    """The values of chart prometheus-node-exporter, on every node whatever it is tainted with."""
+def node_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> dict[str, Any]:
+    """The values of chart prometheus-node-exporter, on every node whatever it is tainted with. pulls: names of pull secrets."""
     return {
+        **_pulled(pulls),
+        **_registry(args, "quay.io"),
         # Of its account alone: it asks the API for nothing.
         "rbac": {"create": True},
         "serviceAccount": {"create": True, "automountServiceAccountToken": False},
@@ -404,8 +411,10 @@ def node_values() -> dict[str, Any]:
 _COLLECTORS = ("cpu", "filesystem", "loadavg", "meminfo", "netdev", "pressure", "uname", "vmstat")
 
 
-def json_values(mirror: str) -> dict[str, Any]:
-    """The values of chart prometheus-json-exporter, which reads Spark's REST API: of what was spilled Spark has no metric of its own."""
+def json_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> dict[str, Any]:
+    """The values of chart prometheus-json-exporter, which reads Spark's REST API: of what was spilled Spark has no metric of its own.
+    pulls: names of pull secrets.
+    """
     stages = {
         "name": "spark_stage",
         "type": "object",
@@ -415,7 +424,8 @@ def json_values(mirror: str) -> dict[str, Any]:
         "help": "of one stage",
     }
     return {
-        "image": {"repository": f"{mirror}quay.io/prometheuscommunity/json-exporter"},
+        **_pulled(pulls),
+        "image": {"repository": f"{args.mirror}quay.io/prometheuscommunity/json-exporter"},
         "fullnameOverride": "prometheus-json-exporter",
         # Its chart would mount a token.
         "serviceAccount": {"create": False, "name": _JSON_ACCOUNT},
@@ -426,9 +436,11 @@ def json_values(mirror: str) -> dict[str, Any]:
     }
 
 
-def grafana_values(args: MonitoringArgs) -> dict[str, Any]:
-    """The values of chart grafana: no account of its own, no administrator, everything from files."""
+def grafana_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> dict[str, Any]:
+    """The values of chart grafana: no account of its own, no administrator, everything from files. pulls: names of pull secrets."""
     return {
+        **_registry(args, "docker.io"),
+        "image": {"pullSecrets": list(pulls)},
         "rbac": {"create": False},
         "serviceAccount": {"create": True, "automountServiceAccountToken": False},
         "automountServiceAccountToken": False,

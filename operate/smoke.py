@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         errors.print(str(error), style="red", markup=False)
         return 1
     passwords = known.get("passwords") or {}
-    user = options.user or ("smoke-test" if "smoke-test" in passwords else next(iter(passwords), ""))
+    user = options.user or known.get("test_user") or next(iter(passwords), "")
     password = os.environ.get("SMOKE_PASSWORD") or passwords.get(user)
     if not password:
         errors.print(f"stack {options.stack} has no password of {user or 'anybody'}; give one by SMOKE_PASSWORD and --user", style="red")

@@ -75,4 +75,4 @@ async function grafana(r) {
     }
 }
 
-export default {open, history, grafana, owned, application, slug};
+export default {open, history, grafana, owned};

@@ -129,6 +129,14 @@ class TestSmoke:
         assert smoke.main(["prod"]) == 1
         assert "SMOKE_PASSWORD" in capsys.readouterr().err
 
+    def test_it_comes_as_the_stacks_own_test_user_or_else_its_administrator(self, monkeypatch, capsys):
+        monkeypatch.delenv("SMOKE_PASSWORD", raising=False)
+        stack = {"passwords": {"admin": "a", "tester": "b"}, "zeppelin_url": "http://127.0.0.1:1"}
+        for named, expected in (("tester", "tester at"), (None, "admin at")):
+            monkeypatch.setattr(smoke, "outputs", lambda *_, named=named: stack | {"test_user": named})
+            assert smoke.main(["prod"]) == 1
+            assert capsys.readouterr().err.startswith(expected)
+
     def test_no_password_is_printed(self, monkeypatch, capsys):
         monkeypatch.setattr(smoke, "outputs", lambda *_: {"passwords": {"smoke-test": "PLAIN"}, "zeppelin_url": "http://127.0.0.1:1"})
         monkeypatch.delenv("SMOKE_PASSWORD", raising=False)
