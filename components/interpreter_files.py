@@ -25,6 +25,11 @@ def text(name: str) -> str:
     return (FILES / name).read_text(encoding="utf-8")
 
 
+def parsed(source: str) -> Any:
+    """What a YAML text of our own says; by libyaml's parser, ten times as fast, in a preview that should take two seconds."""
+    return yaml.load(source, Loader=yaml.CSafeLoader)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PodSizeArgs:
     """The size of a Spark Pod. cores: whole number. memory_gib: heap. overhead_gib: memory beside it.
@@ -213,7 +218,7 @@ def executor_template(args: InterpreterArgs, size: SparkSizeArgs, *, person: boo
 
     person: whether the claim of the driver's person is mounted.
     """
-    pod: dict[str, Any] = yaml.load(text("executor.yaml"), Loader=yaml.CSafeLoader)
+    pod: dict[str, Any] = parsed(text("executor.yaml"))
     spec = pod["spec"]
     spec |= {
         "serviceAccountName": args.executor_account,

@@ -1,7 +1,7 @@
 """Metrics, alerts and dashboards: Prometheus, Alertmanager, kube-state-metrics, node-exporter and Grafana, by their upstream charts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pulumi
@@ -56,12 +56,11 @@ class MonitoringArgs:
     """What monitoring needs.
 
     namespace: its name. spark_namespace, zeppelin_namespace: Namespace resources, and their names. csi_namespace: that of the Ceph plug-in
-    and its name, or None. retention_days: of metrics. size_gib: of Prometheus' volume.
-    storage_class: of that volume, or None. alerts: who is told, or None. origin: address that browsers come by. idle_minutes: after which
-    an interpreter should end. smoke_minutes: from one test notebook to the next. serving: False while the server stands by, which is no
-    fault. runbooks: address under which docs/runbooks is found. environment: what a process needs to reach the world. ca_bundle: PEM
-    certificates to trust, or None. mirror: registry that stands before each image's own with a slash, or "". pull_secret: docker
-    config.json (secret), or None.
+    and its name, or None. retention_days: of metrics. size_gib: of Prometheus' volume. storage_class: of that volume, or None. alerts: who
+    is told, or None. origin: address that browsers come by. idle_minutes: after which an interpreter should end. smoke_minutes: from one
+    test notebook to the next. serving: False while the server stands by, which is no fault. runbooks: address under which docs/runbooks is
+    found. environment: what a process needs to reach the world. ca_bundle: PEM certificates to trust, or None. mirror: registry that stands
+    before each image's own with a slash, or "". pull_secret: docker config.json (secret), or None.
     """
 
     namespace: str
@@ -80,7 +79,7 @@ class MonitoringArgs:
     smoke_minutes: int
     serving: bool = True
     runbooks: str
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str]
     ca_bundle: str | None = None
     mirror: str = ""
     pull_secret: pulumi.Input[str] | None = None
@@ -220,8 +219,7 @@ def rules(args: MonitoringArgs) -> dict[str, Any]:
     text = interpreter_files.text("monitoring/rules.yaml")
     for key, value in {"smoke_silent_seconds": args.smoke_minutes * 120, "idle_minutes": args.idle_minutes * 2}.items():
         text = text.replace(f"@{key}@", str(value))
-    # libyaml's own parser: ten times as fast, in a preview that should take two seconds.
-    groups = yaml.load(text, Loader=yaml.CSafeLoader)["groups"]
+    groups = interpreter_files.parsed(text)["groups"]
     if not args.serving:
         groups = [group for group in groups if group["name"] != "service"]
     for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
@@ -315,6 +313,8 @@ def prometheus_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | N
                 "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}",
                 "text": "{{ range .Alerts }}{{ .Annotations.summary }} {{ .Annotations.runbook_url }}\n{{ end }}",
             }
+    # One Secret; the certificates are where the environment says that they are, as in every other Pod.
+    mounts = {"alerts": "/secret"} | ({"trust": "/opt/platform"} if args.ca_bundle else {})
     group = {"group_by": ["alertname"], "group_wait": "1m", "group_interval": "5m", "repeat_interval": "12h", "receiver": "people"}
     return {
         **_pulled(pulls),
@@ -371,8 +371,7 @@ def prometheus_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | N
             "securityContext": _RESTRICTED | {"runAsUser": 65534, "runAsNonRoot": True, "runAsGroup": 65534},
             "resources": _resources("10m", "64Mi", "500m", "256Mi"),
             "extraSecretMounts": [
-                {"name": title, "mountPath": path, "secretName": "alerts", "readOnly": True}
-                for title, path in (("alerts", "/secret"), *([("trust", "/opt/platform")] if args.ca_bundle else []))
+                {"name": title, "mountPath": path, "secretName": "alerts", "readOnly": True} for title, path in mounts.items()
             ],
             "extraEnv": [{"name": key, "value": value} for key, value in args.environment.items()],
             "config": {"route": group, "receivers": [receiver], "templates": []},

@@ -3,7 +3,6 @@
 import contextlib
 import http.server
 import json
-import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,12 +15,14 @@ from tests.cloud import releases, tools
 from tests.cloud.api import Object
 from tests.cloud.deployed import eventually
 from tests.cloud.kube import die_with_parent, free_ports
+from tests.support.certificates import serve_over_tls
 
 
 class Told:
-    """A chat's webhook, or a proxy before it. messages: path (a proxy sees the whole address) and JSON of what came, oldest first."""
+    """A chat's webhook, or a proxy before it. messages: path (a proxy sees the whole address) and JSON of what came, oldest first.
+    pair: certificate and key, where it speaks TLS."""
 
-    def __init__(self, certificate: Path | None = None, key: Path | None = None) -> None:
+    def __init__(self, pair: tuple[Path, Path] | None = None) -> None:
         self.messages: list[tuple[str, dict[str, Any]]] = []
         messages = self.messages
 
@@ -38,10 +39,8 @@ class Told:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate, key)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        if pair:
+            serve_over_tls(self._server, *pair)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:

@@ -84,14 +84,18 @@ def without(api: Api, items: list[Object], role: str, resource: str | None, verb
     whole = one(items, "Role", role)
     subject = one(items, "RoleBinding", whole["metadata"]["name"])["subjects"][0]
     user = f"system:serviceaccount:{subject['namespace']}:{subject['name']}"
+
+    def heeded(*, allowed: bool) -> bool:
+        return not (resource and verb) or api.may(user, verb, resource, NOTEBOOKS) is allowed
+
     rules = [rule | {"verbs": [v for v in rule["verbs"] if rule["resources"] != [resource] or v != verb]} for rule in whole["rules"]]
     api.apply(whole | {"rules": [rule for rule in rules if rule["verbs"]]})
     try:
-        eventually(lambda: not (resource and verb) or not api.may(user, verb, resource, NOTEBOOKS))
+        eventually(lambda: heeded(allowed=False))
         yield
     finally:
         api.apply(whole)
-        eventually(lambda: not (resource and verb) or api.may(user, verb, resource, NOTEBOOKS))
+        eventually(lambda: heeded(allowed=True))
 
 
 def eventually(check: Callable[[], bool], seconds: float = 20) -> None:

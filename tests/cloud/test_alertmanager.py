@@ -1,7 +1,6 @@
 """Who is told of an alert, and what: by a real Alertmanager as the chart runs it. That Prometheus tells it is in test_metrics.py."""
 
 import copy
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -11,6 +10,7 @@ from tests.cloud import releases
 from tests.cloud.alertmanager import Told, running
 from tests.cloud.deployed import eventually
 from tests.cloud.test_charts import MONITORED
+from tests.support.certificates import self_signed
 
 ALERT = {
     "labels": {"alertname": "DatasetLost", "severity": "critical"},
@@ -59,14 +59,9 @@ def test_a_webhook_gets_the_alert_as_it_is_through_the_proxy_of_the_stack(tmp_pa
 
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_chat_with_a_certificate_of_the_institute_is_told_where_the_stack_trusts_it(tmp_path, trusted):
-    certificate, key = tmp_path / "chat.pem", tmp_path / "chat.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=chat",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    told = Told(certificate, key)
-    bundle = certificate.read_text()
+    pair = self_signed(tmp_path)
+    told = Told(pair)
+    bundle = pair[0].read_text()
     items = charts(tmp_path, "slack", **({"ca_bundle": bundle} if trusted else {}))
     with running(items, tmp_path / "run", f"https://{told.address}/hook", bundle if trusted else None) as address:
         post(address)

@@ -17,6 +17,7 @@ import pytest
 
 from components.entry import _START
 from components.interpreter_files import text
+from tests.support.certificates import self_signed
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 MODULES = Path("/usr/lib/nginx/modules")
@@ -249,8 +250,7 @@ def test_the_gate_stands_before_everything(backend, tmp_path):
 
 @needs_nginx
 def test_nginx_takes_the_configuration_with_tls(tmp_path, backend):
-    key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", "tls.key", "-out", "tls.crt"]
-    subprocess.run(key, cwd=tmp_path, check=True, capture_output=True)
+    self_signed(tmp_path)
     config = configure(tmp_path, "gateway-tls.conf", backend, free_port())
     result = subprocess.run([str(NGINX), "-t", "-c", str(config)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator
 
 import pytest
 
 from components.interpreter_files import FILES
+from tests.support.certificates import self_signed, serve_over_tls
 
 spec = importlib.util.spec_from_file_location("smoke_test", FILES / "smoke_test.py")
 assert spec
@@ -144,21 +146,10 @@ def test_the_command_says_each_step_and_ends_with_one_where_it_fails(zeppelin):
 
 
 def test_the_last_day_of_a_certificate_is_read_whoever_signed_it(tmp_path):
-    import ssl  # noqa: PLC0415
-
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "10",
-         "-subj", "/CN=gateway", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
     server = http.server.HTTPServer(("127.0.0.1", 0), Zeppelin)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    serve_over_tls(server, *self_signed(tmp_path, days=10))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     end = smoke.certificate_end(f"127.0.0.1:{server.server_address[1]}")
     server.shutdown()
-    import time  # noqa: PLC0415
-
     assert 9.9 < (end - time.time()) / 86400 < 10.1
     assert smoke.certificate_end("127.0.0.1:1") is None

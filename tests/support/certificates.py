@@ -1,0 +1,22 @@
+"""Certificates for servers that tests run."""
+
+import http.server
+import ssl
+import subprocess
+from pathlib import Path
+
+
+def self_signed(folder: Path, days: int = 2) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that it has signed itself, and its key: PEM files `tls.crt` and `tls.key` of the folder."""
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    request = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days {days} -subj /CN=tests"
+    command = [*request.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+def serve_over_tls(server: http.server.HTTPServer, certificate: Path, key: Path) -> None:
+    """Let the server speak TLS; to be called before it serves."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
