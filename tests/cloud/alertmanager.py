@@ -1,11 +1,10 @@
 """A real Alertmanager with the configuration, arguments and environment that a stack gives it, and somebody who is told."""
 
 import contextlib
-import http.server
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +12,34 @@ import httpx
 
 from tests.cloud import releases, tools
 from tests.cloud.api import Object
-from tests.cloud.deployed import eventually
-from tests.cloud.kube import die_with_parent, free_ports
-from tests.support.certificates import serve_over_tls
+from tests.cloud.kube import die_with_parent
+from tests.support.eventually import eventually
+from tests.support.servers import Quiet, free_ports, serving
 
 
+@dataclass(frozen=True)
 class Told:
-    """A chat's webhook, or a proxy before it. messages: path (a proxy sees the whole address) and JSON of what came, oldest first.
-    pair: certificate and key, where it speaks TLS."""
+    """A chat's webhook, or a proxy before it. messages: path (a proxy sees the whole address) and JSON of what came, oldest first."""
 
-    def __init__(self, pair: tuple[Path, Path] | None = None) -> None:
-        self.messages: list[tuple[str, dict[str, Any]]] = []
-        messages = self.messages
+    address: str
+    messages: list[tuple[str, dict[str, Any]]]
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                messages.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
+@contextlib.contextmanager
+def listening(pair: tuple[Path, Path] | None = None) -> Iterator[Told]:
+    """Somebody who is told. pair: certificate and key, where they speak TLS."""
+    messages: list[tuple[str, dict[str, Any]]] = []
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self._server.server_address[1]}"
-        if pair:
-            serve_over_tls(self._server, *pair)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    class Handler(Quiet):
+        def do_POST(self) -> None:
+            messages.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    with serving(Handler, pair=pair) as address:
+        yield Told(address, messages)
 
 
 @contextlib.contextmanager

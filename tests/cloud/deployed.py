@@ -1,12 +1,12 @@
 """The Kubernetes objects of a recorded stack, put on a real API server."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from preview import manifests
 from tests.cloud.api import Api, Object
+from tests.support.eventually import eventually
 from tests.support.programs import record_data
 from tests.support.stack_files import document
 
@@ -96,11 +96,3 @@ def without(api: Api, items: list[Object], role: str, resource: str | None, verb
     finally:
         api.apply(whole)
         eventually(lambda: heeded(allowed=True))
-
-
-def eventually(check: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until `check` holds."""
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.05)

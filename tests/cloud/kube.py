@@ -11,7 +11,6 @@ import json
 import secrets
 import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import httpx
 
 from tests.cloud.api import Access, Api, ApiError, collection
 from tests.cloud.tools import program
+from tests.support.servers import free_ports
 
 _HOST = "127.0.0.1"
 _STAGES = Path(__file__).with_name("kwok.yaml")
@@ -184,18 +184,6 @@ def administrator(folder: Path) -> Api:
 def die_with_parent() -> None:
     """In a child before it runs: die when the parent does, even if that is killed (Linux, prctl PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((_HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ It reads a Pod as the kubelet and the image's entrypoint would: environment, arg
 or Failed, and lets a deleted Pod go when its process has. No image, no container, no volume: the Pod's limits are not enforced.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -39,11 +40,18 @@ class Kubelet:
         self._thread.start()
 
     def stop(self) -> None:
+        """End every process, and take away the Pods that are left: nobody else would."""
         self._ended.set()
         self._thread.join()
         for process in self._processes.values():
             process.kill()
             process.wait()
+        for pod in self._pods():
+            with contextlib.suppress(ApiError):
+                self._api.delete(f"{_PODS}/{pod['metadata']['name']}", gracePeriodSeconds="0")
+
+    def _pods(self) -> list[Object]:
+        return self._api.items(_PODS, labelSelector="spark-role=executor")
 
     def kill_one(self) -> str:
         """Kill the process of one running executor, as a node that fails would. Name of its Pod."""
@@ -57,7 +65,7 @@ class Kubelet:
 
     def _run(self) -> None:
         while not self._ended.wait(0.1):
-            for pod in self._api.items(_PODS, labelSelector="spark-role=executor"):
+            for pod in self._pods():
                 try:
                     self._sync(pod)
                 except ApiError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.cloud.api import Object
+from tests.cloud.api import Api, ApiError, Object, collection
 from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, one
 from tests.cloud.tools import jinjava
 
@@ -49,6 +49,15 @@ def executor(items: list[Object], driver: Object, name: str = "exec-1", person: 
     for kind in ("requests", "limits"):
         container["resources"][kind] |= {"cpu": "1", "memory": "2Gi"}
     return pod
+
+
+def makes(api: Api, pod: Object) -> bool:
+    """Whether somebody could make this Pod now."""
+    try:
+        api.call("POST", collection(pod), pod, {"dryRun": "All"})
+    except ApiError:
+        return False
+    return True
 
 
 def config_map(driver: Object, name: str = "spark-exec-1-conf-map") -> Object:

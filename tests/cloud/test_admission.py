@@ -8,8 +8,9 @@ import pytest
 
 from tests.cloud import deployed, pods
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.deployed import NOTEBOOKS, SERVER, eventually
+from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.pods import changed
+from tests.support.eventually import eventually
 from tests.support.stack_files import document
 
 PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
@@ -75,16 +76,21 @@ def drivers(api: Api, server: Api, notes: dict[str, list[Object]]) -> Iterator[d
 
 @pytest.fixture(autouse=True)
 def _tidy(api: Api, drivers: dict[str, tuple[Object, Api]]) -> Iterator[None]:
-    """After each test: only the drivers are left, and the quotas know it."""
-    yield
+    """Before and after each test: only the drivers are there, and the quotas know it."""
     kept = {pod["metadata"]["name"] for pod, _ in drivers.values()}
+
+    def settled() -> bool:
+        return used(api, "notebooks") == used(api, "driver") == len(kept) and used(api, "executor") == 0
+
+    eventually(settled)
+    yield
     for path, prefix in ((PODS, ""), (CONFIG_MAPS, "spark-exec-")):
         for item in api.items(path):
             name = item["metadata"]["name"]
             if name.startswith(prefix) and name not in kept and not name.startswith(BESIDE):
                 with contextlib.suppress(ApiError):
                     api.delete(f"{path}/{name}", gracePeriodSeconds="0")
-    eventually(lambda: used(api, "notebooks") == used(api, "driver") == len(kept) and used(api, "executor") == 0)
+    eventually(settled)
 
 
 def used(api: Api, quota: str) -> int:
@@ -369,15 +375,6 @@ class TestCleaner:
         assert name not in {item["metadata"]["name"] for item in api.items(PODS)}
 
 
-def makes(api: Api, executor: Object) -> bool:
-    """Whether a driver could make this executor now."""
-    try:
-        api.call("POST", PODS, executor, {"dryRun": "All"})
-    except ApiError:
-        return False
-    return True
-
-
 @contextlib.contextmanager
 def policies(api: Api, items: list[Object], data: dict[str, Any], driver: tuple[Object, Api], opened: Object) -> Iterator[None]:
     """The admission policy for drivers of another stack in place of this one's, until the end of the `with`.
@@ -389,11 +386,11 @@ def policies(api: Api, items: list[Object], data: dict[str, Any], driver: tuple[
     name = f"gaia-dmp-{deployed.STACK}-driver"
     api.apply(deployed.one(deployed.objects(data), "ValidatingAdmissionPolicy", name))
     try:
-        eventually(lambda: makes(mine, opened))
+        eventually(lambda: pods.makes(mine, opened))
         yield
     finally:
         api.apply(deployed.one(items, "ValidatingAdmissionPolicy", name))
-        eventually(lambda: makes(mine, pods.executor(items, pod, "exec-plain")) and not makes(mine, opened))
+        eventually(lambda: pods.makes(mine, pods.executor(items, pod, "exec-plain")) and not pods.makes(mine, opened))
 
 
 class TestChoices:

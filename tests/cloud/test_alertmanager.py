@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from tests.cloud import releases
-from tests.cloud.alertmanager import Told, running
-from tests.cloud.deployed import eventually
+from tests.cloud.alertmanager import listening, running
 from tests.cloud.test_charts import MONITORED
 from tests.support.certificates import self_signed
+from tests.support.eventually import eventually
 
 ALERT = {
     "labels": {"alertname": "DatasetLost", "severity": "critical"},
@@ -31,14 +31,13 @@ def post(address, **more):
 
 
 def test_a_chat_is_told_of_an_alert_with_its_runbook_and_of_its_end(tmp_path):
-    told = Told()
-    with running(charts(tmp_path, "slack"), tmp_path / "run", f"http://{told.address}/hooks/secret") as address:
+    items = charts(tmp_path, "slack")
+    with listening() as told, running(items, tmp_path / "run", f"http://{told.address}/hooks/secret") as address:
         post(address)
         eventually(lambda: len(told.messages) == 1)
         now = datetime.now(UTC)
         post(address, startsAt=(now - timedelta(minutes=1)).isoformat(), endsAt=now.isoformat())
         eventually(lambda: len(told.messages) == 2)
-    told.close()
     assert [path for path, _ in told.messages] == ["/hooks/secret"] * 2
     titles = [message["attachments"][0]["title"] for _, message in told.messages]
     assert titles == ["FIRING: DatasetLost", "RESOLVED: DatasetLost"]
@@ -46,12 +45,11 @@ def test_a_chat_is_told_of_an_alert_with_its_runbook_and_of_its_end(tmp_path):
 
 
 def test_a_webhook_gets_the_alert_as_it_is_through_the_proxy_of_the_stack(tmp_path):
-    proxy = Told()
-    items = charts(tmp_path, "webhook", http_proxy=f"http://{proxy.address}")
-    with running(items, tmp_path / "run", "http://chat.example.org/hook") as address:
-        post(address)
-        eventually(lambda: len(proxy.messages) == 1)
-    proxy.close()
+    with listening() as proxy:
+        items = charts(tmp_path, "webhook", http_proxy=f"http://{proxy.address}")
+        with running(items, tmp_path / "run", "http://chat.example.org/hook") as address:
+            post(address)
+            eventually(lambda: len(proxy.messages) == 1)
     ((path, message),) = proxy.messages
     assert path == "http://chat.example.org/hook"
     assert (message["status"], message["alerts"][0]["annotations"]) == ("firing", ALERT["annotations"])
@@ -60,12 +58,13 @@ def test_a_webhook_gets_the_alert_as_it_is_through_the_proxy_of_the_stack(tmp_pa
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_chat_with_a_certificate_of_the_institute_is_told_where_the_stack_trusts_it(tmp_path, trusted):
     pair = self_signed(tmp_path)
-    told = Told(pair)
     bundle = pair[0].read_text()
     items = charts(tmp_path, "slack", **({"ca_bundle": bundle} if trusted else {}))
-    with running(items, tmp_path / "run", f"https://{told.address}/hook", bundle if trusted else None) as address:
+    with (
+        listening(pair) as told,
+        running(items, tmp_path / "run", f"https://{told.address}/hook", bundle if trusted else None) as address,
+    ):
         post(address)
         log = tmp_path / "run" / "log"
         eventually(lambda: len(told.messages) == 1 if trusted else "certificate signed by unknown authority" in log.read_text())
-    told.close()
     assert len(told.messages) == int(trusted)

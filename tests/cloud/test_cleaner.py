@@ -11,8 +11,9 @@ from components.files import clean_interpreters
 from components.interpreter_files import FILES
 from tests.cloud import pods
 from tests.cloud.api import Api
-from tests.cloud.deployed import NOTEBOOKS, SERVER, eventually, without
+from tests.cloud.deployed import NOTEBOOKS, SERVER, without
 from tests.cloud.pods import changed
+from tests.support.eventually import eventually
 
 ROOT = f"/api/v1/namespaces/{NOTEBOOKS}"
 

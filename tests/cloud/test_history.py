@@ -1,13 +1,11 @@
 """Spark's own history server on the event log of our own Spark run, after its driver is gone, behind the real gateway."""
 
-import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +17,10 @@ from components.history_server import PORT, history_environment
 from components.interpreter_files import FILES
 from tests.cloud import driver, tools
 from tests.cloud.api import Api
-from tests.cloud.deployed import eventually
-from tests.cloud.kube import die_with_parent, free_ports
+from tests.cloud.kube import die_with_parent
 from tests.cloud.kubelet import _OPENED, Kubelet
+from tests.support.eventually import eventually
+from tests.support.servers import free_ports, serving
 from tests.unit.test_gateway import Backend, Browser, configure, needs_nginx, serve
 
 ALICE = "spark-alice-2abcdefgh-qwerty"
@@ -73,12 +72,6 @@ def history(api: Api, items, minor: str, tmp_path_factory: pytest.TempPathFactor
         server = subprocess.Popen(
             command, env=environment | {"SPARK_LOCAL_IP": "127.0.0.1"}, stdout=log, stderr=log, preexec_fn=die_with_parent
         )
-    zeppelin = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    threading.Thread(target=zeppelin.serve_forever, daemon=True).start()
-    config = configure(folder, "gateway-plain.conf", zeppelin.server_address[1], listen)
-    way = folder / "way-history.inc"
-    way.write_text(way.read_text().replace(f"127.0.0.1:{zeppelin.server_address[1]}$history_path", f"127.0.0.1:{port}$history_path"))
-    nginx = serve(folder, config, listen)
     gather: dict[str, Any] = {
         "logs": str(logs),
         "gathered": str(gathered),
@@ -86,18 +79,22 @@ def history(api: Api, items, minor: str, tmp_path_factory: pytest.TempPathFactor
         "settings": ["spark", "spark-large"],
     }
     found = History(logs, gathered, Browser(listen), gather | {"keep_days": 90, "bytes": 10**9})
-    eventually(lambda: found.browser.get("/history/api/v1/version", Cookie="user=alice")[0] == 200, 60)
-    yield found
-    for process in (nginx, server):
-        process.terminate()
-        process.wait()
-    zeppelin.shutdown()
+    with serving(Backend) as backend:
+        config = configure(folder, "gateway-plain.conf", backend, listen)
+        way = folder / "way-history.inc"
+        way.write_text(way.read_text().replace(f"{backend}$history_path", f"127.0.0.1:{port}$history_path"))
+        nginx = serve(folder, config, listen)
+        eventually(lambda: found.browser.get("/history/api/v1/version", Cookie="user=alice")[0] == 200)
+        yield found
+        for process in (nginx, server):
+            process.terminate()
+            process.wait()
 
 
 @needs_nginx
 def test_our_own_run_is_read_after_its_driver_is_gone(history):
     history.gather()
-    eventually(lambda: history.applications() == [ALICE], 30)
+    eventually(lambda: history.applications() == [ALICE])
     status, _, body = history.browser.get(f"/history/api/v1/applications/{ALICE}/jobs", Cookie="user=alice")
     assert status == 200
     jobs = json.loads(body)
@@ -112,16 +109,17 @@ def test_our_own_run_is_read_after_its_driver_is_gone(history):
 @pytest.mark.parametrize("page", ["jobs/", "stages/", "executors/", "environment/"])
 def test_pages_and_all_that_they_load_stay_below_the_way_in(history, page):
     history.gather()
-    eventually(lambda: history.applications() == [ALICE], 30)
+    eventually(lambda: history.applications() == [ALICE])
     path = f"/history/history/{ALICE}/{page}"
-    status, location, body = history.browser.get(path, Cookie="user=alice")
-    end = time.monotonic() + 30
-    while status == 302 and time.monotonic() < end:
+
+    def shown() -> bool:
         # The server leads to the page again until it has read the log.
-        assert location == path
-        time.sleep(0.2)
-        status, location, body = history.browser.get(path, Cookie="user=alice")
-    assert status == 200
+        status, location, _ = history.browser.get(path, Cookie="user=alice")
+        assert status == 200 or (status, location) == (302, path)
+        return status == 200
+
+    eventually(shown)
+    _, _, body = history.browser.get(path, Cookie="user=alice")
     loaded = {each for each in re.findall(r"""(?:src|href)=["'](/[^"'#]*)""", body) if not each.startswith("//")}
     assert len(loaded) > 10
     assert [each for each in loaded if not each.startswith("/history/")] == []
@@ -132,7 +130,7 @@ def test_pages_and_all_that_they_load_stay_below_the_way_in(history, page):
 @needs_nginx
 def test_another_person_sees_that_it_ran_and_no_more(history):
     history.gather()
-    eventually(lambda: history.applications() == [ALICE], 30)
+    eventually(lambda: history.applications() == [ALICE])
     listed = json.loads(history.browser.get("/history/api/v1/applications", Cookie="user=bob")[2])
     assert [each["id"] for each in listed] == [ALICE]
     for path in (
@@ -147,7 +145,7 @@ def test_another_person_sees_that_it_ran_and_no_more(history):
 @needs_nginx
 def test_what_is_trimmed_is_gone_from_the_list(history, tmp_path):
     history.gather()
-    eventually(lambda: history.applications() == [ALICE], 30)
+    eventually(lambda: history.applications() == [ALICE])
     (log,) = (history.logs / "alice").iterdir()
     shutil.copytree(log, tmp_path / log.name)
     old = time.time() - 91 * 86400
@@ -155,6 +153,6 @@ def test_what_is_trimmed_is_gone_from_the_list(history, tmp_path):
         os.utime(path, (old, old))
     history.gather()
     assert list((history.logs / "alice").iterdir()) == []
-    eventually(lambda: history.applications() == [], 30)
+    eventually(lambda: history.applications() == [])
     # The next test finds it again.
     shutil.copytree(tmp_path / log.name, log)

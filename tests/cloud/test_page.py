@@ -17,6 +17,7 @@ from tests.support.programs import record_for_review
 from tests.support.review import report
 from tests.unit.test_review_hostile import HOSTILE, hostile_report
 
+expect.set_options(timeout=60_000)
 pytestmark = pytest.mark.skipif(not chromium(), reason="chromium is not on PATH: Debian has it as `chromium`")
 
 

@@ -12,7 +12,8 @@ from components.spark_rbac import CLEANER_RULES, DRIVER_RULES, SERVER_RULES
 from policy.rights import Grant, gained, grants
 from tests.cloud import pods
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.deployed import NOTEBOOKS, SERVER, STACK, eventually, one, stack, without
+from tests.cloud.deployed import NOTEBOOKS, SERVER, STACK, one, stack, without
+from tests.support.eventually import eventually
 from tests.support.programs import named, record_data
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")

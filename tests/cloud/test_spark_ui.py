@@ -1,18 +1,17 @@
 """The real Spark UI behind the real gateway: every link and file of its pages stays below the path of the notebook's Pod."""
 
-import http.server
 import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.cloud import tools
 from tests.cloud.kube import die_with_parent
-from tests.unit.test_gateway import ALICE, Backend, Browser, configure, free_port, needs_nginx, serve
+from tests.support.servers import free_ports, serving
+from tests.unit.test_gateway import ALICE, Backend, Browser, configure, needs_nginx, serve
 
 BASE = f"/spark-ui/{ALICE}"
 PROGRAM = """
@@ -28,7 +27,7 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory) -> Iterator[Browser]:
-    folder, ui, port = tmp_path_factory.mktemp("ui"), free_port(), free_port()
+    folder, (ui, port) = tmp_path_factory.mktemp("ui"), free_ports(2)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_"))}
     environment |= {"PYTHONPATH": str(tools.spark("3.5")), "SPARK_LOCAL_IP": "127.0.0.1", "APPLICATION_WEB_PROXY_BASE": BASE}
     (folder / "program.py").write_text(PROGRAM)
@@ -39,18 +38,15 @@ def browser(tmp_path_factory) -> Iterator[Browser]:
         )  # fmt: skip
     assert spark.stdout
     assert spark.stdout.readline() == "READY\n", (folder / "log").read_text()[-2000:]
-    zeppelin = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    threading.Thread(target=zeppelin.serve_forever, daemon=True).start()
-    config = configure(folder, "gateway-plain.conf", zeppelin.server_address[1], port)
-    locations = folder / "locations.inc"
-    locations.write_text(locations.read_text().replace(f"127.0.0.1:{zeppelin.server_address[1]}$spark_path", f"127.0.0.1:{ui}$spark_path"))
-    nginx = serve(folder, config, port)
-    yield Browser(port)
-    nginx.terminate()
-    nginx.wait()
-    zeppelin.shutdown()
-    spark.kill()
-    spark.wait()
+    with serving(Backend) as backend:
+        config = configure(folder, "gateway-plain.conf", backend, port)
+        locations = folder / "locations.inc"
+        locations.write_text(locations.read_text().replace(f"{backend}$spark_path", f"127.0.0.1:{ui}$spark_path"))
+        nginx = serve(folder, config, port)
+        yield Browser(port)
+        for process in (nginx, spark):
+            process.terminate()
+            process.wait()
 
 
 @needs_nginx

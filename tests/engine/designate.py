@@ -3,16 +3,16 @@
 Source: openstack/designate, api-ref (zones, recordsets).
 """
 
-import http.server
 import json
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from openstack.connection import Connection
+
+from tests.support.servers import Quiet, serving
 
 ZONE = {
     "id": str(uuid.uuid4()),
@@ -31,10 +31,10 @@ class Designate:
         self.records: dict[str, dict[str, Any]] = {}
         self.history: list[list[str]] = []
 
-    def handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+    def handler(self) -> type[Quiet]:
         mine = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def answer(self, body: object, code: int = 200) -> None:
                 text = json.dumps(body).encode()
                 self.send_response(code)
@@ -76,7 +76,7 @@ class Designate:
                 mine.history.append(record["records"])
                 self.answer(record, 202)
 
-            do_PATCH = do_PUT  # noqa: N815 - the handler's own way
+            do_PATCH = do_PUT
 
             def do_DELETE(self) -> None:
                 record = self.found()
@@ -84,26 +84,19 @@ class Designate:
                     del mine.records[record["id"]]
                 self.answer(record or {}, 202 if record else 404)
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
         return Handler
 
 
 @contextmanager
-def serving(admin: Connection) -> Iterator[Designate]:
+def running(admin: Connection) -> Iterator[Designate]:
     """A Designate in the catalogue of a cloud, until the end of the `with`."""
-    designate = Designate()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), designate.handler())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    identity: Any = admin.identity
-    service = identity.create_service(type="dns", name="designate")
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    region = next(iter(identity.regions())).id
-    endpoint = identity.create_endpoint(service_id=service.id, interface="public", url=url, region_id=region)
-    try:
-        yield designate
-    finally:
-        identity.delete_endpoint(endpoint.id)
-        identity.delete_service(service.id)
-        server.shutdown()
+    designate, identity = Designate(), cast("Any", admin.identity)
+    with serving(designate.handler()) as address:
+        service = identity.create_service(type="dns", name="designate")
+        region = next(iter(identity.regions())).id
+        endpoint = identity.create_endpoint(service_id=service.id, interface="public", url=f"http://{address}", region_id=region)
+        try:
+            yield designate
+        finally:
+            identity.delete_endpoint(endpoint.id)
+            identity.delete_service(service.id)

@@ -91,7 +91,7 @@ def test_a_switch_an_upgrade_and_a_teardown_leave_the_data_alone(  # noqa: PLR09
     for each in (blue, green, switch):
         each.environment["PULUMI_BACKEND_URL"] = blue.environment["PULUMI_BACKEND_URL"]
         each.secrets = SECRETS
-    with designate.serving(connect(cloud.clouds_yaml, "admin")) as dns:
+    with designate.running(connect(cloud.clouds_yaml, "admin")) as dns:
         untouched(blue.up())
         untouched(green.up())
         assert (replicas(blue), replicas(green)) == (1, 0)

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.cloud.deployed import eventually
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
 from tests.cloud.openstack.inventory import held
 from tests.engine.platform import Platform
+from tests.support.eventually import eventually
 from tests.support.stack_files import document
 
 _NO_NETWORKS = Fault(service="neutron", request="^POST /v2.0/networks", status=500, message="ordered: no networks today")
@@ -46,7 +46,7 @@ def test_a_stack_survives_every_fault(cloud: Cloud, platform: Callable[..., Plat
     stops(["was never made: Manila left it in error", "openstack share delete"], _NO_NETWORKS)
     for share in shares.shares():
         shares.delete_share(share.id)
-    eventually(lambda: not list(shares.shares()), 30)
+    eventually(lambda: not list(shares.shares()))
     assert not dev.refresh().error
 
     # A rule is refused: Manila's own words name the way out.
@@ -56,7 +56,7 @@ def test_a_stack_survives_every_fault(cloud: Cloud, platform: Callable[..., Plat
     for share in shares.shares():
         for rule in shares.access_rules(share.id):
             shares.delete_access_rule(rule.id, share.id)
-    eventually(lambda: "rules" not in held(project), 30)
+    eventually(lambda: "rules" not in held(project))
 
     # Magnum fails with its reason; the update after that does not take the wreck for a cluster.
     reason = "Failed to create trustee or trust for Cluster"
@@ -64,13 +64,13 @@ def test_a_stack_survives_every_fault(cloud: Cloud, platform: Callable[..., Plat
     stops(["has no API address: its creation failed, or has not ended", "openstack coe cluster delete"])
     (wreck,) = magnum.get("/clusters").json()["clusters"]
     magnum.delete(f"/clusters/{wreck['uuid']}")
-    eventually(lambda: "clusters" not in held(project), 60)
+    eventually(lambda: "clusters" not in held(project))
     assert not dev.refresh().error
 
     # The race of Magnum and its provider: the first poll fails, the cluster is made all the same.
     race = Fault(service="magnum", request="^GET /v1/clusters/[0-9a-f-]+$", status=400, message="ordered: master_count 0", times=1)
     stops(["cluster-cluster", "ordered: master_count 0"], race)
-    eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE", 60)
+    eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
 
     cloud.faults(*PASSES)
     whole = dev.up()

@@ -4,12 +4,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.eventually import eventually
 from tests.support.stack_files import ROOT
 
 PROGRAM = """
@@ -62,10 +62,7 @@ def test_a_lock_of_an_engine_that_was_killed_is_taken_away(pulumi) -> None:
         ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "dev"],
         cwd=pulumi.folder, env=pulumi.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     ) as process:  # fmt: skip
-        end = time.monotonic() + 30
-        while not [path for path in locks.rglob("*") if path.is_file()]:
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        eventually(lambda: any(path.is_file() for path in locks.rglob("*")))
         os.killpg(process.pid, signal.SIGKILL)
     pulumi("config", "rm", "slow", "--stack", "dev")
     refused = pulumi("up", "--yes", "--stack", "dev", check=False)

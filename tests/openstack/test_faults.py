@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.deployed import eventually
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
 from tests.cloud.openstack.inventory import held
 from tests.cloud.openstack.seed import IMAGE, SHARE_TYPE
+from tests.support.eventually import eventually
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def cluster(project: Any) -> Iterator[Callable[[], str]]:
     yield make
     for path in made:
         magnum.delete(path)
-        eventually(lambda path=path: magnum.get(path).status_code == 404, 60)
+        eventually(lambda path=path: magnum.get(path).status_code == 404)
     magnum.delete(f"/clustertemplates/{template}")
     project.compute.delete_keypair(key)
 
@@ -55,7 +55,7 @@ def share(project: Any) -> Iterator[Callable[[], Any]]:
     yield make
     for each in made:
         shares.delete_share(each.id)
-        eventually(lambda: "shares" not in held(project), 30)
+        eventually(lambda: "shares" not in held(project))
 
 
 def test_a_cluster_fails_with_its_reason_after_a_while(cloud: Cloud, project: Any, cluster: Callable[[], str]) -> None:
@@ -63,7 +63,7 @@ def test_a_cluster_fails_with_its_reason_after_a_while(cloud: Cloud, project: An
     path = cluster()
     magnum = project.container_infrastructure_management
     begin = time.monotonic()
-    eventually(lambda: magnum.get(path).json().get("status") == "CREATE_FAILED", 30)
+    eventually(lambda: magnum.get(path).json().get("status") == "CREATE_FAILED")
     assert time.monotonic() - begin > 3
     assert magnum.get(path).json()["status_reason"] == "Failed to create trustee"
 
@@ -80,16 +80,16 @@ def test_the_first_poll_may_fail(cloud: Cloud, project: Any, cluster: Callable[[
 def test_a_share_may_end_in_error(cloud: Cloud, project: Any, share: Callable[[], Any]) -> None:
     cloud.faults(Fault(service="manila", operation="create_share", message="no space", times=1))
     made = share()
-    eventually(lambda: project.shared_file_system.get_share(made.id).status == "error", 30)
+    eventually(lambda: project.shared_file_system.get_share(made.id).status == "error")
 
 
 def test_a_rule_may_be_refused(cloud: Cloud, project: Any, share: Callable[[], Any]) -> None:
     shares = project.shared_file_system
     made = share()
-    eventually(lambda: shares.get_share(made.id).status == "available", 30)
+    eventually(lambda: shares.get_share(made.id).status == "available")
     cloud.faults(Fault(service="manila", operation="add_access", message="refused", times=1))
     rule = shares.create_access_rule(made.id, access_type="cephx", access_to="reader", access_level="ro")
-    eventually(lambda: [each.state for each in shares.access_rules(made.id) if each.id == rule.id] == ["error"], 30)
+    eventually(lambda: [each.state for each in shares.access_rules(made.id) if each.id == rule.id] == ["error"])
 
 
 def test_an_expired_token_is_renewed_and_nobody_notices(cloud: Cloud, project: Any) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.deployed import eventually
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.services import SERVICES
+from tests.support.eventually import eventually
 from tests.support.stack_files import ROOT
 
 NAMES = {"mariadb", *(service.name for service in SERVICES)}
@@ -89,8 +89,8 @@ def test_a_service_that_dies_ends_the_cloud_and_is_named(folder: Path) -> None:
     assert run("up", folder).returncode == 0
     pids = said(folder)["pids"]
     os.kill(pids["manila"], signal.SIGKILL)
-    eventually(lambda: not any(alive(pid) for pid in pids.values()), 30)
-    eventually(lambda: "manila has died" in run("status", folder).stdout, 10)
+    eventually(lambda: not any(alive(pid) for pid in pids.values()))
+    eventually(lambda: "manila has died" in run("status", folder).stdout)
 
 
 def test_no_other_machine_is_touched(tmp_path: Path) -> None:

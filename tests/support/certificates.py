@@ -1,7 +1,5 @@
 """Certificates for servers that tests run."""
 
-import http.server
-import ssl
 import subprocess
 from pathlib import Path
 
@@ -13,10 +11,3 @@ def self_signed(folder: Path, days: int = 2) -> tuple[Path, Path]:
     command = [*request.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
     return certificate, key
-
-
-def serve_over_tls(server: http.server.HTTPServer, certificate: Path, key: Path) -> None:
-    """Let the server speak TLS; to be called before it serves."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from components.interpreter_files import FILES, CheckedDataset, check_config
+from tests.support.servers import free_ports
 
 SCRIPT = str(FILES / "check_datasets.py")
 # Root reads everything, unless it gives that up.
@@ -151,9 +151,7 @@ def test_a_notebook_is_told_of_a_lost_mount_and_of_nothing_else(catalogue, tmp_p
 @contextlib.contextmanager
 def serving(command: list[str]) -> Iterator[str]:
     """The script serving, and the address of its metrics."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     process = subprocess.Popen(
         [*command, str(port)], stdout=subprocess.PIPE, text=True, env=os.environ | {"NODE_NAME": "spark-0", "PYTHONPATH": str(FILES)}
     )
@@ -164,7 +162,7 @@ def serving(command: list[str]) -> Iterator[str]:
         process.wait()
 
 
-def value(url: str, metric: str, wanted: str, seconds: float = 20) -> str:
+def value(url: str, metric: str, wanted: str, seconds: float = 60) -> str:
     """The line of a metric, once it has the value that is wanted; the last one after so many seconds."""
     end, line = time.monotonic() + seconds, ""
     while time.monotonic() < end:

@@ -1,15 +1,12 @@
 """The gateway's configuration, run by a real nginx in front of a Zeppelin and a Spark UI of this test's own."""
 
+import contextlib
 import http.client
-import http.server
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +15,8 @@ import pytest
 from components.entry import _START
 from components.interpreter_files import text
 from tests.support.certificates import self_signed
+from tests.support.eventually import eventually
+from tests.support.servers import Quiet, free_ports, serving
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 MODULES = Path("/usr/lib/nginx/modules")
@@ -28,7 +27,7 @@ needs_nginx = pytest.mark.skipif(
 ALICE, BOB = "spark-alice-2abcdefgh-qwerty", "spark-bob-2abcdefgh-qwerty"
 
 
-class Backend(http.server.BaseHTTPRequestHandler):
+class Backend(Quiet):
     """Zeppelin: its login is the cookie `user`. Spark: any other host. Answers with what it was asked."""
 
     def do_GET(self) -> None:
@@ -53,28 +52,21 @@ class Backend(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps({"path": self.path, "asked": asked, "person": self.headers.get("X-WEBAUTH-USER")}).encode())
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def configure(folder: Path, file: str, backend: int, listen: int, gate: str = "") -> Path:
-    """The gateway's files as its Pod has them, with the addresses of this test."""
+def configure(folder: Path, file: str, backend: str, listen: int, gate: str = "") -> Path:
+    """The gateway's files as its Pod has them, with the addresses of this test. backend: host:port."""
     locations = text("gateway-locations.conf").replace("@spark_settings@", "spark spark-large")
     locations = locations.replace("/etc/nginx/conf.d", str(folder))
-    (folder / "locations.inc").write_text(locations.replace("http://$spark_pod.@spark_domain@", f"http://127.0.0.1:{backend}"))
+    (folder / "locations.inc").write_text(locations.replace("http://$spark_pod.@spark_domain@", f"http://{backend}"))
     for way, host in (("history", "spark-history.@history_domain@"), ("grafana", "grafana.@monitoring_domain@")):
         more = text(f"gateway-{way}.conf").replace("@spark_settings@", "spark spark-large")
-        (folder / f"way-{way}.inc").write_text(more.replace(f"http://{host}", f"http://127.0.0.1:{backend}"))
-    server = text(file).replace("zeppelin-server:8080", f"127.0.0.1:{backend}").replace("listen 8080", f"listen 127.0.0.1:{listen}")
+        (folder / f"way-{way}.inc").write_text(more.replace(f"http://{host}", f"http://{backend}"))
+    server = text(file).replace("zeppelin-server:8080", backend).replace("listen 8080", f"listen 127.0.0.1:{listen}")
     # `http2 on` came with nginx 1.25; the image has it, Debian's may not.
     server = (
-        server.replace("http2 on;", "").replace("listen 8443", f"listen 127.0.0.1:{free_port()}").replace("/etc/nginx/tls", str(folder))
+        server.replace("http2 on;", "")
+        .replace("listen 8443", f"listen 127.0.0.1:{free_ports(1)[0]}")
+        .replace("/etc/nginx/tls", str(folder))
     )
     (folder / "default.conf").write_text(server.replace("/etc/nginx/conf.d", str(folder)))
     (folder / "spark-ui.js").write_text(text("gateway-spark-ui.js"))
@@ -97,11 +89,9 @@ def configure(folder: Path, file: str, backend: int, listen: int, gate: str = ""
 
 
 @pytest.fixture(scope="module")
-def backend() -> Iterator[int]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
+def backend() -> Iterator[str]:
+    with serving(Backend) as address:
+        yield address
 
 
 class Browser:
@@ -110,7 +100,7 @@ class Browser:
 
     def get(self, path: str, method: str = "GET", data: str | None = None, **headers: str) -> tuple[int, str, str]:
         """Status, Location and body. data: what is sent along."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         connection.request(method, path, body=data, headers=headers)
         answer = connection.getresponse()
         result = answer.status, answer.headers.get("Location", ""), answer.read().decode(errors="replace")
@@ -120,20 +110,21 @@ class Browser:
 
 def serve(folder: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen([str(NGINX), "-c", str(config), "-g", "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"])
-    end = time.monotonic() + 10
-    while True:
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "error.log").read_text()
         try:
-            Browser(port).get("/gateway-alive")
+            return Browser(port).get("/gateway-alive")[0] == 200
         except OSError:
-            assert time.monotonic() < end, (folder / "error.log").read_text()
-            time.sleep(0.05)
-        else:
-            return process
+            return False
+
+    eventually(answers)
+    return process
 
 
 @pytest.fixture(scope="module")
-def browser(backend: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    folder, port = tmp_path_factory.mktemp("gateway"), free_port()
+def browser(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder, (port,) = tmp_path_factory.mktemp("gateway"), free_ports(1)
     process = serve(folder, configure(folder, "gateway-plain.conf", backend, port), port)
     yield Browser(port)
     process.terminate()
@@ -217,22 +208,19 @@ class TestSparkUi:
 def test_the_gate_stands_before_everything(backend, tmp_path):
     """An oauth2-proxy of this test's own lets those pass who have the cookie `pass`."""
 
-    class Proxy(http.server.BaseHTTPRequestHandler):
+    class Proxy(Quiet):
         def do_GET(self) -> None:
             allowed = self.path != "/oauth2/auth" or "pass=1" in self.headers.get("Cookie", "")
             self.send_response(202 if allowed else 401)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    port = free_port()
-    config = configure(tmp_path, "gateway-plain.conf", backend, port, gate=f"127.0.0.1:{proxy.server_address[1]}")
-    process = serve(tmp_path, config, port)
+    (port,) = free_ports(1)
     browser = Browser(port)
-    try:
+    with contextlib.ExitStack() as stack:
+        gate = stack.enter_context(serving(Proxy))
+        process = serve(tmp_path, configure(tmp_path, "gateway-plain.conf", backend, port, gate=gate), port)
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
         status, location, _ = browser.get("/index.html")
         assert (status, location) == (302, "/oauth2/start?rd=/index.html")
         assert browser.get("/ws")[0] == 302
@@ -242,16 +230,12 @@ def test_the_gate_stands_before_everything(backend, tmp_path):
         assert browser.get(f"/spark-ui/{BOB}/jobs/", Cookie="user=alice; pass=1")[0] == 403
         assert browser.get("/oauth2/start")[0] == 202
         assert browser.get("/gateway-alive")[0] == 200
-    finally:
-        process.terminate()
-        process.wait()
-        proxy.shutdown()
 
 
 @needs_nginx
 def test_nginx_takes_the_configuration_with_tls(tmp_path, backend):
     self_signed(tmp_path)
-    config = configure(tmp_path, "gateway-tls.conf", backend, free_port())
+    config = configure(tmp_path, "gateway-tls.conf", backend, free_ports(1)[0])
     result = subprocess.run([str(NGINX), "-t", "-c", str(config)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 

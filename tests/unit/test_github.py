@@ -6,7 +6,7 @@ import re
 import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +16,7 @@ from preview.recording import RecordedResource, Recording
 from review import github, markdown
 from review.github import DRIFT, GitHub, GitHubError, comment, drift, issue, main, members
 from tests.support.review import TODAY
+from tests.support.servers import Quiet
 
 REPOSITORY, SHA = "wfau/gaia-dmp", "a" * 40
 
@@ -37,11 +38,8 @@ class Fake(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet):
     server: Fake  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Be quiet."""
 
     def answer(self, body: Any, status: int = 200) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -93,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer({"message": "Not Found"}, 404)
 
-    do_GET = do_POST = do_PATCH = handle_one  # noqa: N815 - names of the protocol
+    do_GET = do_POST = do_PATCH = handle_one
 
 
 @pytest.fixture

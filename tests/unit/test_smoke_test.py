@@ -1,6 +1,5 @@
 """The test notebook against a Zeppelin that passes, fails, hangs over and refuses: each outcome in words and in metrics."""
 
-import http.server
 import importlib.util
 import json
 import subprocess
@@ -13,7 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from components.interpreter_files import FILES
-from tests.support.certificates import self_signed, serve_over_tls
+from tests.support.certificates import self_signed
+from tests.support.eventually import eventually
+from tests.support.servers import Quiet, serving
 
 spec = importlib.util.spec_from_file_location("smoke_test", FILES / "smoke_test.py")
 assert spec
@@ -22,7 +23,7 @@ smoke = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(smoke)
 
 
-class Zeppelin(http.server.BaseHTTPRequestHandler):
+class Zeppelin(Quiet):
     """As much of Zeppelin's REST API as the script calls (zeppelin: NotebookRestApi.java, LoginRestApi.java, 0.12.1)."""
 
     notes: dict[str, dict[str, str]]
@@ -70,20 +71,15 @@ class Zeppelin(http.server.BaseHTTPRequestHandler):
         self.notes.pop(self.path.rsplit("/", 1)[1])
         self.answer("")
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def zeppelin(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Zeppelin]]:
     kind = type("Own", (Zeppelin,), {"notes": {}, "asked": [], "broken": ""})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    kind.url = f"http://127.0.0.1:{server.server_address[1]}"
     monkeypatch.setenv("SMOKE_USER", "smoke-test")
     monkeypatch.setenv("SMOKE_PASSWORD", "right")
-    yield kind
-    server.shutdown()
+    with serving(kind) as address:
+        kind.url = f"http://{address}"
+        yield kind
 
 
 def test_a_run_that_passes_leaves_no_notebook(zeppelin, capsys):
@@ -124,10 +120,7 @@ def test_what_a_run_came_to_is_in_the_metrics(zeppelin, broken, slow, result):
     state = smoke.State({"every": 3600, "slow": slow, "port": 0, "certificate": None})
     assert "gaia_dmp_smoke_test_result{" not in state.metrics()
     threading.Thread(target=state.watch, args=(zeppelin.url,), daemon=True).start()
-    for _ in range(200):
-        if state.result:
-            break
-        threading.Event().wait(0.02)
+    eventually(lambda: bool(state.result))
     lines = [line for line in state.metrics().splitlines() if line.startswith("gaia_dmp_smoke_test_result")]
     found = {line.split('result="')[1].split('"')[0]: line.rsplit(" ", 1)[1] for line in lines}
     assert found == {each: str(int(each == result)) for each in ("pass", "slow", "fail")}
@@ -146,10 +139,7 @@ def test_the_command_says_each_step_and_ends_with_one_where_it_fails(zeppelin):
 
 
 def test_the_last_day_of_a_certificate_is_read_whoever_signed_it(tmp_path):
-    server = http.server.HTTPServer(("127.0.0.1", 0), Zeppelin)
-    serve_over_tls(server, *self_signed(tmp_path, days=10))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    end = smoke.certificate_end(f"127.0.0.1:{server.server_address[1]}")
-    server.shutdown()
+    with serving(Zeppelin, pair=self_signed(tmp_path, days=10)) as address:
+        end = smoke.certificate_end(address)
     assert 9.9 < (end - time.time()) / 86400 < 10.1
     assert smoke.certificate_end("127.0.0.1:1") is None

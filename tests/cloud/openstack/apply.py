@@ -15,8 +15,8 @@ from openstack.connection import Connection
 
 from preview.answers import identifier
 from preview.recording import RecordedResource, Recording
-from tests.cloud.deployed import eventually
 from tests.cloud.openstack.connections import NODE_GROUPS, connect
+from tests.support.eventually import eventually
 
 Inputs = Mapping[str, Any]
 Made = tuple[str, Callable[[], Any]]
@@ -97,7 +97,7 @@ class Project:
         fields = {"name": inputs["name"], "size": inputs["size"], "share_protocol": inputs["shareProto"], "share_type": inputs["shareType"]}
         made = shares.create_share(**fields, is_public=inputs["isPublic"])
         shares.wait_for_status(made, "available", failures=["error"], interval=0.5, wait=60)
-        return made.id, lambda: (shares.delete_share(made.id), eventually(lambda: shares.find_share(made.id) is None, 60))
+        return made.id, lambda: (shares.delete_share(made.id), eventually(lambda: shares.find_share(made.id) is None))
 
     def shareAccess(self, _name: str, inputs: Inputs) -> Made:  # noqa: N802
         shares: Any = self.connection.shared_file_system
@@ -107,8 +107,8 @@ class Project:
         def rules() -> list[Any]:
             return [each for each in shares.access_rules(inputs["shareId"]) if each.id == made.id]
 
-        eventually(lambda: rules()[0].state == "active", 30)
-        return made.id, lambda: (shares.delete_access_rule(made.id, inputs["shareId"]), eventually(lambda: not rules(), 30))
+        eventually(lambda: rules()[0].state == "active")
+        return made.id, lambda: (shares.delete_access_rule(made.id, inputs["shareId"]), eventually(lambda: not rules()))
 
     def container(self, _name: str, inputs: Inputs) -> Made:
         store: Any = self.connection.object_store
@@ -154,7 +154,7 @@ class Project:
 
         def remove() -> None:
             self._magnum("delete", f"/clusters/{id_}")
-            eventually(lambda: self._ask("get", f"/clusters/{id_}").status_code == 404, 60)
+            eventually(lambda: self._ask("get", f"/clusters/{id_}").status_code == 404)
 
         return id_, remove
 

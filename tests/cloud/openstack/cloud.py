@@ -20,12 +20,13 @@ from pathlib import Path
 
 import httpx
 
-from tests.cloud.kube import die_with_parent, free_ports
+from tests.cloud.kube import die_with_parent
 from tests.cloud.openstack import build
 from tests.cloud.openstack.connections import connect, first_requests, wait_until_ready
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault, order
 from tests.cloud.openstack.seed import COMPUTE_FLAVORS, PROJECTS, clouds_yaml, seed
 from tests.cloud.openstack.services import DATABASES, HOST, PASSWORD, REGION, SERVICES, Service, configurations, url
+from tests.support.servers import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
 

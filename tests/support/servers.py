@@ -1,0 +1,49 @@
+"""Small HTTP servers of a test's own, and ports that are free."""
+
+import contextlib
+import http.server
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+_HOST = "127.0.0.1"
+
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    """A handler that does not write a line for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def serving(handler: type[Quiet], port: int = 0, pair: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """Address (host:port) of a server with this handler, for the time of a `with`.
+
+    port: 0 for any that is free. pair: certificate and key, where it speaks TLS.
+    """
+    with http.server.ThreadingHTTPServer((_HOST, port), handler) as server:
+        server.daemon_threads = True
+        if pair:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*pair)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield f"{_HOST}:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind((_HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
