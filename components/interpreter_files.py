@@ -277,10 +277,13 @@ def spark_properties(args: InterpreterArgs, size: SparkSizeArgs) -> dict[str, st
         "spark.dynamicAllocation.executorIdleTimeout": f"{args.executor_idle_seconds}s",
         "spark.dynamicAllocation.cachedExecutorIdleTimeout": f"{args.cached_idle_seconds}s",
         "spark.dynamicAllocation.shuffleTracking.timeout": f"{args.cached_idle_seconds}s",
-        # An executor that goes, idle or with its node, hands its blocks to those that stay; but it does go. Unbounded, some stayed for
-        # minutes (tests/cloud/test_spark.py), because each round of migration waits 30 s and the last of them has nobody to give to.
+        # An executor that goes, idle or with its node, ends its tasks and hands what it caches to those that stay; but it does go: a round
+        # of migration would wait 30 s, and the last of them has nobody to give to. It hands over no shuffle files: Spark takes whoever
+        # gets some for busy until the next job, so an idle notebook would keep an executor (spark: ExecutorMonitor.addShuffle, 3.5.8 and
+        # 4.0.3; tests/cloud/test_spark.py). What is lost with them is computed again where it is asked for.
         "spark.decommission.enabled": "true",
         "spark.storage.decommission.enabled": "true",
+        "spark.storage.decommission.shuffleBlocks.enabled": "false",
         "spark.storage.decommission.replicationReattemptInterval": "5s",
         "spark.executor.decommission.forceKillTimeout": "60s",
         # What waits for a node or for quota is asked for again and again, so little of it at a time.
