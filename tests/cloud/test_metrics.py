@@ -340,7 +340,6 @@ def test_every_panels_query_finds_something(prometheus, board, panel):
             eventually(lambda text=text: bool(prometheus.query(text)))
 
 
-# For a node that there is not.
 WAITS = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -358,6 +357,7 @@ WAITS = {
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
     },
 }
+"""A Pod for a node that there is not."""
 
 
 class TestFaults:

@@ -25,7 +25,6 @@ def serving(handler: type[Quiet], port: int = 0, pair: tuple[Path, Path] | None 
     port: 0 for any that is free. pair: certificate and key, where it speaks TLS.
     """
     with http.server.ThreadingHTTPServer((_HOST, port), handler) as server:
-        server.daemon_threads = True
         if pair:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*pair)
