@@ -400,7 +400,7 @@ class TestFaults:
         prometheus.zeppelin.broken = "cross-match"
         self.fires(prometheus, "SmokeTestFailed")
         found = prometheus.query('max by (step) (max_over_time(ALERTS{alertname="SmokeTestFailed", alertstate="firing"}[1m]))')
-        assert "cross-match" in {each["metric"]["step"] for each in found}
+        assert [each["metric"] for each in found] == [{"step": "cross-match"}]
         prometheus.zeppelin.broken = ""
         self.rests(prometheus, "SmokeTestFailed")
 
