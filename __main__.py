@@ -8,13 +8,7 @@ import pulumi_random as random
 import pulumi_tls as tls
 from pulumi_kubernetes.core.v1 import Namespace
 
-from components import ceph_csi, history_server, interpreter_cleaner, interpreter_files, manila_csi, monitoring
-from components.buckets import Buckets, BucketsArgs
-from components.ceph_csi import CephCSI, CephCSIArgs
-from components.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
-from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, ManilaVolumeArgs, NFSVolumeArgs
-from components.dataset_check import DatasetCheck, DatasetCheckArgs
-from components.entry import (
+from components.access.gateway import (
     CertManagerTlsArgs,
     Entry,
     EntryArgs,
@@ -24,40 +18,49 @@ from components.entry import (
     SecretTlsArgs,
     SelfSignedTlsArgs,
 )
-from components.example_notebooks import example_notebooks
-from components.gate import Gate, GateArgs
-from components.hadoop_conf import BucketAccessArgs, HadoopConf, HadoopConfArgs
-from components.history_server import HistoryServer, HistoryServerArgs
-from components.image_puller import ImagePuller, ImagePullerArgs
-from components.interpreter_cleaner import InterpreterCleaner, InterpreterCleanerArgs
-from components.interpreter_files import CheckedDataset, InterpreterArgs, LdapArgs, PodSizeArgs, SparkSizeArgs
-from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs, NamedTemplateArgs, OwnTemplateArgs, PoolArgs
-from components.local_queue import QUEUE, LocalQueue, LocalQueueArgs
-from components.manila_csi import ManilaCredential, ManilaCredentialArgs, ManilaCSI, ManilaCSIArgs
-from components.monitoring import AlertsArgs, Monitoring, MonitoringArgs
-from components.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
-from components.network_policies import Flow, NetworkPolicies, NetworkPoliciesArgs
-from components.notebook_backup import BackupBucketArgs, NotebookBackup, NotebookBackupArgs
-from components.openstack_project import OpenStackProjectArgs, openstack_project, share_type_check
-from components.platform_flows import Namespaces, WayOut, monitoring_flows, notebook_flows, server_flows
-from components.smoke_test import SmokeTest, SmokeTestArgs
-from components.spark_admission import SparkAdmission, SparkAdmissionArgs
-from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
-from components.spark_rbac import SparkRBAC, SparkRBACArgs
-from components.user_space import UserSpace, UserSpaceArgs
-from components.writable_share import StorageClassArgs, WritableShareArgs
-from components.zeppelin import ACCOUNT, HTTP_PORT, LABELS, SERVICE, Zeppelin, ZeppelinArgs
+from components.access.oidc_proxy import Gate, GateArgs
+from components.kubernetes.connections import Namespaces, WayOut, monitoring_flows, notebook_flows, server_flows
+from components.kubernetes.network_policies import Flow, NetworkPolicies, NetworkPoliciesArgs
+from components.observability import stack as monitoring
+from components.observability.smoke_test import SmokeTest, SmokeTestArgs
+from components.observability.stack import AlertsArgs, Monitoring, MonitoringArgs
+from components.openstack.buckets import Buckets, BucketsArgs
+from components.openstack.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
+from components.openstack.cluster import KubernetesCluster, KubernetesClusterArgs, NamedTemplateArgs, OwnTemplateArgs, PoolArgs
+from components.openstack.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
+from components.openstack.project import OpenStackProjectArgs, openstack_project, share_type_check
+from components.spark import history_server, interpreter_files
+from components.spark.admission import SparkAdmission, SparkAdmissionArgs
+from components.spark.dataset_check import DatasetCheck, DatasetCheckArgs
+from components.spark.hadoop_conf import BucketAccessArgs, HadoopConf, HadoopConfArgs
+from components.spark.history_server import HistoryServer, HistoryServerArgs
+from components.spark.interpreter_files import CheckedDataset, InterpreterArgs, LdapArgs, PodSizeArgs, SparkSizeArgs
+from components.spark.local_queue import QUEUE, LocalQueue, LocalQueueArgs
+from components.spark.namespace import SparkNamespace, SparkNamespaceArgs
+from components.spark.rbac import SparkRBAC, SparkRBACArgs
+from components.storage import ceph_csi, manila_csi
+from components.storage.ceph_csi import CephCSI, CephCSIArgs
+from components.storage.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, ManilaVolumeArgs, NFSVolumeArgs
+from components.storage.manila_csi import ManilaCredential, ManilaCredentialArgs, ManilaCSI, ManilaCSIArgs
+from components.storage.user_space import UserSpace, UserSpaceArgs
+from components.storage.writable_share import StorageClassArgs, WritableShareArgs
+from components.zeppelin import cleaner as interpreter_cleaner
+from components.zeppelin.backup import BackupBucketArgs, NotebookBackup, NotebookBackupArgs
+from components.zeppelin.cleaner import InterpreterCleaner, InterpreterCleanerArgs
+from components.zeppelin.examples import example_notebooks
+from components.zeppelin.image_puller import ImagePuller, ImagePullerArgs
+from components.zeppelin.server import ACCOUNT, HTTP_PORT, LABELS, SERVICE, Zeppelin, ZeppelinArgs
 from settings import StackFileError, load
-from settings.cloud import KubernetesCloud, OpenStackCloud
-from settings.cluster import ClusterSettings, NamedTemplate, Pool
-from settings.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport, S3Bucket
-from settings.entry import CertManagerTls, IngressEntry, LoadBalancerEntry, NoEntry, SecretTls, SelfSignedTls
-from settings.login import LdapLogin, slug
-from settings.network import NetworkSettings
-from settings.own_share import OwnShare
-from settings.sites import CephPort, CephRouter, Site
-from settings.spark import HistoryShare, HistoryVolume, PodSize
-from settings.zeppelin import (
+from settings.values.cloud import KubernetesCloud, OpenStackCloud
+from settings.values.cluster import ClusterSettings, NamedTemplate, Pool
+from settings.values.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport, S3Bucket
+from settings.values.entry import CertManagerTls, IngressEntry, LoadBalancerEntry, NoEntry, SecretTls, SelfSignedTls
+from settings.values.login import LdapLogin, slug
+from settings.values.network import NetworkSettings
+from settings.values.own_share import OwnShare
+from settings.values.sites import CephPort, CephRouter, Site
+from settings.values.spark import HistoryShare, HistoryVolume, PodSize
+from settings.values.zeppelin import (
     AdoptedNotebooks,
     BackupBucket,
     BackupShare,

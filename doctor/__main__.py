@@ -15,7 +15,7 @@ from rich.text import Text
 from doctor.checks import examine
 from doctor.visit import Finding, Visit
 from settings import StackFileError, load, read
-from settings.cloud import OpenStackCloud
+from settings.values.cloud import OpenStackCloud
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKS = {"ok": ("✓", "green"), "bad": ("✗", "bold red"), "unknown": ("?", "yellow")}

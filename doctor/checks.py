@@ -13,13 +13,13 @@ import requests
 from os_service_types import ServiceTypes
 
 from doctor.visit import ASKING_FAILS, PATIENCE, Finding, Visit, connect, reason
-from settings.cloud import OpenStackProject
-from settings.cluster import Flavour, NamedTemplate
-from settings.dataset import AdoptedShare, CreatedShare
-from settings.entry import LoadBalancerEntry
-from settings.own_share import OwnShare
-from settings.sites import CephPort, CephRouter
-from settings.zeppelin import AdoptedNotebooks, PersonShares
+from settings.values.cloud import OpenStackProject
+from settings.values.cluster import Flavour, NamedTemplate
+from settings.values.dataset import AdoptedShare, CreatedShare
+from settings.values.entry import LoadBalancerEntry
+from settings.values.own_share import OwnShare
+from settings.values.sites import CephPort, CephRouter
+from settings.values.zeppelin import AdoptedNotebooks, PersonShares
 
 DRIVERS = {"capi-helm": "k8s_capi_helm", "vexxhost": "k8s_cluster_api", "heat": "k8s_fedora_coreos"}
 """Setting to how the entry points of that Magnum driver begin."""

@@ -11,7 +11,7 @@ from openstack.exceptions import SDKException
 from requests.exceptions import RequestException
 
 from settings import StackSettings
-from settings.cloud import OpenStackCloud, OpenStackProject
+from settings.values.cloud import OpenStackCloud, OpenStackProject
 
 Verdict = Literal["ok", "bad", "unknown"]
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from doctor.visit import ASKING_FAILS, connect, reason
 from operate.engine import ROOT, EngineError, resources, run
 from settings import StackFileError, StackSettings, load, read
-from settings.cloud import OpenStackCloud
+from settings.values.cloud import OpenStackCloud
 
 
 class RefusedError(Exception):

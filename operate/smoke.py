@@ -10,7 +10,7 @@ from rich.console import Console
 
 from operate.engine import ROOT, EngineError, outputs
 
-SCRIPT = ROOT / "components" / "files" / "smoke_test.py"
+SCRIPT = ROOT / "components" / "observability" / "files" / "smoke_test.py"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -27,7 +27,7 @@ from review.texts import clean
 ARTIFACT = "review"
 _MEMBER = re.compile(r"([a-z0-9][a-z0-9-]{0,30})\.(base|head)\.(recording\.json|refused\.txt)")
 _MEMBERS = 60
-_REPORTED_BY = re.compile(r"(preview|policy|review|settings|\.github)/|Makefile$|requirements[^/]*$|Pulumi\.yaml$")
+_REPORTED_BY = re.compile(r"(cli|layers|preview|policy|recording|review|settings|\.github)/|Makefile$|requirements[^/]*$|Pulumi\.yaml$")
 """What a recording is made by, beside the program itself."""
 
 DRIFT = "<!-- gaia-dmp: drift -->"

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from settings.sites import SITES, CephRouter
 from settings.stack import StackSettings
 from settings.stack_file import PROJECT
+from settings.values.sites import SITES, CephRouter
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schema" / "stack-file.schema.json"

@@ -5,17 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.cloud import ONE_NODE_CLASSES, Cloud, KubernetesCloud, NodeSize, OpenStackCloud
-from settings.dataset import AdoptedShare, CreatedShare, Dataset, S3Bucket, dataset_problems
-from settings.entry import Entry, LoadBalancerEntry, NoEntry, entry_problems
-from settings.images import ImageSettings, OutsideSettings
-from settings.login import LdapLogin, LocalLogin, slug
-from settings.monitoring import MonitoringSettings, monitoring_problems
-from settings.object_store import ObjectStoreSettings
-from settings.own_share import OwnShare
-from settings.spark import HistoryVolume, NotebookSize, PodSize, SparkSettings
-from settings.vocabulary import KeyPath, ObjectName, Problem, Settings
-from settings.zeppelin import AdoptedNotebooks, BackupBucket, BackupShare, NotebookVolume, PersonVolumes, ZeppelinSettings
+from settings.values.cloud import ONE_NODE_CLASSES, Cloud, KubernetesCloud, NodeSize, OpenStackCloud
+from settings.values.dataset import AdoptedShare, CreatedShare, Dataset, S3Bucket, dataset_problems
+from settings.values.entry import Entry, LoadBalancerEntry, NoEntry, entry_problems
+from settings.values.images import ImageSettings, OutsideSettings
+from settings.values.login import LdapLogin, LocalLogin, slug
+from settings.values.monitoring import MonitoringSettings, monitoring_problems
+from settings.values.object_store import ObjectStoreSettings
+from settings.values.own_share import OwnShare
+from settings.values.spark import HistoryVolume, NotebookSize, PodSize, SparkSettings
+from settings.values.vocabulary import KeyPath, ObjectName, Problem, Settings
+from settings.values.zeppelin import AdoptedNotebooks, BackupBucket, BackupShare, NotebookVolume, PersonVolumes, ZeppelinSettings
 
 OLDEST_KUBERNETES = 30
 """Minor version since which ValidatingAdmissionPolicy is stable (kubernetes 1.30 release notes)."""

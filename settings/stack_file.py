@@ -18,7 +18,7 @@ import yaml
 from pydantic import ValidationError
 
 from settings.stack import StackSettings
-from settings.vocabulary import KeyPath, Problem, Settings
+from settings.values.vocabulary import KeyPath, Problem, Settings
 
 PROJECT = "gaia-dmp"
 _FILE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from settings.cloud import OpenStackProject
-from settings.network import DnsRecord
-from settings.vocabulary import Name, ObjectName, Problem, Settings
+from settings.values.cloud import OpenStackProject
+from settings.values.network import DnsRecord
+from settings.values.vocabulary import Name, ObjectName, Problem, Settings
 
 StackNames = Annotated[dict[Name, ObjectName], Field(min_length=2)]
 

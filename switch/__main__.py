@@ -9,8 +9,8 @@ import pulumi
 # Components and settings are those of the platform, one folder up.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from components.openstack_project import OpenStackProjectArgs, openstack_project
-from components.public_name import PublicName, PublicNameArgs
+from components.openstack.project import OpenStackProjectArgs, openstack_project
+from components.openstack.public_name import PublicName, PublicNameArgs
 from settings.switch import SwitchSettings, load_switch
 
 

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.interpreter_files import FILES
+from components.files import COMPONENTS
 from preview.recording import Recording
 from tests.cloud import tools
 from tests.support.programs import named
@@ -38,7 +38,7 @@ class Backup:
 
     def __call__(self, *arguments: str, check: bool = True) -> str:
         """Run the script; what it said. check: whether a failure fails the test."""
-        command = ["sh", str(FILES / "backup_notebooks.sh"), *arguments]
+        command = ["sh", str(COMPONENTS / "zeppelin/files/backup_notebooks.sh"), *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         assert not (check and done.returncode), done.stdout + done.stderr
         return done.stdout + done.stderr

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.interpreter_files import FILES
+from components.files import COMPONENTS
 from tests.cloud import pods, tools
 from tests.cloud.api import Api, Object
 from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, SERVER, one
@@ -150,6 +150,6 @@ def _copy(interpreter: Object, folder: Path, platform: Path, history: Path) -> d
         "PATH": os.environ["PATH"],
     }
     arguments = interpreter["spec"]["initContainers"][0]["args"]
-    subprocess.run(["sh", FILES / "copy-zeppelin.sh", *arguments], check=True, env=environment, capture_output=True)
+    subprocess.run(["sh", COMPONENTS / "spark/files/copy-zeppelin.sh", *arguments], check=True, env=environment, capture_output=True)
     lines = (folder / "spark-conf" / "spark-defaults.conf").read_text().splitlines()
     return dict(line.split(" ", 1) for line in lines)

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 import restore.__main__ as restore
-from components import notebook_backup, zeppelin
+from components.zeppelin import backup as notebook_backup
+from components.zeppelin import server as zeppelin
 from tests.cloud.api import Api
 from tests.cloud.backup import Backup, contents, some_notebooks
 from tests.cloud.deployed import SERVER

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components import monitoring
+from components.observability import stack as monitoring
 from preview import manifests
 from tests.cloud import deployed, releases
 from tests.cloud.api import Api, Object, collection

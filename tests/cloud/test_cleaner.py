@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from components.files import clean_interpreters
-from components.interpreter_files import FILES
+from components.files import COMPONENTS
+from components.zeppelin.files import clean_interpreters
 from tests.cloud import pods
 from tests.cloud.api import Api
 from tests.cloud.deployed import NOTEBOOKS, SERVER, without
@@ -25,7 +25,11 @@ def clean(api: Api, folder, *, keep: int, wait: int) -> list[str]:
     environment = {"API": api.access.url, "TOKEN_FILE": str(token), "CA_FILE": api.access.ca, "NAMESPACE": NOTEBOOKS}
     environment |= {"KEEP_SECONDS": str(keep), "WAIT_SECONDS": str(wait), "PATH": os.environ["PATH"]}
     result = subprocess.run(
-        [sys.executable, str(FILES / "clean_interpreters.py")], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, str(COMPONENTS / "zeppelin/files/clean_interpreters.py")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.example_notebooks import example_notebooks
+from components.zeppelin.examples import example_notebooks
 from tests.cloud import tools
 
 PROGRAM = """

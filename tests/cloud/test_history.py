@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from components.history_server import PORT, history_environment
-from components.interpreter_files import FILES
+from components.files import COMPONENTS
+from components.spark.history_server import PORT, history_environment
 from tests.cloud import driver, tools
 from tests.cloud.api import Api
 from tests.cloud.kube import die_with_parent
@@ -39,7 +39,7 @@ class History:
     def gather(self) -> None:
         """One round of the script."""
         program = (
-            f"import sys, json; sys.path.insert(0, {str(FILES)!r}); import gather_event_logs as g; "
+            f"import sys, json; sys.path.insert(0, {str(COMPONENTS / 'spark/files')!r}); import gather_event_logs as g; "
             f"g.round_(json.loads({json.dumps(self._gather)!r}))"
         )
         subprocess.run([sys.executable, "-B", "-c", program], check=True, capture_output=True)

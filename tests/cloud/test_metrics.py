@@ -15,8 +15,8 @@ import httpx
 import pytest
 import yaml
 
-from components import dashboards
-from components.interpreter_files import FILES
+from components.files import COMPONENTS
+from components.observability import dashboards
 from tests.cloud import alertmanager, deployed, driver, pods, releases, tools
 from tests.cloud.api import Api, ApiError, Object
 from tests.cloud.kube import Kube, die_with_parent
@@ -81,7 +81,7 @@ class TestPromtool:
         for rule in alerts(rules):
             url = rule["annotations"]["runbook_url"]
             assert url == f"docs/runbooks/{rule['labels']['runbook']}.md"
-            assert (FILES.parent.parent / url).is_file(), url
+            assert (COMPONENTS.parent / url).is_file(), url
 
 
 class Csi(Quiet):
@@ -210,8 +210,10 @@ def prometheus(kube: Kube, api: Api, items, charts, tmp_path_factory) -> Iterato
         "node_exporter": [str(tools.program("node_exporter")), *nodes, f"--web.listen-address=127.0.0.1:{ports['nodes']}"],
         "json_exporter": [str(tools.program("json_exporter")), f"--config.file={folder}/json.yml",
                           f"--web.listen-address=127.0.0.1:{ports['json']}"],
-        "datasets": [*python, str(FILES / "check_datasets.py"), "serve", str(folder / "datasets.json"), str(ports["dataset-check"])],
-        "smoke": [*python, str(FILES / "smoke_test.py"), "serve", f"http://127.0.0.1:{ports['zeppelin']}", str(folder / "smoke.json")],
+        "datasets": [*python, str(COMPONENTS / "spark/files/check_datasets.py"), "serve", str(folder / "datasets.json"),
+                     str(ports["dataset-check"])],
+        "smoke": [*python, str(COMPONENTS / "observability/files/smoke_test.py"), "serve", f"http://127.0.0.1:{ports['zeppelin']}",
+                  str(folder / "smoke.json")],
         "prometheus": [str(tools.program("prometheus")), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                        f"--web.listen-address=127.0.0.1:{ports['prometheus']}"],
     }  # fmt: skip
@@ -219,6 +221,7 @@ def prometheus(kube: Kube, api: Api, items, charts, tmp_path_factory) -> Iterato
         "SMOKE_USER": "smoke-test",
         "SMOKE_PASSWORD": "right",
         "NODE_NAME": "spark-0",
+        "PYTHONPATH": str(COMPONENTS / "observability/files"),
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.spark_rbac import CLEANER_RULES, DRIVER_RULES, SERVER_RULES
+from components.spark.rbac import CLEANER_RULES, DRIVER_RULES, SERVER_RULES
 from policy.rights import Grant, gained, grants
 from tests.cloud import pods
 from tests.cloud.api import Api, ApiError, Object

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.spark_rbac import DRIVER_RULES
+from components.spark.rbac import DRIVER_RULES
 from tests.cloud import driver, tools
 from tests.cloud.api import Api, Object
 from tests.cloud.deployed import NOTEBOOKS, without

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.cephfs_share import (
+from components.openstack.cephfs_share import (
     AdoptShareArgs,
     BringShareArgs,
     CephFSShare,

@@ -3,7 +3,7 @@
 import pulumi
 import pytest
 
-from components.kubernetes_cluster import (
+from components.openstack.cluster import (
     NODE_GROUP_LABEL,
     KubernetesCluster,
     KubernetesClusterArgs,

@@ -6,11 +6,11 @@ import pulumi
 import pytest
 from pulumi_kubernetes.core import v1 as core
 
-from components.ceph_csi import CephCSI, CephCSIArgs
-from components.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
-from components.entry import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, LoadBalancerArgs, SecretTlsArgs, SelfSignedTlsArgs
-from components.spark_namespace import SparkNamespace, SparkNamespaceArgs
-from components.spark_rbac import SparkRBAC, SparkRBACArgs
+from components.access.gateway import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, LoadBalancerArgs, SecretTlsArgs, SelfSignedTlsArgs
+from components.spark.namespace import SparkNamespace, SparkNamespaceArgs
+from components.spark.rbac import SparkRBAC, SparkRBACArgs
+from components.storage.ceph_csi import CephCSI, CephCSIArgs
+from components.storage.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
 from preview.recording import SECRET, Mode
 from tests.support.programs import MODES, kubernetes_only, named, only, record_component
 

@@ -3,7 +3,7 @@
 import pulumi
 import pytest
 
-from components.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
+from components.openstack.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
 from preview.recording import UNKNOWN
 from tests.support.programs import MODES, named, only, record_component
 

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 from pulumi_openstack import networking
 
-from components.openstack_project import OpenStackProjectArgs, openstack_project
+from components.openstack.project import OpenStackProjectArgs, openstack_project
 from preview import recorder
 from preview.run import run
 from tests.support.programs import record_data

@@ -11,7 +11,7 @@ import pytest
 
 from doctor.checks import examine
 from doctor.visit import Visit
-from settings.cloud import OpenStackCloud
+from settings.values.cloud import OpenStackCloud
 from tests.engine.platform import Platform
 from tests.support.stack_files import document, settings_of
 

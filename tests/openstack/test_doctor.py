@@ -15,7 +15,7 @@ from doctor import __main__ as program
 from doctor import visit as doctor_visit
 from doctor.checks import examine
 from doctor.visit import Finding, Visit
-from settings.cloud import OpenStackCloud
+from settings.values.cloud import OpenStackCloud
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault

@@ -17,7 +17,7 @@ from typing import Any
 import openstack
 import pytest
 
-from components.hadoop_conf import BucketAccessArgs, core_site, s3a_properties
+from components.spark.hadoop_conf import BucketAccessArgs, core_site, s3a_properties
 from preview.recording import Recording
 from tests.cloud import tools
 from tests.cloud.backup import Backup, contents, some_notebooks

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.openstack_project import OpenStackProjectArgs, share_type_check
+from components.openstack.project import OpenStackProjectArgs, share_type_check
 from tests.cloud.openstack.apply import applied, in_order
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import NODE_GROUPS, connect

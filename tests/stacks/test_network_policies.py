@@ -2,7 +2,11 @@
 
 import pytest
 
-from components import entry, gate, interpreter_cleaner, interpreter_files, zeppelin
+from components.access import gateway as entry
+from components.access import oidc_proxy as gate
+from components.spark import interpreter_files
+from components.zeppelin import cleaner as interpreter_cleaner
+from components.zeppelin import server as zeppelin
 from preview.recording import Recording
 from tests.support.network import Pod, matrix, may, policies
 from tests.support.programs import record_data, record_stack

@@ -390,7 +390,7 @@ CASES = (
         "A driver may read Secrets",
         "wider rights or weaker admission",
         patch={
-            "components/spark_rbac.py": (
+            "components/spark/rbac.py": (
                 '("configmaps", ("create", "deletecollection")),',
                 '("configmaps", ("create", "deletecollection")), ("secrets", ("get",)),',
             )
@@ -402,7 +402,7 @@ CASES = (
         "admission",
         "Admission lets through what it fails to judge",
         "wider rights or weaker admission",
-        patch={"components/spark_admission.py": ('failure_policy="Fail"', 'failure_policy="Ignore"')},
+        patch={"components/spark/admission.py": ('failure_policy="Fail"', 'failure_policy="Ignore"')},
         operations={"spark-admission-driver": "update"},
         risks=("admission policy gaia-dmp-dev-driver: lets everything through where it fails",),
     ),
@@ -410,7 +410,7 @@ CASES = (
         "pod-security",
         "Notebooks need less than restricted",
         "weaker pod security",
-        patch={"components/spark_namespace.py": ('args.namespace, "restricted"', 'args.namespace, "baseline"')},
+        patch={"components/spark/namespace.py": ('args.namespace, "restricted"', 'args.namespace, "baseline"')},
         operations={"spark-namespace": "update"},
         risks=("namespace gaia-spark: Pod Security baseline, was restricted",),
     ),
@@ -418,7 +418,7 @@ CASES = (
         "root",
         "Pods may run as root",
         "weaker pod security",
-        patch={"components/kubernetes_namespace.py": ("run_as_non_root=True", "run_as_non_root=False")},
+        patch={"components/kubernetes/namespace.py": ("run_as_non_root=True", "run_as_non_root=False")},
         operations={"entry-gateway": "update"},
         risks=("gaia-zeppelin/Deployment gateway: nginx: may run as root",),
     ),
@@ -426,7 +426,7 @@ CASES = (
         "open",
         "Nothing closes the namespaces to those who come",
         "wider network access",
-        patch={"components/network_policies.py": ('{}, types=("Ingress", "Egress")', '{}, types=("Egress",)')},
+        patch={"components/kubernetes/network_policies.py": ('{}, types=("Ingress", "Egress")', '{}, types=("Egress",)')},
         operations={"spark-network-closed": "update"},
         risks=("gaia-spark: all Pods, ingress is no longer closed by any policy",),
     ),
@@ -434,7 +434,7 @@ CASES = (
         "reclaim",
         "Volumes no longer keep their data",
         "data at risk",
-        patch={"components/data_volume.py": ('reclaim_policy="Retain"', 'reclaim_policy="Delete"')},
+        patch={"components/storage/data_volume.py": ('reclaim_policy="Retain"', 'reclaim_policy="Delete"')},
         operations={"data-sample-volume": "update"},
         risks=("data-sample-volume: its data go with its claim (Delete)",),
     ),

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from components.interpreter_files import FILES, CheckedDataset, check_config
+from components.files import COMPONENTS
+from components.spark.interpreter_files import CheckedDataset, check_config
 from tests.support.servers import free_ports
 
-SCRIPT = str(FILES / "check_datasets.py")
+SCRIPT = str(COMPONENTS / "spark/files/check_datasets.py")
 # Root reads everything, unless it gives that up.
 COMMAND = [*(["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.getuid() == 0 else []), sys.executable, "-B", SCRIPT]
 
@@ -153,7 +154,10 @@ def serving(command: list[str]) -> Iterator[str]:
     """The script serving, and the address of its metrics."""
     (port,) = free_ports(1)
     process = subprocess.Popen(
-        [*command, str(port)], stdout=subprocess.PIPE, text=True, env=os.environ | {"NODE_NAME": "spark-0", "PYTHONPATH": str(FILES)}
+        [*command, str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"NODE_NAME": "spark-0", "PYTHONPATH": str(COMPONENTS / "observability/files")},
     )
     try:
         yield f"http://127.0.0.1:{port}/metrics"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from components.entry import _START
-from components.interpreter_files import text
+from components.access.gateway import _START
+from components.files import text
 from tests.support.certificates import self_signed
 from tests.support.eventually import eventually
 from tests.support.servers import Quiet, free_ports, serving
@@ -55,7 +55,7 @@ class Backend(Quiet):
 
 def configure(folder: Path, file: str, backend: str, listen: int, gate: str = "") -> Path:
     """The gateway's files as its Pod has them, with the addresses of this test. backend: host:port."""
-    locations = text("gateway-locations.conf").replace("@spark_settings@", "spark spark-large")
+    locations = text("access/files/gateway-locations.conf").replace("@spark_settings@", "spark spark-large")
     locations = locations.replace("/etc/nginx/conf.d", str(folder))
     (folder / "locations.inc").write_text(locations.replace("http://$spark_pod.@spark_domain@", f"http://{backend}"))
     for way, host in (("history", "spark-history.@history_domain@"), ("grafana", "grafana.@monitoring_domain@")):
@@ -69,12 +69,12 @@ def configure(folder: Path, file: str, backend: str, listen: int, gate: str = ""
         .replace("/etc/nginx/tls", str(folder))
     )
     (folder / "default.conf").write_text(server.replace("/etc/nginx/conf.d", str(folder)))
-    (folder / "spark-ui.js").write_text(text("gateway-spark-ui.js"))
+    (folder / "spark-ui.js").write_text(text("access/files/gateway-spark-ui.js"))
     (folder / "resolver").write_text("resolver 127.0.0.1;\n")
     if gate:
-        (folder / "gate.inc").write_text(text("gateway-gate.conf").replace("gate:4180", gate))
+        (folder / "gate.inc").write_text(text("access/files/gateway-gate.conf").replace("gate:4180", gate))
     main = (
-        text("gateway-nginx.conf")
+        text("access/files/gateway-nginx.conf")
         .replace("modules/ngx", f"{MODULES}/ngx")
         .replace("/tmp/", f"{folder}/")
         .replace("/etc/nginx/conf.d", str(folder))

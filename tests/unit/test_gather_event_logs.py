@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.interpreter_files import FILES
+from components.files import COMPONENTS
 
-spec = importlib.util.spec_from_file_location("gather_event_logs", FILES / "gather_event_logs.py")
+spec = importlib.util.spec_from_file_location("gather_event_logs", COMPONENTS / "spark/files/gather_event_logs.py")
 assert spec
 assert spec.loader
 gather = importlib.util.module_from_spec(spec)

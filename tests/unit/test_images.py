@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from settings.images import ImageSettings
+from settings.values.images import ImageSettings
 from tests.support.stack_files import ROOT
 
 CONTAINERFILE = (ROOT / "images" / "spark" / "Containerfile").read_text()

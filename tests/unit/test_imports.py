@@ -1,4 +1,4 @@
-"""Arrows point one way: __main__ -> components -> pulumi; settings and components do not know each other."""
+"""Arrows point one way: __main__ -> layers -> components -> pulumi and settings.values; settings know nothing of components."""
 
 import ast
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 from tests.support.stack_files import ROOT
 
 ALLOWED = {
-    # folder: what it may import of ours
+    # folder: what it may import of ours; `components.names` is what everybody may know of the platform's objects
     "settings": {"settings"},
-    "components": {"components"},
+    "components": {"components", "settings.values"},
     "policy": {"policy", "preview"},
     "preview": {"policy", "preview", "settings"},
     "review": {"policy", "preview", "review"},
@@ -20,36 +20,51 @@ ALLOWED = {
     "switch": {"components", "settings"},
 }
 OURS = {*ALLOWED, "tests", "benchmarks"}
-MODULES = [path for folder in ALLOWED for path in sorted((ROOT / folder).glob("*.py"))]
+MODULES = [path for folder in ALLOWED for path in sorted((ROOT / folder).rglob("*.py")) if ".venv" not in path.parts]
+SHARED = "components.names"
 
 
 def imported(path: Path) -> set[str]:
-    """The first names of everything that a module imports."""
+    """The full names of everything that a module imports: `components.names` of `from components import names`, too."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {name.name.split(".")[0] for name in node.names}
+            found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
+            inside = ROOT / node.module.replace(".", "/")
+            found |= {f"{node.module}.{name.name}" if inside.is_dir() else node.module for name in node.names}
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0]
+
+
+def within(name: str, allowed: set[str]) -> bool:
+    return any(name == each or name.startswith(f"{each}.") for each in allowed)
+
+
+def label(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=label)
 def test_arrows_point_one_way(path):
-    assert imported(path) & OURS <= ALLOWED[path.parent.name]
+    ours = {name for name in imported(path) if name.split(".")[0] in OURS}
+    assert {name for name in ours if not within(name, ALLOWED[room(path)] | {SHARED})} == set()
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "settings"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [p for p in MODULES if room(p) == "settings"], ids=label)
 def test_settings_make_no_resource(path):
     assert not [name for name in imported(path) if name.startswith("pulumi")]
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "components"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [p for p in MODULES if room(p) == "components"], ids=label)
 def test_only_the_program_exports(path):
     assert "pulumi.export" not in path.read_text()
 
 
 def test_the_preview_and_whoever_reads_it_know_no_component_by_name():
-    text = "".join(path.read_text() for path in MODULES if path.parent.name in ("preview", "policy", "review"))
+    text = "".join(path.read_text() for path in MODULES if room(path) in ("preview", "policy", "review"))
     assert "gaia-dmp:openstack:" not in text
     assert "gaia-dmp:kubernetes:" not in text

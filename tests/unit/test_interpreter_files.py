@@ -11,10 +11,8 @@ import jinja2
 import pytest
 import yaml
 
-from components.example_notebooks import example_notebooks
-from components.files import seed_interpreters, seed_notebooks
-from components.interpreter_files import (
-    FILES,
+from components.files import COMPONENTS
+from components.spark.interpreter_files import (
     CheckedDataset,
     InterpreterArgs,
     LdapArgs,
@@ -28,9 +26,12 @@ from components.interpreter_files import (
     shiro_ini,
     spark_properties,
 )
+from components.zeppelin.examples import example_notebooks
+from components.zeppelin.files import seed_interpreters, seed_notebooks
 from preview import manifests
 from tests.support.hostile import HOSTILE
 
+COPY = str(COMPONENTS / "spark/files/copy-zeppelin.sh")
 ARGS = InterpreterArgs(
     namespace="gaia-spark",
     server_service="zeppelin-server.gaia-zeppelin.svc",
@@ -286,7 +287,7 @@ def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
         "PATH": "/usr/bin:/bin",
     }
     arguments = ["spark", "spark-large", "gaia-spark-executor-alice", "alice", "spark-alice-2abcdefgh-qwerty"]
-    subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), *arguments], check=True, env=environment)
+    subprocess.run(["sh", COPY, *arguments], check=True, env=environment)
     executor = yaml.safe_load((target / "executor.yaml").read_text())
     assert executor["spec"]["priorityClassName"] == "gaia-spark-executor-alice"
     assert executor["metadata"]["labels"]["gaia-dmp/user"] == "alice"
@@ -306,10 +307,10 @@ def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
     history = tmp_path / "history"
     history.mkdir()
     shutil.rmtree(target)
-    subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), *arguments], check=True, env=environment | {"HISTORY": str(history)})
+    subprocess.run(["sh", COPY, *arguments], check=True, env=environment | {"HISTORY": str(history)})
     assert f"spark.eventLog.dir file://{history}\n" in (target / "spark-conf/spark-defaults.conf").read_text()
     assert list(history.iterdir()) == []
-    missing = subprocess.run(["sh", str(FILES / "copy-zeppelin.sh"), "nothing"], env=environment, capture_output=True, check=False)
+    missing = subprocess.run(["sh", COPY, "nothing"], env=environment, capture_output=True, check=False)
     assert missing.returncode != 0
 
 

@@ -8,8 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from preview.recording import SCHEMA, recording_schema
 from settings import reference
-from settings.sites import SITES
-from settings.vocabulary import CephId, ExportPath, Image, MountPath
+from settings.values.sites import SITES
+from settings.values.vocabulary import CephId, ExportPath, Image, MountPath
 from tests.support.stack_files import STACKS, changed, document, settings_of
 
 

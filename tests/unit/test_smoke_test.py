@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.interpreter_files import FILES
+from components.files import COMPONENTS
 from tests.support.certificates import self_signed
 from tests.support.eventually import eventually
 from tests.support.servers import Quiet, serving
 
-spec = importlib.util.spec_from_file_location("smoke_test", FILES / "smoke_test.py")
+spec = importlib.util.spec_from_file_location("smoke_test", COMPONENTS / "observability/files/smoke_test.py")
 assert spec
 assert spec.loader
 smoke = importlib.util.module_from_spec(spec)
@@ -129,7 +129,7 @@ def test_what_a_run_came_to_is_in_the_metrics(zeppelin, broken, slow, result):
 
 
 def test_the_command_says_each_step_and_ends_with_one_where_it_fails(zeppelin):
-    command = [sys.executable, str(FILES / "smoke_test.py"), "once", zeppelin.url]
+    command = [sys.executable, str(COMPONENTS / "observability/files/smoke_test.py"), "once", zeppelin.url]
     passed = subprocess.run(command, capture_output=True, text=True, check=True)
     assert [line.split()[0] for line in passed.stdout.splitlines()] == ["login", "notebook", "count", "cross-match", "plot", "pass"]
     zeppelin.broken = "plot"

@@ -1,0 +1,1 @@
+"""How a browser reaches the platform: the gateway and the OIDC proxy."""

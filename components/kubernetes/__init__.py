@@ -1,0 +1,1 @@
+"""What every part inside the cluster is made of: namespaces, restricted Pods, network policies."""

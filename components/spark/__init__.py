@@ -1,0 +1,1 @@
+"""Where notebooks compute: the namespace, its rights and admission, and what stands beside interpreters there."""

@@ -1,0 +1,1 @@
+"""Where data lies inside the cluster: volumes, writable shares, the CSI node plug-ins."""

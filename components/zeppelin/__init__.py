@@ -1,0 +1,1 @@
+"""The Zeppelin server, its files, backups and what tidies up after interpreters."""

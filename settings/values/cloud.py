@@ -1,0 +1,262 @@
+"""Settings of the cloud: an OpenStack project in which everything is made, or a Kubernetes cluster that exists."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from settings.values.cluster import DEFAULT_WORKERS, ClusterSettings, NetworkDriver, Reserve
+from settings.values.network import NetworkSettings
+from settings.values.sites import CephPort, CephRouter, SiteChoice
+from settings.values.vocabulary import ConfigKey, Cores, GiB, KeyPath, KubernetesVersion, Name, ObjectName, Problem, Settings
+
+
+class NodeSize(Settings):
+    """What Spark may count on: the nodes of one pool, whatever made them."""
+
+    name: str
+    vcpus: int
+    memory_gib: int
+    disk_gib: int
+    minimum: int
+    maximum: int
+
+
+class ApiServer(Settings):
+    """Where Pods really meet the Kubernetes API: network policies see the address behind its Service."""
+
+    cidr: IPv4Network = IPv4Network("0.0.0.0/0")
+    """Network of the API server's own addresses, as an IPv4 network; any address by default."""
+
+    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(strict=False, min_length=1)] = (443, 6443)
+    """TCP ports of the API server."""
+
+
+class OpenStackProject(Settings):
+    """A project of an OpenStack cloud and the credential that opens it."""
+
+    project: Annotated[ObjectName, Field(examples=["iris-gaia-red"])]
+    """Name or id of the project. The credential must open this project, or nothing is registered."""
+
+    clouds_yaml: Annotated[ObjectName, Field(examples=["iris-gaia-red"])]
+    """Name of the entry in clouds.yaml that holds the credential."""
+
+    region: ObjectName | None = None
+    """Region; by default that of the clouds.yaml entry."""
+
+
+class OpenStackCloud(OpenStackProject):
+    """Network, cluster and shares are made on OpenStack."""
+
+    kind: Literal["openstack"]
+    """An OpenStack cloud."""
+
+    site: SiteChoice
+    """The site: arcus, cumulus, somerville, or a mapping that describes another."""
+
+    data_project: OpenStackProject | None = None
+    """The project that owns the data shares, opened by a credential of its own; wanted by datasets with `project: data`."""
+
+    network: NetworkSettings = NetworkSettings()
+    """The network, subnet and routers."""
+
+    cluster: ClusterSettings
+    """The Kubernetes cluster."""
+
+    @property
+    def kubernetes_version(self) -> str:
+        """Version of the cluster that manifests are checked against."""
+        return self.cluster.kubernetes_version
+
+    @property
+    def network_driver(self) -> NetworkDriver:
+        """Container network of the cluster."""
+        return self.cluster.template.network_driver
+
+    @property
+    def api_server(self) -> ApiServer:
+        """Where Pods really meet the Kubernetes API: behind its Service stand the control plane nodes, on our subnet."""
+        return ApiServer(cidr=self.network.subnet, ports=(6443,))
+
+    @property
+    def node_network(self) -> IPv4Network:
+        """Where the nodes' own addresses are."""
+        return self.network.subnet
+
+    @property
+    def reserve(self) -> Reserve:
+        """What a node keeps for the system."""
+        return self.cluster.reserve
+
+    def node_sizes(self) -> list[NodeSize]:
+        """Every pool that Pods can run on."""
+        workers = self.cluster.workers
+        named = [(DEFAULT_WORKERS, workers, workers.count, workers.count)]
+        named += [(pool.name, pool, pool.minimum, pool.maximum) for pool in self.cluster.pools]
+        return [
+            NodeSize(name=name, vcpus=size.vcpus, memory_gib=size.memory_gib, disk_gib=size.disk_gib, minimum=low, maximum=high)
+            for name, size, low, high in named
+        ]
+
+    def problems(self) -> Iterator[Problem]:
+        cluster, network, ceph = self.cluster, self.network, self.site.ceph
+        ranges: list[tuple[KeyPath, IPv4Network]] = [
+            (("network", "cidr"), network.cidr),
+            (("network", "subnet"), network.subnet),
+            (("cluster", "pod_cidr"), cluster.pod_cidr),
+            (("cluster", "service_cidr"), cluster.service_cidr),
+        ]
+        if ceph:
+            ranges.append((("site", "ceph", "cidr"), ceph.cidr))
+        if isinstance(ceph, CephRouter):
+            ranges += [(("site", "ceph", "routes", i, "destination"), route.destination) for i, route in enumerate(ceph.routes)]
+        for index, (path, network_range) in enumerate(ranges):
+            for other_path, other in ranges[:index]:
+                pair = {path[0], other_path[0]}
+                if pair in ({"network"}, {"site"}) or not network_range.overlaps(other):
+                    continue
+                # The site's ranges cannot be changed by the stack, so the key at fault is ours.
+                fault, cause, range_at_fault, range_of_cause = (
+                    (other_path, path, other, network_range) if path[0] == "site" else (path, other_path, network_range, other)
+                )
+                if fault == ("network", "subnet") and network.cidr.overlaps(range_of_cause) and network.subnet.subnet_of(network.cidr):
+                    continue  # said already of the range that holds the subnet
+                where = ".".join(str(part) for part in cause)
+                yield Problem(
+                    fault,
+                    f"{range_at_fault} overlaps cloud.{where} {range_of_cause}",
+                    f"a range that shares no address with {range_of_cause}",
+                    (cause,),
+                )
+        if isinstance(ceph, CephRouter) and network.ceph_router_address is None:
+            yield Problem(
+                ("network", "ceph_router_address"),
+                f"is missing, but the site reaches Ceph through the network {ceph.network}",
+                f"a fixed address of subnet {network.subnet} outside the allocation pool, such as {network.subnet.network_address + 15}",
+                (("site",), ("network", "subnet")),
+            )
+        if not isinstance(ceph, CephRouter) and network.ceph_router_address:
+            yield Problem(
+                ("network", "ceph_router_address"),
+                "has no use: the site names no Ceph network that wants a router",
+                "no value, or a site.ceph of kind router",
+                (("site",),),
+            )
+        if isinstance(ceph, CephPort) and cluster.driver != "capi-helm":
+            yield Problem(
+                ("cluster", "driver"),
+                f"makes no second port, by which the site reaches Ceph's network {ceph.network}",
+                "capi-helm, or a site.ceph of kind router",
+                (("site",),),
+            )
+        if self.data_project and self.data_project.project == self.project:
+            yield Problem(
+                ("data_project", "project"), "is the compute project itself", "another project, or no data_project", (("project",),)
+            )
+
+
+class KubernetesPool(Settings):
+    """Nodes of a cluster that exists, of one size."""
+
+    name: Annotated[Name, Field(examples=["spark"])]
+    """Name for these nodes, unique in the stack file."""
+
+    vcpus: Annotated[Cores, Field(examples=[8])]
+    """Processors of one node, a whole number."""
+
+    memory_gib: Annotated[GiB, Field(examples=[32])]
+    """Memory of one node, in GiB."""
+
+    disk_gib: Annotated[GiB, Field(examples=[80])]
+    """Disk of one node for Pods and images, in GiB."""
+
+    count: Annotated[int, Field(ge=1, le=5000, examples=[3])]
+    """Nodes at full size."""
+
+    minimum: Annotated[int, Field(ge=0, le=5000)] | None = None
+    """Nodes when nothing runs; by default as many as `count`."""
+
+    node_selector: dict[str, str] = Field(default={})
+    """Labels that these nodes carry, text to text; none where every node will do."""
+
+    def problems(self) -> Iterator[Problem]:
+        if self.minimum is not None and self.minimum > self.count:
+            yield Problem(("minimum",), f"is larger than count {self.count}", f"a whole number up to count {self.count}", (("count",),))
+
+
+class KubernetesCloud(Settings):
+    """Everything runs on a cluster that exists: a commercial provider's, kind, k3s."""
+
+    kind: Literal["kubernetes"]
+    """A Kubernetes cluster that exists."""
+
+    provider: Literal["eks", "gke", "other"] = "other"
+    """Whose conventions hold for load balancers, storage classes and identity: eks (Amazon), gke (Google) or other."""
+
+    identity: str | None = None
+    """What Spark is to eks, so that it reaches S3 without a key: the ARN of an IAM role; none by default."""
+
+    kubeconfig_secret: Annotated[ConfigKey, Field(examples=["kubeconfig"])]
+    """Name of the config key that holds the kubeconfig: pulumi config set --secret gaia-dmp:<this name> < kubeconfig."""
+
+    context: ObjectName | None = None
+    """Context of the kubeconfig; by default its current one."""
+
+    cluster_name: Annotated[Name, Field(examples=["kind"])]
+    """Name that identifies this cluster for ever: a renewed kubeconfig under the same name replaces nothing."""
+
+    kubernetes_version: Annotated[KubernetesVersion, Field(examples=["1.33"])]
+    """Version of the cluster."""
+
+    pools: Annotated[tuple[KubernetesPool, ...], Field(strict=False, min_length=1)]
+    """The nodes that Pods can run on."""
+
+    reserve: Reserve = Reserve()
+    """What each node keeps for the system."""
+
+    network_driver: NetworkDriver | Literal["other"] = "other"
+    """Container network of the cluster: calico, cilium, flannel or other. Cilium wants a policy of its own kind for the API server."""
+
+    api_server: ApiServer = ApiServer()
+    """Where Pods really meet the Kubernetes API."""
+
+    node_network: IPv4Network = IPv4Network("0.0.0.0/0")
+    """Where the nodes' own addresses are, as an IPv4 network, for the metrics of nodes; any address by default."""
+
+    def node_sizes(self) -> list[NodeSize]:
+        """Every pool that Pods can run on."""
+        return [
+            NodeSize(
+                name=pool.name,
+                vcpus=pool.vcpus,
+                memory_gib=pool.memory_gib,
+                disk_gib=pool.disk_gib,
+                minimum=pool.count if pool.minimum is None else pool.minimum,
+                maximum=pool.count,
+            )
+            for pool in self.pools
+        ]
+
+    def problems(self) -> Iterator[Problem]:
+        names: list[str] = []
+        for index, pool in enumerate(self.pools):
+            if pool.name in names:
+                yield Problem(("pools", index, "name"), "is taken by another pool", f"a name other than {', '.join(names)}")
+            names.append(pool.name)
+        if self.identity and self.provider != "eks":
+            # On gke it comes from the metadata server, which is closed to notebooks: it also tells a node's own secrets.
+            message, accepted = "is for provider eks alone", "no value, and buckets by keys (access_key_secret, secret_key_secret)"
+            yield Problem(("identity",), message, accepted, (("provider",),))
+        elif self.identity and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", self.identity):
+            yield Problem(("identity",), "is no ARN of an IAM role", "such as arn:aws:iam::111122223333:role/gaia-spark")
+
+
+ONE_NODE_CLASSES = {
+    "eks": ("gp2", "gp3", "auto-ebs-sc"),
+    "gke": ("standard", "standard-rwo", "premium-rwo", "enterprise-rwo", "hyperdisk-balanced"),
+}
+"""Provider to the storage classes of discs, whose volumes one node alone mounts."""
+
+Cloud = Annotated[OpenStackCloud | KubernetesCloud, Field(discriminator="kind")]

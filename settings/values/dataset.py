@@ -1,0 +1,256 @@
+"""Settings of the datasets: catalogues that every Pod of Spark finds at one path, read-only."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from settings.values.vocabulary import BucketName, CephId, ConfigKey, ExportPath, GiB, MountPath, Name, ObjectName, Problem, Settings, Url
+
+Project = Literal["compute", "data"]
+CsiPlugin = Literal["ceph-csi", "manila-csi"]
+
+RESERVED_NAMES = ("notebooks", "notebooks-prepare", "backup")
+"""Names that the platform uses for volumes of its own."""
+
+
+class CreatedShare(Settings):
+    """A Manila share that this stack makes. It grows in place."""
+
+    kind: Literal["create"]
+    """A share that this stack makes."""
+
+    size_gib: Annotated[GiB, Field(examples=[10])]
+    """Quota of the share, in GiB. It may grow, in place; a shrink is refused before anything changes."""
+
+    project: Project = "compute"
+    """Whose share it is: that of the `compute` project or of the `data` project."""
+
+    share_type: ObjectName | None = None
+    """The operator's name for a share type that serves native CephFS; by default the site's."""
+
+    availability_zone: ObjectName | None = None
+    """Manila availability zone; by default Manila's choice."""
+
+    on_destroy: Literal["keep", "delete"] = "keep"
+    """What `pulumi destroy` does to the share: `keep` leaves it and its data on the cloud, `delete` removes both."""
+
+    ceph_id: CephId | None = None
+    """Ceph id of the read-only rule; by default gaia-dmp-<stack>-data-<dataset>, so that no two rules share one."""
+
+    plugin: CsiPlugin = "ceph-csi"
+    """What mounts it: `ceph-csi`, or `manila-csi`, which asks Manila at each mount with a credential of its own."""
+
+
+class AdoptedShare(Settings):
+    """A Manila share that exists, perhaps in the data project: a rule of our own is added, nothing else is touched."""
+
+    kind: Literal["adopt"]
+    """A share that exists."""
+
+    share: Annotated[ObjectName, Field(examples=["aglais-data-gaia-dr3-2048-20221107"])]
+    """Name of the share, unique in its project; or its id."""
+
+    project: Project = "data"
+    """Whose share it is: that of the `compute` project or of the `data` project."""
+
+    ceph_id: CephId | None = None
+    """Ceph id of the read-only rule; by default gaia-dmp-<stack>-data-<dataset>, so that no two rules share one."""
+
+    plugin: CsiPlugin = "ceph-csi"
+    """What mounts it: `ceph-csi`, or `manila-csi`, which asks Manila at each mount with a credential of its own."""
+
+
+class BroughtShare(Settings):
+    """A CephFS path whose owner handed over export path, Ceph id and key; no OpenStack call is made for it."""
+
+    kind: Literal["bring"]
+    """A CephFS path with a key that its owner gave us."""
+
+    export_path: Annotated[ExportPath, Field(examples=["10.4.200.9:6789,10.4.200.13:6789:/volumes/_nogroup/aa/bb"])]
+    """Monitors and root path as Manila prints them: mon1:6789,mon2:6789:/volumes/..."""
+
+    ceph_id: Annotated[CephId, Field(examples=["gaia-reader"])]
+    """Ceph id, without `client.`."""
+
+    key_secret: Annotated[ConfigKey, Field(examples=["gdr3-ceph-key"])]
+    """Name of the config key that holds the Ceph key: pulumi config set --secret gaia-dmp:<this name>."""
+
+    fs_name: ObjectName | None = None
+    """Name of the Ceph file system, where the Ceph cluster has several."""
+
+
+class NfsExport(Settings):
+    """An NFS export that the nodes can reach."""
+
+    kind: Literal["nfs"]
+    """An NFS export."""
+
+    server: Annotated[ObjectName, Field(examples=["nfs.example.org"])]
+    """Host name or address of the NFS server."""
+
+    path: Annotated[str, Field(pattern=r"^/\S*$", examples=["/export/gaia"])]
+    """Exported path, absolute."""
+
+
+class CsiVolume(Settings):
+    """A volume that exists and that a CSI driver of the cluster can mount."""
+
+    kind: Literal["csi"]
+    """A volume of any CSI driver."""
+
+    driver: Annotated[ObjectName, Field(examples=["efs.csi.aws.com"])]
+    """Name of the CSI driver."""
+
+    volume_handle: Annotated[ObjectName, Field(examples=["fs-0123456789abcdef0"])]
+    """The driver's own name for the volume."""
+
+    attributes: dict[str, str] = Field(default={})
+    """The driver's volume attributes, text to text; nothing secret."""
+
+
+class S3Bucket(Settings):
+    """A bucket of any S3 server. Nothing is mounted: notebooks read `s3a://<bucket>/<prefix>`."""
+
+    kind: Literal["s3"]
+    """A bucket of any S3 server."""
+
+    endpoint: Annotated[Url, Field(examples=["https://object.example.org"])]
+    """Address of the S3 server."""
+
+    bucket: Annotated[BucketName, Field(examples=["gaia-dr3"])]
+    """Name of the bucket; each bucket name stands once in a stack, because Spark finds endpoint and key by it."""
+
+    prefix: Annotated[str, Field(pattern=r"^[^/\s]\S*[^/\s]$", max_length=500, examples=["parquet/GDR3"])] | None = None
+    """Where in the bucket the catalogue begins, without a slash at either end; by default the bucket's root."""
+
+    region: ObjectName = "us-east-1"
+    """Region that requests are signed for; most servers other than Amazon's take any."""
+
+    access_key_secret: ConfigKey | None = None
+    """Name of the config key that holds the access key; without one the bucket is read anonymously."""
+
+    secret_key_secret: ConfigKey | None = None
+    """Name of the config key that holds the secret key."""
+
+    def problems(self) -> Iterator[Problem]:
+        yield from key_pair_problems(self.access_key_secret, self.secret_key_secret)
+
+
+def key_pair_problems(access: str | None, secret: str | None) -> Iterator[Problem]:
+    """One half of an S3 key without the other."""
+    for here, name, other in ((access, "secret_key_secret", secret), (secret, "access_key_secret", access)):
+        if here and not other:
+            yield Problem((name,), "is missing: an S3 key has two halves", "the name of a config key")
+
+
+Source = Annotated[CreatedShare | AdoptedShare | BroughtShare | NfsExport | CsiVolume | S3Bucket, Field(discriminator="kind")]
+
+
+class Expectation(Settings):
+    """What a whole dataset looks like. `python components/spark/files/check_datasets.py digest <folder>` counts and digests one."""
+
+    files: Annotated[int, Field(ge=0, examples=[2049])]
+    """Number of files, folders not counted."""
+
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of the listing: path and size of every file. Without it files are only counted."""
+
+
+class Dataset(Settings):
+    """A catalogue: where it comes from and where Pods find it."""
+
+    name: Annotated[Name, Field(examples=["gdr3"], max_length=30)]
+    """Short name, unique in the stack; resources are named after it."""
+
+    formerly: Annotated[Name, Field(max_length=30)] | None = None
+    """Its former name. What stands is taken over under the new name, nothing is replaced; claim and Ceph id keep the former name, so it
+    stays in the file."""
+
+    mount_path: Annotated[MountPath, Field(examples=["/data/gaia/GDR3"])] | None = None
+    """Absolute path inside drivers and executors, the same in both; unique in the stack. Wanted by all but s3."""
+
+    source: Source
+    """Where it comes from: create, adopt, bring, nfs, csi or s3."""
+
+    expect: Expectation | None = None
+    """What it must hold, checked after each `up` and every day; without it a dataset must only answer."""
+
+    size_gib: GiB | None = None
+    """Size to show on the PersistentVolume, in GiB; nothing is enforced by it. By default the share's quota, or 1."""
+
+    access_mode: Literal["ReadOnlyMany", "ReadWriteMany"] = "ReadOnlyMany"
+    """Access mode of the PersistentVolume. ReadWriteMany is for clouds where a read-only stage does not mount: the Ceph rule and
+    the mounts in Pods stay read-only."""
+
+    @property
+    def identity(self) -> str:
+        """The name that objects inside the cluster and Ceph ids have: that of the dataset's first day."""
+        return self.formerly or self.name
+
+    @property
+    def location(self) -> str:
+        """Where a notebook finds it: a path, or an address `s3a://`."""
+        if isinstance(self.source, S3Bucket):
+            return "/".join(["s3a:/", self.source.bucket, *([self.source.prefix] if self.source.prefix else [])])
+        return self.mount_path or ""
+
+    def problems(self) -> Iterator[Problem]:
+        if self.size_gib and isinstance(self.source, CreatedShare):
+            yield Problem(("size_gib",), "stands beside source.size_gib", "source.size_gib alone", (("source",),))
+        if isinstance(self.source, S3Bucket):
+            for key in ("mount_path", "size_gib", "expect", "formerly"):
+                if getattr(self, key) is not None:
+                    yield Problem((key,), "has no use: a bucket is not mounted", f"no {key}", (("source",),))
+        elif self.mount_path is None:
+            yield Problem(("mount_path",), "is missing", "an absolute path such as /data/gaia/GDR3", (("source",),))
+        if self.formerly == self.name:
+            yield Problem(("formerly",), "is the name itself", "the name that it had before, or no value", (("name",),))
+
+
+def dataset_problems(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
+    """What is wrong between datasets: names and mount paths that clash. Linear in their number."""
+    names: dict[str, int] = {}
+    paths: dict[str, int] = {}
+    taken: dict[str, int] = {}
+    for index, dataset in enumerate(datasets):
+        taken.setdefault(dataset.name, index)
+    for index, dataset in enumerate(datasets):
+        for key in ("name", "formerly"):
+            name = getattr(dataset, key) or ""
+            if name in RESERVED_NAMES or name.startswith("user-"):
+                accepted = f"a name other than {', '.join(RESERVED_NAMES)}, and not user-..."
+                yield Problem((index, key), "is a name of the platform for volumes of its own", accepted)
+        if dataset.formerly and dataset.formerly in taken:
+            other = taken[dataset.formerly]
+            yield Problem((index, "formerly"), f"is datasets[{other}], too", "a name that no other dataset has or had", ((other, "name"),))
+        if dataset.name in names:
+            yield Problem(
+                (index, "name"),
+                f"is the name of datasets[{names[dataset.name]}] too",
+                "a name of its own",
+                ((names[dataset.name], "name"),),
+            )
+        if dataset.formerly:
+            taken.setdefault(dataset.formerly, index)
+        if dataset.mount_path is None:
+            names.setdefault(dataset.name, index)
+            continue
+        if dataset.mount_path in paths:
+            other = paths[dataset.mount_path]
+            yield Problem(
+                (index, "mount_path"), f"is the mount path of datasets[{other}] too", "a path of its own", ((other, "mount_path"),)
+            )
+        names.setdefault(dataset.name, index)
+        paths.setdefault(dataset.mount_path, index)
+    for index, dataset in enumerate(datasets):
+        parts = (dataset.mount_path or "").split("/")
+        for length in range(2, len(parts)):
+            other = paths.get("/".join(parts[:length]))
+            if other is not None:
+                yield Problem(
+                    (index, "mount_path"),
+                    f"lies inside {datasets[other].mount_path} of datasets[{other}], which is read-only, so no mount point can be made",
+                    "a path beside it",
+                    ((other, "mount_path"),),
+                )

@@ -1,0 +1,23 @@
+"""What every Manila share has that a stack makes for itself, whatever it is for."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from settings.values.vocabulary import GiB, ObjectName, Settings
+
+
+class OwnShare(Settings):
+    """A Manila share of the compute project, with one Ceph key that may write."""
+
+    kind: Literal["share"]
+    """A Manila share of their own."""
+
+    size_gib: Annotated[GiB, Field(examples=[20])]
+    """Quota of the share, in GiB. It may grow, in place."""
+
+    share_type: ObjectName | None = None
+    """The operator's name for a share type that serves native CephFS; by default the site's."""
+
+    on_destroy: Literal["keep", "delete"] = "keep"
+    """What `pulumi destroy` does to the share: `keep` leaves it and what it holds on the cloud, `delete` removes both."""

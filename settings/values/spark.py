@@ -1,0 +1,217 @@
+"""Settings of Spark: sizes of driver and executors, and the bounds of what all notebooks may use together."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from settings.values.own_share import OwnShare
+from settings.values.vocabulary import Cores, GiB, KeyPath, Name, ObjectName, Problem, Settings
+
+
+class PodSize(Settings):
+    """The size of one Spark Pod. Requests equal limits."""
+
+    cores: Annotated[Cores, Field(examples=[4])]
+    """Processor cores of the Pod."""
+
+    memory_gib: Annotated[GiB, Field(examples=[12])]
+    """Heap of the JVM, in GiB."""
+
+    overhead_gib: Annotated[GiB, Field(examples=[4])]
+    """Memory beside the heap, in GiB: Python workers, Arrow, native buffers. PySpark wants about 40 % of the heap."""
+
+    scratch_gib: Annotated[GiB, Field(examples=[20])]
+    """Local disk of the Pod, in GiB: shuffles, spills, temporary files, and in a driver 2 GiB of Zeppelin; who writes more is evicted."""
+
+    @property
+    def total_memory_gib(self) -> int:
+        """Memory that Kubernetes must give to the Pod, in GiB."""
+        return self.memory_gib + self.overhead_gib
+
+
+class Quota(Settings):
+    """What all Pods of namespace gaia-spark may request together."""
+
+    cores: Annotated[Cores, Field(examples=[64])]
+    """Processor cores."""
+
+    memory_gib: Annotated[GiB, Field(examples=[240])]
+    """Memory, in GiB."""
+
+    scratch_gib: Annotated[GiB, Field(examples=[400])]
+    """Local disk, in GiB."""
+
+    pods: Annotated[int, Field(ge=2, le=5000)] = 200
+    """Number of Pods."""
+
+
+class Profile(Settings):
+    """A further size of Spark, which a notebook calls by `%spark-<name>`. What it does not state is that of `%spark`."""
+
+    name: Annotated[Name, Field(max_length=12, examples=["large"])]
+    """Name of the profile, unique in the stack."""
+
+    driver: PodSize | None = None
+    """Size of a driver."""
+
+    executor: PodSize | None = None
+    """Size of an executor."""
+
+    max_executors: Annotated[int, Field(ge=1, le=2000)] | None = None
+    """Most executors of one notebook."""
+
+
+class PerPerson(Settings):
+    """What one person may have at the same time."""
+
+    interpreters: Annotated[int, Field(ge=1, le=500)] = 6
+    """Interpreters: one per notebook and language."""
+
+    executors: Annotated[int, Field(ge=1, le=5000)] | None = None
+    """Executors of all their notebooks; by default as many as the largest profile's `max_executors`."""
+
+
+KeepDays = Annotated[int, Field(ge=1, le=3650)]
+
+
+class HistoryShare(OwnShare):
+    """Spark's event logs on a Manila share of their own, which outlives the cluster."""
+
+    size_gib: Annotated[GiB, Field(examples=[50])] = 50
+    """Quota of the share, in GiB. It may grow, in place. The oldest logs go when nine tenths of it are full."""
+
+    keep_days: KeepDays = 90
+    """Days for which an event log is kept."""
+
+
+class HistoryVolume(Settings):
+    """Spark's event logs on a volume that a storage class makes. It ends with the cluster."""
+
+    kind: Literal["storage_class"]
+    """A volume made by a storage class of the cluster."""
+
+    name: Annotated[ObjectName, Field(examples=["csi-manila-cephfs"])] | None = None
+    """Name of the storage class; by default the cluster's default class. Its volume must be writable from many nodes."""
+
+    size_gib: Annotated[GiB, Field(examples=[50])] = 50
+    """Size of the volume, in GiB. The oldest logs go when nine tenths of it are full."""
+
+    keep_days: KeepDays = 90
+    """Days for which an event log is kept."""
+
+
+class KueueSettings(Settings):
+    """Kueue, where the cluster has it: Spark's Pods wait in a queue for their share of the cluster."""
+
+    cluster_queue: Annotated[Name, Field(examples=["astronomy"])]
+    """Name of the ClusterQueue, which exists; the stack makes a LocalQueue that leads to it. Kueue's Pod integration must be on for
+    namespace gaia-spark."""
+
+
+class NotebookSize(Settings):
+    """The sizes behind one interpreter setting of Zeppelin, `spark` or `spark-<profile>`."""
+
+    driver: PodSize
+    executor: PodSize
+    max_executors: int
+
+
+class SparkSettings(Settings):
+    """How Spark runs on demand."""
+
+    pool: Annotated[Name, Field(examples=["spark"])]
+    """Pool that drivers and executors run on: the name of a pool, or default-worker."""
+
+    driver: PodSize
+    """Size of a driver, which is also the size of any other interpreter."""
+
+    executor: PodSize
+    """Size of an executor."""
+
+    max_executors: Annotated[int, Field(ge=1, le=2000, examples=[12])]
+    """Most executors of one notebook (spark.dynamicAllocation.maxExecutors)."""
+
+    profiles: Annotated[tuple[Profile, ...], Field(strict=False, max_length=10)] = ()
+    """Further sizes, called by `%spark-<name>`."""
+
+    quota: Quota
+    """What all notebooks may use together."""
+
+    per_person: PerPerson = PerPerson()
+    """What one person may have at the same time."""
+
+    history: Annotated[HistoryShare | HistoryVolume, Field(discriminator="kind")] | None = None
+    """Where event logs are kept for the Spark history server: share or storage_class; none by default, and then what a driver did is gone
+    with it."""
+
+    kueue: KueueSettings | None = None
+    """Kueue; none by default."""
+
+    executor_idle_seconds: Annotated[int, Field(ge=10, le=86400)] = 60
+    """Seconds after which an idle executor is released."""
+
+    cached_idle_seconds: Annotated[int, Field(ge=10, le=604800)] = 900
+    """Seconds after which an idle executor that holds cached or shuffle data is released."""
+
+    interpreter_idle_minutes: Annotated[int, Field(ge=1, le=10080)] = 60
+    """Minutes after which an idle interpreter, and so its driver, is released."""
+
+    def sizes(self) -> dict[str, NotebookSize]:
+        """The sizes by interpreter setting: `spark` first, then one `spark-<profile>` each."""
+        result = {"spark": NotebookSize(driver=self.driver, executor=self.executor, max_executors=self.max_executors)}
+        for profile in self.profiles:
+            result[f"spark-{profile.name}"] = NotebookSize(
+                driver=profile.driver or self.driver,
+                executor=profile.executor or self.executor,
+                max_executors=profile.max_executors or self.max_executors,
+            )
+        return result
+
+    @property
+    def executors_per_person(self) -> int:
+        """Executors that one person may have at the same time."""
+        return self.per_person.executors or max(size.max_executors for size in self.sizes().values())
+
+    def paths(self, setting: str, key: str) -> KeyPath:
+        """Where the stack file says `key` (driver, executor, max_executors) of one interpreter setting."""
+        for index, profile in enumerate(self.profiles):
+            if setting == f"spark-{profile.name}" and getattr(profile, key) is not None:
+                return ("profiles", index, key)
+        return (key,)
+
+    def problems(self) -> Iterator[Problem]:
+        names = [profile.name for profile in self.profiles]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield Problem(("profiles", index, "name"), "is taken by another profile", "a name of its own")
+        for setting, size in self.sizes().items():
+            where = self.paths(setting, "max_executors")
+            involves = (*(self.paths(setting, key) for key in ("driver", "executor", "max_executors")), ("quota",))
+            if setting == "spark" or any(path[0] == "profiles" for path in involves):
+                yield from self._quota_problems(size, where, involves)
+            if self.per_person.executors and self.per_person.executors < size.max_executors:
+                yield Problem(
+                    ("per_person", "executors"),
+                    f"is less than the {size.max_executors} that one notebook of {setting} may have: Spark would retry for ever",
+                    f"at least {size.max_executors}, or smaller max_executors",
+                    (where,),
+                )
+
+    def _quota_problems(self, size: NotebookSize, where: KeyPath, involves: tuple[KeyPath, ...]) -> Iterator[Problem]:
+        driver, executor, quota = size.driver, size.executor, self.quota
+        for key, of_driver, of_executor, limit in (
+            ("cores", driver.cores, executor.cores, quota.cores),
+            ("memory_gib", driver.total_memory_gib, executor.total_memory_gib, quota.memory_gib),
+            ("scratch_gib", driver.scratch_gib, executor.scratch_gib, quota.scratch_gib),
+            ("pods", 1, 1, quota.pods),
+        ):
+            wanted = of_driver + size.max_executors * of_executor
+            if wanted > limit:
+                fit = max((limit - of_driver) // of_executor, 0)
+                yield Problem(
+                    where,
+                    f"asks for {wanted} {key} with its driver, over quota.{key} {limit}: Spark would retry for ever",
+                    f"at most {fit} for this quota" if fit else f"a quota.{key} of at least {of_driver + of_executor}",
+                    involves,
+                )
