@@ -1,0 +1,108 @@
+"""The names that more than one room must agree on: namespaces, workloads, quotas, accounts, labels and ports.
+
+Everybody may read this list: alert rules, dashboards, policy, restore, the test notebook and the tests of runbooks. It reads nothing.
+A name that stands here stands nowhere else.
+"""
+
+from collections.abc import Mapping
+
+Labels = Mapping[str, str]
+
+# Namespaces.
+CSI_NAMESPACE = "gaia-csi"
+ZEPPELIN_NAMESPACE = "gaia-zeppelin"
+SPARK_NAMESPACE = "gaia-spark"
+MONITORING_NAMESPACE = "gaia-monitoring"
+NODES_NAMESPACE = "gaia-nodes"
+
+# Deployments, DaemonSets, Jobs and Services, each with the name of what it runs.
+ZEPPELIN = "zeppelin-server"
+GATEWAY = "gateway"
+OIDC_PROXY = "gate"
+HISTORY_SERVER = "spark-history"
+DATASET_CHECK = "dataset-check"
+IMAGE_PULLER = "image-puller"
+SMOKE_TEST = "smoke-test"
+CEPH_PLUGIN = "cephfs-node-plugin"
+MANILA_PLUGIN = "manila-node-plugin"
+
+# CronJobs.
+BACKUP = "backup-notebooks"
+RESTORE = "restore-notebooks"
+CLEANER = "interpreter-cleaner"
+
+# Quotas, in the namespace of notebooks.
+NOTEBOOKS_QUOTA = "notebooks"
+
+
+def person_quota(role: str, person: str) -> str:
+    """The quota of one person's drivers or executors. role: `driver` or `executor`. person: as part of names of objects."""
+    return f"{role}-{person}"
+
+
+# Accounts. That of a person's drivers is `<DRIVER_ACCOUNT>-<person>`.
+ZEPPELIN_ACCOUNT = "zeppelin-server"
+DRIVER_ACCOUNT = "spark-driver"
+EXECUTOR_ACCOUNT = "spark-executor"
+INTERPRETER_ACCOUNT = "interpreter"
+
+# Claims, in the namespace of notebooks.
+HISTORY_CLAIM = "spark-history"
+USER_CLAIM = "user"
+"""How the names of claims of people's own spaces begin; a dash and the person follow."""
+
+
+def user_claim(person: str) -> str:
+    """The claim of one person's own space. person: as part of names of objects."""
+    return f"{USER_CLAIM}-{person}"
+
+
+# Secrets.
+PULL_SECRET = "registry"  # noqa: S105 - the name of a Secret
+"""Name of the pull secret in each namespace."""
+
+# Labels. `gaia-dmp/user` is whose Pod it is, `gaia-dmp/group` which language it speaks.
+NAME, COMPONENT, MANAGED_BY = "app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/managed-by"
+USER, GROUP = "gaia-dmp/user", "gaia-dmp/group"
+INTERPRETER, EXECUTOR, MANAGER = "zeppelin-interpreter", "spark-executor", "zeppelin"
+"""Values of NAME of interpreters and executors, and of MANAGED_BY of what Zeppelin makes."""
+
+ZEPPELIN_LABELS: Labels = {NAME: "zeppelin", COMPONENT: "server"}
+GATEWAY_LABELS: Labels = {NAME: "zeppelin", COMPONENT: "gateway"}
+OIDC_PROXY_LABELS: Labels = {NAME: "zeppelin", COMPONENT: "gate"}
+INTERPRETER_LABELS: Labels = {NAME: INTERPRETER}
+DRIVER_LABELS: Labels = {NAME: INTERPRETER, GROUP: "spark"}
+EXECUTOR_LABELS: Labels = {NAME: EXECUTOR}
+HISTORY_LABELS: Labels = {NAME: HISTORY_SERVER}
+DATASET_CHECK_LABELS: Labels = {NAME: DATASET_CHECK}
+IMAGE_PULLER_LABELS: Labels = {NAME: IMAGE_PULLER}
+CLEANER_LABELS: Labels = {NAME: CLEANER}
+BACKUP_LABELS: Labels = {NAME: "notebook-backup"}
+SMOKE_TEST_LABELS: Labels = {NAME: SMOKE_TEST}
+CEPH_PLUGIN_LABELS: Labels = {NAME: "ceph-csi-cephfs", COMPONENT: "node-plugin"}
+MANILA_PLUGIN_LABELS: Labels = {NAME: "manila-csi-cephfs", COMPONENT: "node-plugin"}
+PROMETHEUS_LABELS: Labels = {NAME: "prometheus", COMPONENT: "server"}
+STATE_METRICS_LABELS: Labels = {NAME: "kube-state-metrics"}
+ALERTMANAGER_LABELS: Labels = {NAME: "alertmanager"}
+NODE_EXPORTER_LABELS: Labels = {NAME: "prometheus-node-exporter"}
+JSON_EXPORTER_LABELS: Labels = {NAME: "prometheus-json-exporter"}
+GRAFANA_LABELS: Labels = {NAME: "grafana"}
+
+# TCP ports.
+ZEPPELIN_PORT = 8080
+RPC_PORT = 12320
+"""Port of Zeppelin's server for interpreters: one port, so that a Service can name it."""
+
+INTERPRETER_PORT, DRIVER_PORT, BLOCK_MANAGER_PORT, UI_PORT = 12321, 22321, 22322, 4040
+"""Ports of an interpreter and of a driver, all fixed by Zeppelin's launcher but that of the Spark UI (K8sRemoteInterpreterProcess)."""
+
+GATEWAY_HTTP_PORT, GATEWAY_HTTPS_PORT = 8080, 8443
+OIDC_PROXY_PORT = 4180
+HISTORY_PORT = 18080
+DATASET_CHECK_PORT = 9380
+SMOKE_TEST_PORT = 9381
+CEPH_PLUGIN_PORT = 8681
+"""Liveness of CephCSI on each node's own address (ceph-csi: docs/metrics.md)."""
+
+PROMETHEUS_PORT, STATE_METRICS_PORT, ALERTMANAGER_PORT, NODE_EXPORTER_PORT = 9090, 8080, 9093, 9100
+JSON_EXPORTER_PORT, GRAFANA_PORT = 7979, 3000
