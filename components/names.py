@@ -26,7 +26,7 @@ SMOKE_TEST = "smoke-test"
 CEPH_PLUGIN = "cephfs-node-plugin"
 MANILA_PLUGIN = "manila-node-plugin"
 
-# CronJobs.
+# CronJobs. RESTORE never runs by itself: `gaia restore` makes a Job from it.
 BACKUP = "backup-notebooks"
 RESTORE = "restore-notebooks"
 CLEANER = "interpreter-cleaner"
@@ -46,6 +46,9 @@ DRIVER_ACCOUNT = "spark-driver"
 EXECUTOR_ACCOUNT = "spark-executor"
 INTERPRETER_ACCOUNT = "interpreter"
 
+# Claims, in the namespace of Zeppelin.
+NOTEBOOKS_CLAIM, BACKUP_CLAIM = "notebooks", "backup"
+
 # Claims, in the namespace of notebooks.
 HISTORY_CLAIM = "spark-history"
 USER_CLAIM = "user"
@@ -56,6 +59,10 @@ def user_claim(person: str) -> str:
     """The claim of one person's own space. person: as part of names of objects."""
     return f"{USER_CLAIM}-{person}"
 
+
+# CSI drivers.
+CEPHFS_DRIVER = "cephfs.csi.ceph.com"
+MANILA_DRIVER = "cephfs.manila.csi.openstack.org"
 
 # Secrets.
 PULL_SECRET = "registry"  # noqa: S105 - the name of a Secret
@@ -87,6 +94,13 @@ ALERTMANAGER_LABELS: Labels = {NAME: "alertmanager"}
 NODE_EXPORTER_LABELS: Labels = {NAME: "prometheus-node-exporter"}
 JSON_EXPORTER_LABELS: Labels = {NAME: "prometheus-json-exporter"}
 GRAFANA_LABELS: Labels = {NAME: "grafana"}
+
+# Users inside containers.
+SPARK_UID = 185
+"""User and group of interpreters and executors: that of the Spark image."""
+
+ZEPPELIN_UID = 1000
+"""User of the server, who owns the notebooks."""
 
 # TCP ports.
 ZEPPELIN_PORT = 8080

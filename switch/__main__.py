@@ -9,7 +9,7 @@ import pulumi
 # Components and settings are those of the platform, one folder up.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from components.openstack.project import OpenStackProjectArgs, openstack_project
+from components.openstack.project import openstack_project
 from components.openstack.public_name import PublicName, PublicNameArgs
 from settings.switch import SwitchSettings, load_switch
 
@@ -37,13 +37,10 @@ try:
     settings = load_switch(pulumi.Config().get_object("name"), f"switch/Pulumi.{pulumi.get_stack()}.yaml")
 except ValueError as error:
     raise pulumi.RunError(str(error)) from None
-zone = settings.project
-owner = openstack_project(
-    "openstack", OpenStackProjectArgs(project=zone.project, clouds_yaml=zone.clouds_yaml, region=zone.region, setting="project.project")
-)
+owner = openstack_project("openstack", settings.project, "project.project")
 name = PublicName(
     "public-name",
-    PublicNameArgs(zone=settings.record.zone, name=settings.record.name, address=live_address(settings), ttl=settings.record.ttl),
+    PublicNameArgs(record=settings.record, address=live_address(settings)),
     pulumi.ResourceOptions(providers=[owner.provider]),
 )
 

@@ -1,21 +1,30 @@
-"""The way in: a gateway in front of Zeppelin, behind a load balancer or an Ingress."""
+"""The gateway in front of Zeppelin, behind a load balancer or an Ingress."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-import pulumi_tls as tls
-from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
 
+from components.access.certificate import Certificate, make_certificate
 from components.files import text
-from components.kubernetes.namespace import pull_secrets, restricted_container, restricted_pod
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import config_volume, http_probe, mount, restricted_container, restricted_pod, scratch_volume, secret_volume
+from components.names import (
+    GATEWAY,
+    GATEWAY_HTTP_PORT,
+    GATEWAY_HTTPS_PORT,
+    GATEWAY_LABELS,
+    HISTORY_PORT,
+    MONITORING_NAMESPACE,
+    SPARK_NAMESPACE,
+    UI_PORT,
+)
+from settings.values.entry import IngressEntry, NoEntry
 
-LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "gateway"}
-HTTP_PORT, HTTPS_PORT = 8080, 8443
 _UID = 101
 # The cluster's resolver is known inside a Pod alone: the names of Spark UIs come and go, so nginx must ask for each.
 _START = """
@@ -25,78 +34,58 @@ exec nginx -g 'daemon off;'
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecretTlsArgs:
-    """A certificate that exists. certificate: PEM chain (secret). key: PEM private key (secret)."""
-
-    certificate: pulumi.Input[str]
-    key: pulumi.Input[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CertManagerTlsArgs:
-    """A certificate from cert-manager, which the cluster has. issuer, issuer_kind: an issuer that exists."""
-
-    issuer: str
-    issuer_kind: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelfSignedTlsArgs:
-    """A certificate that the stack signs itself. valid_days: its life time, in days."""
-
-    valid_days: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadBalancerArgs:
-    """A Service of type LoadBalancer. address: floating IP of ours, or None. allowed_cidrs: who may come; everybody where empty.
-    annotations: what the cloud wants to be told.
-    """
+class LoadBalancer:
+    """A Service of type LoadBalancer."""
 
     address: pulumi.Input[str | None] = None
+    """Floating IP of ours, or None."""
+
     annotations: Mapping[str, str] = field(default_factory=dict)
+    """What the cloud wants to be told."""
+
     allowed_cidrs: Sequence[str] = ()
+    """Networks that may come; everybody where empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngressArgs:
-    """An Ingress of a class that exists, by its name."""
+class GatewayArgs:
+    """What the gateway needs."""
 
-    class_name: str
+    namespace: NamespaceRef
+    """That of Zeppelin."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class PortForwardArgs:
-    """No public address: `kubectl port-forward` to the Service `gateway`, without TLS."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EntryArgs:
-    """What the entry needs.
-
-    namespace: of Zeppelin, a Namespace resource. url: address that browsers come by. hostname: public name, or None.
-    image: unprivileged nginx with njs. exposure: load balancer, Ingress or neither. tls: where the certificate comes from, or None.
-    spark_settings: names of the Spark settings whose UI the gateway leads to. spark_domain: `<namespace>.svc.<domain>:<port>` of their
-    Pods. history_domain, monitoring_domain: the same of the history server and of Grafana, or None. gate: whether oauth2-proxy stands in
-    front. pull_secret: name of the namespace's pull secret, or None. priority: PriorityClass.
-    """
-
-    namespace: core.Namespace
     url: str
+    """Address that browsers come by."""
+
     hostname: str | None = None
+    """Public name, or None."""
+
     image: str
-    exposure: LoadBalancerArgs | IngressArgs | PortForwardArgs
-    tls: SecretTlsArgs | CertManagerTlsArgs | SelfSignedTlsArgs | None = None
+    """Unprivileged nginx with njs."""
+
+    exposure: LoadBalancer | IngressEntry | NoEntry
+    """What brings browsers to it. Without an entry, `kubectl port-forward` to the Service `gateway` does, without TLS."""
+
+    tls: Certificate | None = None
+    """Where the certificate comes from, or None."""
+
     spark_settings: Sequence[str]
-    spark_domain: str
-    history_domain: str | None = None
-    monitoring_domain: str | None = None
-    gate: bool = False
-    pull_secret: str | None = None
+    """Interpreter settings of Spark, to whose UIs the gateway leads."""
+
+    history: bool = False
+    """Whether it leads to the history server."""
+
+    monitoring: bool = False
+    """Whether it leads to Grafana."""
+
+    oidc_proxy: bool = False
+    """Whether it asks the OIDC proxy about every request."""
+
     priority: str | None = None
+    """PriorityClass."""
 
 
-class Entry(pulumi.ComponentResource):
+class Gateway(pulumi.ComponentResource):
     """An unprivileged nginx gateway and what brings browsers to it.
 
     Creates: ConfigMap, Deployment, Service; the certificate as Secret (given or self-signed) or as Certificate of cert-manager; an
@@ -105,121 +94,57 @@ class Entry(pulumi.ComponentResource):
     is not `deleted_with` the namespace: it goes while the cluster lives, and our floating IP stays.
     """
 
-    url: pulumi.Output[str]
-    """Address of the platform."""
-
-    def __init__(self, name: str, args: EntryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:Entry", name, {}, opts)
-        self._namespace = args.namespace.metadata["name"]
-        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
-        balanced = isinstance(args.exposure, LoadBalancerArgs)
-        certificate, ready = self._certificate(name, args)
-        locations = text("access/files/gateway-locations.conf")
-        history = text("access/files/gateway-history.conf") if args.history_domain else ""
-        grafana = text("access/files/gateway-grafana.conf") if args.monitoring_domain else ""
-        known = {
-            "spark_settings": " ".join(args.spark_settings),
-            "spark_domain": args.spark_domain,
-            "history_domain": args.history_domain or "",
-            "monitoring_domain": args.monitoring_domain or "",
-        }
-        for key, value in known.items():
-            locations, history, grafana = (text.replace(f"@{key}@", value) for text in (locations, history, grafana))
+        self._namespace = args.namespace.title
+        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
+        balanced = isinstance(args.exposure, LoadBalancer)
+        certificate, ready = make_certificate(name, args.tls, args.hostname or "", args.namespace, self)
         config = core.ConfigMap(
             f"{name}-config",
             metadata=meta.ObjectMetaArgs(namespace=self._namespace),
             data={
                 "default.conf": text("access/files/gateway-tls.conf" if balanced else "access/files/gateway-plain.conf"),
-                "locations.inc": locations,
                 "nginx.conf.main": text("access/files/gateway-nginx.conf"),
                 "spark-ui.js": text("access/files/gateway-spark-ui.js"),
             }
-            | ({"gate.inc": text("access/files/gateway-gate.conf")} if args.gate else {})
-            | ({"way-history.inc": history} if history else {})
-            | ({"way-grafana.inc": grafana} if grafana else {}),
+            | _locations(args),
             opts=self._inside,
         )
         apps.Deployment(
             f"{name}-gateway",
-            metadata=meta.ObjectMetaArgs(name="gateway", namespace=self._namespace, labels=LABELS),
+            metadata=meta.ObjectMetaArgs(name=GATEWAY, namespace=self._namespace, labels=GATEWAY_LABELS),
             spec=apps.DeploymentSpecArgs(
                 replicas=2,
-                selector=meta.LabelSelectorArgs(match_labels=LABELS),
+                selector=meta.LabelSelectorArgs(match_labels=GATEWAY_LABELS),
                 template=core.PodTemplateSpecArgs(
-                    metadata=meta.ObjectMetaArgs(labels=LABELS),
+                    metadata=meta.ObjectMetaArgs(labels=GATEWAY_LABELS),
                     spec=_pod(args, config.metadata["name"], certificate if balanced else None),
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace, depends_on=ready),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource, depends_on=ready),
         )
         match args.exposure:
-            case LoadBalancerArgs() as exposure:
+            case LoadBalancer() as exposure:
                 self._load_balancer(name, exposure)
-            case IngressArgs(class_name=class_name):
+            case IngressEntry(class_name=class_name):
                 self._ingress(name, args.hostname or "", class_name, certificate)
-            case PortForwardArgs():
-                self._service(name, HTTP_PORT)
-        self.url = pulumi.Output.from_input(args.url)
-        self.register_outputs({"url": self.url})
+            case NoEntry():
+                self._service(name, GATEWAY_HTTP_PORT)
+        self.register_outputs({"url": args.url})
 
-    def _certificate(self, name: str, args: EntryArgs) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
-        """Name of the Secret with the certificate, and what must be there before it."""
-        hostname = args.hostname or ""
-        match args.tls:
-            case None:
-                return "", []
-            case SecretTlsArgs(certificate=certificate, key=key):
-                secret = self._tls_secret(name, certificate, key)
-                return secret.metadata["name"], []
-            case SelfSignedTlsArgs(valid_days=days):
-                child = pulumi.ResourceOptions(parent=self)
-                key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
-                signed = tls.SelfSignedCert(
-                    f"{name}-certificate",
-                    private_key_pem=key.private_key_pem,
-                    subject=tls.SelfSignedCertSubjectArgs(common_name=hostname),
-                    dns_names=[hostname],
-                    validity_period_hours=days * 24,
-                    early_renewal_hours=min(30, days // 2 + 1) * 24,
-                    allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
-                    opts=child,
-                )
-                secret = self._tls_secret(name, signed.cert_pem, key.private_key_pem)
-                return secret.metadata["name"], []
-            case CertManagerTlsArgs(issuer=issuer, issuer_kind=issuer_kind):
-                title = "gateway-certificate"
-                certificate = CustomResource(
-                    f"{name}-certificate",
-                    api_version="cert-manager.io/v1",
-                    kind="Certificate",
-                    metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
-                    spec={"secretName": title, "dnsNames": [hostname], "issuerRef": {"name": issuer, "kind": issuer_kind}},
-                    opts=self._inside,
-                )
-                return title, [certificate]
-        raise TypeError(f"{name}: tls is neither secret nor cert_manager nor self_signed")
-
-    def _tls_secret(self, name: str, certificate: pulumi.Input[str], key: pulumi.Input[str]) -> core.Secret:
-        return core.Secret(
-            f"{name}-tls",
-            metadata=meta.ObjectMetaArgs(namespace=self._namespace),
-            type="kubernetes.io/tls",
-            string_data={"tls.crt": pulumi.Output.secret(certificate), "tls.key": pulumi.Output.secret(key)},
-            opts=self._inside,
-        )
-
-    def _load_balancer(self, name: str, args: LoadBalancerArgs) -> None:
+    def _load_balancer(self, name: str, args: LoadBalancer) -> None:
         core.Service(
             f"{name}-service",
             metadata=meta.ObjectMetaArgs(
-                name="gateway",
+                name=GATEWAY,
                 namespace=self._namespace,
-                labels=LABELS,
+                labels=GATEWAY_LABELS,
                 annotations=dict(args.annotations) or None,
             ),
             spec=core.ServiceSpecArgs(
                 type="LoadBalancer",
-                selector=LABELS,
+                selector=GATEWAY_LABELS,
                 load_balancer_ip=args.address,
                 load_balancer_source_ranges=list(args.allowed_cidrs) or None,
                 ports=[
@@ -233,8 +158,8 @@ class Entry(pulumi.ComponentResource):
     def _service(self, name: str, port: int) -> core.Service:
         return core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name="gateway", namespace=self._namespace, labels=LABELS),
-            spec=core.ServiceSpecArgs(selector=LABELS, ports=[core.ServicePortArgs(name="http", port=port, target_port="http")]),
+            metadata=meta.ObjectMetaArgs(name=GATEWAY, namespace=self._namespace, labels=GATEWAY_LABELS),
+            spec=core.ServiceSpecArgs(selector=GATEWAY_LABELS, ports=[core.ServicePortArgs(name="http", port=port, target_port="http")]),
             opts=self._inside,
         )
 
@@ -246,7 +171,7 @@ class Entry(pulumi.ComponentResource):
         networking.Ingress(
             f"{name}-ingress",
             metadata=meta.ObjectMetaArgs(
-                name="gateway",
+                name=GATEWAY,
                 namespace=self._namespace,
                 # Whether an Ingress gets an address is the business of the cluster's controller, which is not ours.
                 annotations={"pulumi.com/skipAwait": "true"},
@@ -268,44 +193,52 @@ class Entry(pulumi.ComponentResource):
         )
 
 
-def _pod(args: EntryArgs, config: pulumi.Input[str], certificate: pulumi.Input[str] | None) -> core.PodSpecArgs:
+def _locations(args: GatewayArgs) -> dict[str, str]:
+    """Nginx's files of what it leads to."""
+    known = {
+        "spark_settings": " ".join(args.spark_settings),
+        "spark_domain": f"{SPARK_NAMESPACE}.svc.cluster.local:{UI_PORT}",
+        "history_domain": f"{SPARK_NAMESPACE}.svc.cluster.local:{HISTORY_PORT}",
+        "monitoring_domain": f"{MONITORING_NAMESPACE}.svc.cluster.local",
+    }
+    files = {"locations.inc": "gateway-locations.conf"}
+    if args.oidc_proxy:
+        files["gate.inc"] = "gateway-gate.conf"
+    if args.history:
+        files["way-history.inc"] = "gateway-history.conf"
+    if args.monitoring:
+        files["way-grafana.inc"] = "gateway-grafana.conf"
+    result = {}
+    for file, source in files.items():
+        result[file] = text(f"access/files/{source}")
+        for key, value in known.items():
+            result[file] = result[file].replace(f"@{key}@", value)
+    return result
+
+
+def _pod(args: GatewayArgs, config: pulumi.Input[str], certificate: pulumi.Input[str] | None) -> core.PodSpecArgs:
     """The gateway's Pod: restricted, read-only but for /tmp, where this nginx keeps its caches."""
     mounts = [
-        core.VolumeMountArgs(name="config", mount_path="/etc/nginx/conf.d", read_only=True),
-        core.VolumeMountArgs(name="config", mount_path="/etc/nginx/nginx.conf", sub_path="nginx.conf.main", read_only=True),
-        core.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108 - path inside the container
+        mount("config", "/etc/nginx/conf.d", read_only=True),
+        mount("config", "/etc/nginx/nginx.conf", file="nginx.conf.main", read_only=True),
+        mount("tmp", "/tmp"),  # noqa: S108 - path inside the container
     ]
-    volumes = [
-        core.VolumeArgs(name="config", config_map=core.ConfigMapVolumeSourceArgs(name=config)),
-        core.VolumeArgs(name="tmp", empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="1Gi")),
-    ]
-    ports = [core.ContainerPortArgs(name="http", container_port=HTTP_PORT)]
+    volumes = [config_volume("config", config), scratch_volume("tmp", "1Gi")]
+    ports = [core.ContainerPortArgs(name="http", container_port=GATEWAY_HTTP_PORT)]
     if certificate is not None:
-        mounts.append(core.VolumeMountArgs(name="tls", mount_path="/etc/nginx/tls", read_only=True))
-        volumes.append(core.VolumeArgs(name="tls", secret=core.SecretVolumeSourceArgs(secret_name=certificate)))
-        ports.append(core.ContainerPortArgs(name="https", container_port=HTTPS_PORT))
-    alive = core.ProbeArgs(http_get=core.HTTPGetActionArgs(path="/gateway-alive", port="http"), period_seconds=10, timeout_seconds=3)
-    return core.PodSpecArgs(
-        automount_service_account_token=False,
-        enable_service_links=False,
-        priority_class_name=args.priority,
-        image_pull_secrets=pull_secrets(args.pull_secret),
-        security_context=restricted_pod(_UID),
-        containers=[
-            core.ContainerArgs(
-                name="nginx",
-                image=args.image,
-                command=["sh", "-ec", _START],
-                ports=ports,
-                readiness_probe=alive,
-                liveness_probe=alive,
-                security_context=restricted_container(),
-                resources=core.ResourceRequirementsArgs(
-                    requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
-                    limits={"cpu": "1", "memory": "256Mi", "ephemeral-storage": "2Gi"},
-                ),
-                volume_mounts=mounts,
-            )
-        ],
-        volumes=volumes,
+        mounts.append(mount("tls", "/etc/nginx/tls", read_only=True))
+        volumes.append(secret_volume("tls", certificate))
+        ports.append(core.ContainerPortArgs(name="https", container_port=GATEWAY_HTTPS_PORT))
+    alive = http_probe("/gateway-alive", "http", period=10, timeout=3)
+    container = restricted_container(
+        "nginx",
+        args.image,
+        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
+        limits={"cpu": "1", "memory": "256Mi", "ephemeral-storage": "2Gi"},
+        command=["sh", "-ec", _START],
+        ports=ports,
+        readiness_probe=alive,
+        liveness_probe=alive,
+        volume_mounts=mounts,
     )
+    return restricted_pod(args.namespace, uid=_UID, containers=[container], volumes=volumes, priority_class_name=args.priority)

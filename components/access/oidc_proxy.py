@@ -1,6 +1,5 @@
 """oauth2-proxy, which lets to the gateway only those whom an OpenID Connect issuer knows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -9,36 +8,40 @@ from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.kubernetes.namespace import pull_secrets, restricted_container, restricted_pod
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import http_probe, restricted_container, restricted_pod, secret_variable
+from components.names import OIDC_PROXY, OIDC_PROXY_LABELS, OIDC_PROXY_PORT
 from components.zeppelin.server import generation
+from settings.values.entry import Gate
 
-LABELS = {"app.kubernetes.io/name": "zeppelin", "app.kubernetes.io/component": "gate"}
-PORT = 4180
 _UID = 65532
 
 
 @dataclass(frozen=True, kw_only=True)
-class GateArgs:
-    """What the gate needs.
+class OidcProxyArgs:
+    """What the proxy needs."""
 
-    namespace: that of Zeppelin, a Namespace resource. hostname: public name of the platform. image: oauth2-proxy. issuer_url, client_id,
-    client_secret (secret): the client at the issuer. email_domains: who may pass; everybody whom the issuer knows where empty.
-    pull_secret: name of the pull secret, or None. password_generation: one more, and everybody has to come by the gate anew.
-    """
+    namespace: NamespaceRef
+    """That of Zeppelin."""
 
-    namespace: core.Namespace
     hostname: str
+    """Public name of the platform."""
+
     image: str
-    issuer_url: str
-    client_id: str
+    """oauth2-proxy."""
+
+    client: Gate
+    """The client at the issuer, and who may pass."""
+
     client_secret: pulumi.Input[str]
-    email_domains: Sequence[str] = ()
-    pull_secret: str | None = None
+    """Secret of that client (secret)."""
+
     password_generation: int = 1
+    """One more, and everybody has to come by the proxy anew."""
 
 
-class Gate(pulumi.ComponentResource):
-    """A gate in front of Zeppelin's own login, and no single sign-on: Zeppelin asks for its own name and password after it.
+class OidcProxy(pulumi.ComponentResource):
+    """A proxy in front of Zeppelin's own login, and no single sign-on: Zeppelin asks for its own name and password after it.
 
     Creates: Secret (client secret, key of its cookie), Deployment, Service `gate`, which `files/gateway-gate.conf` asks about every
     request; RandomPassword.
@@ -47,10 +50,10 @@ class Gate(pulumi.ComponentResource):
     service: core.Service
     """The Service that the gateway asks."""
 
-    def __init__(self, name: str, args: GateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: OidcProxyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:Gate", name, {}, opts)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
-        namespace = args.namespace.metadata["name"]
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
+        namespace = args.namespace.title
         # oauth2-proxy encrypts its cookie by AES, with a key of 32 bytes.
         key = random.RandomPassword(
             f"{name}-cookie-key",
@@ -67,61 +70,54 @@ class Gate(pulumi.ComponentResource):
         )
         apps.Deployment(
             f"{name}-proxy",
-            metadata=meta.ObjectMetaArgs(name="gate", namespace=namespace, labels=LABELS),
+            metadata=meta.ObjectMetaArgs(name=OIDC_PROXY, namespace=namespace, labels=OIDC_PROXY_LABELS),
             spec=apps.DeploymentSpecArgs(
                 replicas=2,
-                selector=meta.LabelSelectorArgs(match_labels=LABELS),
-                template=core.PodTemplateSpecArgs(metadata=meta.ObjectMetaArgs(labels=LABELS), spec=_pod(args, secret.metadata["name"])),
+                selector=meta.LabelSelectorArgs(match_labels=OIDC_PROXY_LABELS),
+                template=core.PodTemplateSpecArgs(
+                    metadata=meta.ObjectMetaArgs(labels=OIDC_PROXY_LABELS), spec=_pod(args, secret.metadata["name"])
+                ),
             ),
             opts=inside,
         )
         self.service = core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name="gate", namespace=namespace, labels=LABELS),
-            spec=core.ServiceSpecArgs(selector=LABELS, ports=[core.ServicePortArgs(name="http", port=PORT, target_port="http")]),
+            metadata=meta.ObjectMetaArgs(name=OIDC_PROXY, namespace=namespace, labels=OIDC_PROXY_LABELS),
+            spec=core.ServiceSpecArgs(
+                selector=OIDC_PROXY_LABELS, ports=[core.ServicePortArgs(name="http", port=OIDC_PROXY_PORT, target_port="http")]
+            ),
             opts=inside,
         )
         self.register_outputs({"service": self.service})
 
 
-def _pod(args: GateArgs, secret: pulumi.Input[str]) -> core.PodSpecArgs:
-    def from_secret(variable: str, key: str) -> core.EnvVarArgs:
-        source = core.EnvVarSourceArgs(secret_key_ref=core.SecretKeySelectorArgs(name=secret, key=key))
-        return core.EnvVarArgs(name=variable, value_from=source)
-
-    alive = core.ProbeArgs(http_get=core.HTTPGetActionArgs(path="/ping", port="http"), period_seconds=10, timeout_seconds=3)
-    return core.PodSpecArgs(
-        automount_service_account_token=False,
-        enable_service_links=False,
-        image_pull_secrets=pull_secrets(args.pull_secret),
-        security_context=restricted_pod(_UID),
-        containers=[
-            core.ContainerArgs(
-                name="oauth2-proxy",
-                image=args.image,
-                args=[
-                    "--provider=oidc",
-                    f"--oidc-issuer-url={args.issuer_url}",
-                    f"--client-id={args.client_id}",
-                    f"--redirect-url=https://{args.hostname}/oauth2/callback",
-                    f"--http-address=0.0.0.0:{PORT}",
-                    # nginx asks and serves; the proxy itself leads nowhere.
-                    "--upstream=static://202",
-                    "--reverse-proxy=true",
-                    "--skip-provider-button=true",
-                    "--cookie-secure=true",
-                    "--cookie-samesite=lax",
-                    *(f"--email-domain={domain}" for domain in args.email_domains or ["*"]),
-                ],
-                env=[from_secret("OAUTH2_PROXY_CLIENT_SECRET", "client-secret"), from_secret("OAUTH2_PROXY_COOKIE_SECRET", "cookie-key")],
-                ports=[core.ContainerPortArgs(name="http", container_port=PORT)],
-                readiness_probe=alive,
-                liveness_probe=alive,
-                security_context=restricted_container(),
-                resources=core.ResourceRequirementsArgs(
-                    requests={"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
-                    limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
-                ),
-            )
+def _pod(args: OidcProxyArgs, secret: pulumi.Input[str]) -> core.PodSpecArgs:
+    alive = http_probe("/ping", "http", period=10, timeout=3)
+    container = restricted_container(
+        "oauth2-proxy",
+        args.image,
+        requests={"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
+        limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
+        args=[
+            "--provider=oidc",
+            f"--oidc-issuer-url={args.client.issuer_url}",
+            f"--client-id={args.client.client_id}",
+            f"--redirect-url=https://{args.hostname}/oauth2/callback",
+            f"--http-address=0.0.0.0:{OIDC_PROXY_PORT}",
+            # nginx asks and serves; the proxy itself leads nowhere.
+            "--upstream=static://202",
+            "--reverse-proxy=true",
+            "--skip-provider-button=true",
+            "--cookie-secure=true",
+            "--cookie-samesite=lax",
+            *(f"--email-domain={domain}" for domain in args.client.email_domains or ["*"]),
         ],
+        env=[
+            secret_variable("OAUTH2_PROXY_CLIENT_SECRET", secret, "client-secret"),
+            secret_variable("OAUTH2_PROXY_COOKIE_SECRET", secret, "cookie-key"),
+        ],
+        ports=[core.ContainerPortArgs(name="http", container_port=OIDC_PROXY_PORT)],
+        readiness_probe=alive,
+        liveness_probe=alive,
     )
+    return restricted_pod(args.namespace, uid=_UID, containers=[container])

@@ -6,9 +6,11 @@ from ipaddress import IPv4Network
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
+
+from components.kubernetes.namespace import NamespaceRef
+from settings.values.cloud import ApiServer
 
 METADATA = IPv4Network("169.254.169.254/32")
 """Where a cloud tells a node its own secrets (OpenStack: Nova metadata service). No Pod may ask."""
@@ -19,41 +21,61 @@ NODE_LOCAL_DNS = "169.254.20.10/32"
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """Pods of a namespace: its name and labels of the Pods, all Pods where there are none. Or `cidr`, an IPv4 network. Or, with neither,
-    whatever there is: some container networks take no Pod for an address of `cidr`.
+    """The other end of a connection: Pods of a namespace, or a network. With neither, whatever there is: some container networks take no
+    Pod for an address of a network.
     """
 
     namespace: str | None = None
+    """Name of the Pods' namespace."""
+
     labels: Mapping[str, str] | None = None
+    """Labels of the Pods; all Pods of the namespace where there are none."""
+
     cidr: str | None = None
+    """An IPv4 network."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One flow of the Pods with these labels: to (`egress`) or from (`ingress`) any of the peers, by TCP, or UDP as well."""
+    """One flow of the Pods with these labels."""
 
     title: str
+    """Name of its NetworkPolicy."""
+
     labels: Mapping[str, str]
+    """Labels of the Pods; all Pods of the namespace where there are none."""
+
     ingress: Sequence[Peer] = ()
+    """Who may connect to them."""
+
     egress: Sequence[Peer] = ()
+    """Whom they may connect to."""
+
     ports: Sequence[int] = ()
+    """TCP ports of the end that listens."""
+
     udp: bool = False
+    """Whether UDP is open as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkPoliciesArgs:
-    """What the policies need.
+    """What the policies need."""
 
-    namespace: a Namespace resource. flows: what is open. api_callers: labels of the Pods that call the Kubernetes API.
-    api_server, api_ports: network and TCP ports of the API server's own addresses. cilium: whether the container network is Cilium.
-    """
+    namespace: NamespaceRef
+    """The namespace that they close."""
 
-    namespace: core.Namespace
     flows: Sequence[Flow] = ()
+    """What is open."""
+
     api_callers: Sequence[Mapping[str, str]] = ()
-    api_server: str = "0.0.0.0/0"
-    api_ports: Sequence[int] = ()
+    """Labels of the Pods that call the Kubernetes API."""
+
+    api_server: ApiServer
+    """The API server's own addresses."""
+
     cilium: bool = False
+    """Whether the container network is Cilium."""
 
 
 class NetworkPolicies(pulumi.ComponentResource):
@@ -65,15 +87,15 @@ class NetworkPolicies(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:NetworkPolicies", name, {}, opts)
-        self._name, self._namespace = name, args.namespace.metadata["name"]
-        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
+        self._name, self._namespace = name, args.namespace.title
+        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
         self._policy("closed", {}, types=("Ingress", "Egress"))
         dns = [Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}), Peer(cidr=NODE_LOCAL_DNS)]
         for flow in [Flow(title="dns", labels={}, egress=dns, ports=(53,), udp=True), *args.flows]:
             self._flow(flow)
         for index, labels in enumerate(args.api_callers):
             title = f"api-server-{index}"
-            self._flow(Flow(title=title, labels=labels, egress=[Peer(cidr=args.api_server)], ports=args.api_ports))
+            self._flow(Flow(title=title, labels=labels, egress=[Peer(cidr=str(args.api_server.cidr))], ports=args.api_server.ports))
             if args.cilium:
                 CustomResource(
                     f"{name}-{title}-cilium",
@@ -83,7 +105,7 @@ class NetworkPolicies(pulumi.ComponentResource):
                     spec={"endpointSelector": {"matchLabels": dict(labels)}, "egress": [{"toEntities": ["kube-apiserver"]}]},
                     opts=self._inside,
                 )
-        self.register_outputs({"namespace": args.namespace})
+        self.register_outputs({"namespace": args.namespace.resource})
 
     def _flow(self, flow: Flow) -> None:
         ports = [

@@ -9,34 +9,44 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.files import text
-from components.kubernetes.namespace import pull_secrets, restricted_container, restricted_pod
-from components.spark.interpreter_files import UID
-
-TITLE = "smoke-test"
-PORT = 9381
-LABELS = {"app.kubernetes.io/name": TITLE}
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import (
+    config_volume,
+    http_probe,
+    mount,
+    restricted_container,
+    restricted_pod,
+    scratch_volume,
+    secret_variable,
+)
+from components.names import SMOKE_TEST, SMOKE_TEST_LABELS, SMOKE_TEST_PORT, SPARK_UID
+from settings.values.monitoring import SmokeTest as SmokeTestSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class SmokeTestArgs:
-    """What the test needs.
+    """What the test needs."""
 
-    namespace: of Zeppelin, a Namespace resource. url: where Zeppelin answers inside the cluster. user: login name. password (secret).
-    image: with Python 3. every_minutes: from one run to the next. slow_seconds: after which a run counts as slow. certificate: host:port
-    whose certificate is looked at, or None. pull_secret: name of the namespace's pull secret, or None. serving: False while the server
-    stands by: nothing is tested then.
-    """
+    namespace: NamespaceRef
+    """That of Zeppelin."""
 
-    namespace: core.Namespace
+    settings: SmokeTestSettings
+    """Its user, how often it runs, and after how long a run counts as slow."""
+
     url: str
-    user: str
+    """Where Zeppelin answers inside the cluster."""
+
     password: pulumi.Input[str]
+    """Password of its user (secret)."""
+
     image: str
-    every_minutes: int
-    slow_seconds: int
+    """Image with Python 3."""
+
     certificate: str | None = None
-    pull_secret: str | None = None
+    """host:port whose certificate is looked at, or None."""
+
     serving: bool = True
+    """False while the server stands by: nothing is tested then."""
 
 
 class SmokeTest(pulumi.ComponentResource):
@@ -45,20 +55,22 @@ class SmokeTest(pulumi.ComponentResource):
     Creates: Secret (login), ConfigMap, Deployment. It has no token: all it can do is what any person can.
     """
 
-    port: int
-    """TCP port of the metrics."""
-
     def __init__(self, name: str, args: SmokeTestArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:SmokeTest", name, {}, opts)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
-        namespace = args.namespace.metadata["name"]
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
+        namespace = args.namespace.title
         login = core.Secret(
             f"{name}-login",
             metadata=meta.ObjectMetaArgs(namespace=namespace),
-            string_data={"user": args.user, "password": pulumi.Output.secret(args.password)},
+            string_data={"user": args.settings.user, "password": pulumi.Output.secret(args.password)},
             opts=inside,
         )
-        config = {"every": args.every_minutes * 60, "slow": args.slow_seconds, "port": PORT, "certificate": args.certificate}
+        config = {
+            "every": args.settings.every_minutes * 60,
+            "slow": args.settings.slow_seconds,
+            "port": SMOKE_TEST_PORT,
+            "certificate": args.certificate,
+        }
         files = core.ConfigMap(
             f"{name}-files",
             metadata=meta.ObjectMetaArgs(namespace=namespace),
@@ -71,53 +83,35 @@ class SmokeTest(pulumi.ComponentResource):
         )
         apps.Deployment(
             f"{name}-runner",
-            metadata=meta.ObjectMetaArgs(name=TITLE, namespace=namespace, labels=LABELS),
+            metadata=meta.ObjectMetaArgs(name=SMOKE_TEST, namespace=namespace, labels=SMOKE_TEST_LABELS),
             spec=apps.DeploymentSpecArgs(
                 replicas=1 if args.serving else 0,
                 # Two at once would take each other's interpreters.
                 strategy=apps.DeploymentStrategyArgs(type="Recreate"),
-                selector=meta.LabelSelectorArgs(match_labels=LABELS),
+                selector=meta.LabelSelectorArgs(match_labels=SMOKE_TEST_LABELS),
                 template=core.PodTemplateSpecArgs(
-                    metadata=meta.ObjectMetaArgs(labels=LABELS), spec=_pod(args, login.metadata["name"], files.metadata["name"])
+                    metadata=meta.ObjectMetaArgs(labels=SMOKE_TEST_LABELS), spec=_pod(args, login.metadata["name"], files.metadata["name"])
                 ),
             ),
             opts=inside,
         )
-        self.port = PORT
-        self.register_outputs({"port": self.port})
+        self.register_outputs({"port": SMOKE_TEST_PORT})
 
 
 def _pod(args: SmokeTestArgs, login: pulumi.Input[str], files: pulumi.Input[str]) -> core.PodSpecArgs:
-    def from_login(variable: str, key: str) -> core.EnvVarArgs:
-        source = core.EnvVarSourceArgs(secret_key_ref=core.SecretKeySelectorArgs(name=login, key=key))
-        return core.EnvVarArgs(name=variable, value_from=source)
-
-    return core.PodSpecArgs(
-        automount_service_account_token=False,
-        enable_service_links=False,
-        image_pull_secrets=pull_secrets(args.pull_secret),
-        security_context=restricted_pod(UID),
-        containers=[
-            core.ContainerArgs(
-                name="smoke-test",
-                image=args.image,
-                command=["python3", "-B", "/files/smoke_test.py", "serve", args.url, "/files/config.json"],
-                env=[from_login("SMOKE_USER", "user"), from_login("SMOKE_PASSWORD", "password")],
-                ports=[core.ContainerPortArgs(name="metrics", container_port=PORT)],
-                readiness_probe=core.ProbeArgs(http_get=core.HTTPGetActionArgs(path="/healthz", port=PORT), period_seconds=60),
-                security_context=restricted_container(),
-                resources=core.ResourceRequirementsArgs(
-                    requests={"cpu": "20m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-                    limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
-                ),
-                volume_mounts=[
-                    core.VolumeMountArgs(name="files", mount_path="/files", read_only=True),
-                    core.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108 - the certificate is read from a file
-                ],
-            )
-        ],
-        volumes=[
-            core.VolumeArgs(name="files", config_map=core.ConfigMapVolumeSourceArgs(name=files)),
-            core.VolumeArgs(name="tmp", empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="16Mi")),
+    container = restricted_container(
+        "smoke-test",
+        args.image,
+        requests={"cpu": "20m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
+        limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
+        command=["python3", "-B", "/files/smoke_test.py", "serve", args.url, "/files/config.json"],
+        env=[secret_variable("SMOKE_USER", login, "user"), secret_variable("SMOKE_PASSWORD", login, "password")],
+        ports=[core.ContainerPortArgs(name="metrics", container_port=SMOKE_TEST_PORT)],
+        readiness_probe=http_probe("/healthz", SMOKE_TEST_PORT, period=60),
+        volume_mounts=[
+            mount("files", "/files", read_only=True),
+            mount("tmp", "/tmp"),  # noqa: S108 - the certificate is read from a file
         ],
     )
+    volumes = [config_volume("files", files), scratch_volume("tmp", "16Mi")]
+    return restricted_pod(args.namespace, uid=SPARK_UID, containers=[container], volumes=volumes)

@@ -12,9 +12,10 @@ from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.rbac import v1 as rbac
 
 from components.files import parsed, text
-from components.kubernetes.namespace import pull_secret, secured_namespace
+from components.kubernetes.namespace import NamespaceRef, secured_namespace
+from components.names import CSI_NAMESPACE, DRIVER_LABELS, MONITORING_NAMESPACE, SPARK_NAMESPACE, UI_PORT, ZEPPELIN_NAMESPACE
 from components.observability import dashboards
-from components.spark.interpreter_files import DRIVER_LABELS, UI_PORT
+from settings.values.monitoring import MonitoringSettings
 
 PROMETHEUS_REPOSITORY = "https://prometheus-community.github.io/helm-charts"
 GRAFANA_REPOSITORY = "https://grafana-community.github.io/helm-charts"
@@ -45,45 +46,55 @@ _STATE_RESOURCES = ("pods", "resourcequotas", "cronjobs")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlertsArgs:
-    """Who is told. kind: what the address takes. url: the address (secret)."""
+class Receiver:
+    """Who is told of alerts."""
 
     kind: Literal["webhook", "slack"]
+    """What the address takes."""
+
     url: pulumi.Input[str]
+    """The address (secret)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
-    """What monitoring needs.
+    """What monitoring needs."""
 
-    namespace: its name. spark_namespace, zeppelin_namespace: Namespace resources, and their names. csi_namespace: that of the Ceph plug-in
-    and its name, or None. retention_days: of metrics. size_gib: of Prometheus' volume. storage_class: of that volume, or None. alerts: who
-    is told, or None. origin: address that browsers come by. idle_minutes: after which an interpreter should end. smoke_minutes: from one
-    test notebook to the next. serving: False while the server stands by, which is no fault. runbooks: address under which docs/runbooks is
-    found. environment: what a process needs to reach the world. ca_bundle: PEM certificates to trust, or None. mirror: registry that stands
-    before each image's own with a slash, or "". pull_secret: docker config.json (secret), or None.
-    """
+    settings: MonitoringSettings
+    """How long and how much Prometheus keeps, where runbooks are, and how often the test notebook runs."""
 
-    namespace: str
-    spark_namespace: core.Namespace
-    spark_name: str
-    zeppelin_namespace: core.Namespace
-    zeppelin_name: str
-    csi_namespace: core.Namespace | None = None
-    csi_name: str = ""
-    retention_days: int
-    size_gib: int
-    storage_class: str | None = None
-    alerts: AlertsArgs | None = None
+    spark_namespace: NamespaceRef
+    """Where notebooks compute."""
+
+    zeppelin_namespace: NamespaceRef
+    """That of Zeppelin."""
+
+    csi_namespace: NamespaceRef | None = None
+    """That of the Ceph plug-in, or None."""
+
+    receiver: Receiver | None = None
+    """Who is told of alerts, or None."""
+
     origin: str
+    """Address that browsers come by."""
+
     idle_minutes: int
-    smoke_minutes: int
+    """Minutes after which an interpreter should end."""
+
     serving: bool = True
-    runbooks: str
+    """False while the server stands by, which is no fault."""
+
     environment: Mapping[str, str]
+    """What a process needs to reach the world."""
+
     ca_bundle: str | None = None
+    """PEM certificates to trust, or None."""
+
     mirror: str = ""
-    pull_secret: pulumi.Input[str] | None = None
+    """Registry that stands before each image's own, with a slash; or ""."""
+
+    login: pulumi.Input[str] | None = None
+    """docker config.json (secret) for the registry, or None."""
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -96,25 +107,22 @@ class Monitoring(pulumi.ComponentResource):
     Grafana believes who the gateway says that somebody is (`auth.proxy`); the network policies see to it that nobody else asks it.
     """
 
-    namespace: core.Namespace
-    """The namespace, for whatever must live and die in it."""
+    namespace: NamespaceRef
+    """The namespace."""
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:Monitoring", name, {}, opts)
         self._name, self._args = name, args
-        self.namespace = secured_namespace(name, args.namespace, "restricted", self)
-        self._nodes = secured_namespace(f"{name}-nodes", NODES_NAMESPACE, "privileged", self)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
-        where = self.namespace.metadata["name"]
-        pulls, node_pulls = (
-            [each.name for each in pull_secret(label, namespace, args.pull_secret, self)]
-            for namespace, label in ((self.namespace, name), (self._nodes, f"{name}-nodes"))
-        )
+        self.namespace = secured_namespace(name, MONITORING_NAMESPACE, "restricted", self, args.login)
+        self._nodes = secured_namespace(f"{name}-nodes", NODES_NAMESPACE, "privileged", self, args.login)
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace.resource)
+        where = self.namespace.title
+        pulls, node_pulls = ([each.name for each in namespace.image_pull_secrets] for namespace in (self.namespace, self._nodes))
         bindings = self._rights(where)
         address = core.Secret(
             f"{name}-alerts",
             metadata=meta.ObjectMetaArgs(name="alerts", namespace=where),
-            string_data={"url": pulumi.Output.secret(args.alerts.url) if args.alerts else ""}
+            string_data={"url": pulumi.Output.secret(args.receiver.url) if args.receiver else ""}
             | ({"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}),
             opts=inside,
         )
@@ -128,9 +136,9 @@ class Monitoring(pulumi.ComponentResource):
         self._release("prometheus-node-exporter", self._nodes, node_values(args, node_pulls), [])
         self._release("prometheus-json-exporter", self.namespace, json_values(args, pulls), [])
         self._release("grafana", self.namespace, grafana_values(args, pulls), [boards])
-        self.register_outputs({"namespace": self.namespace})
+        self.register_outputs({"namespace": self.namespace.resource})
 
-    def _release(self, chart: str, namespace: core.Namespace, values: dict[str, Any], after: Sequence[pulumi.Resource]) -> None:
+    def _release(self, chart: str, namespace: NamespaceRef, values: dict[str, Any], after: Sequence[pulumi.Resource]) -> None:
         version, repository = CHARTS[chart]
         helm.Release(
             f"{self._name}-{chart}",
@@ -138,13 +146,15 @@ class Monitoring(pulumi.ComponentResource):
             chart=chart,
             version=version,
             repository_opts=helm.RepositoryOptsArgs(repo=repository),
-            namespace=namespace.metadata["name"],
+            namespace=namespace.title,
             values=values,
             # What does not start within ten minutes is said; nothing else waits for it.
             timeout=600,
             atomic=False,
             # Prometheus' claim is made by a storage class: it must go while the cluster still lives to remove its volume.
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=None if chart == "prometheus" else namespace, depends_on=list(after)),
+            opts=pulumi.ResourceOptions(
+                parent=self, deleted_with=None if chart == "prometheus" else namespace.resource, depends_on=list(after)
+            ),
         )
 
     def _rights(self, where: pulumi.Input[str]) -> list[pulumi.Resource]:
@@ -155,29 +165,29 @@ class Monitoring(pulumi.ComponentResource):
                 f"{name}-{title}",
                 metadata=meta.ObjectMetaArgs(name=title, namespace=where),
                 automount_service_account_token=False,
-                opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace),
+                opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace.resource),
             )
             for title in (_PROMETHEUS_ACCOUNT, _STATE_ACCOUNT, _JSON_ACCOUNT)
         }
-        looked = [(args.spark_namespace, args.spark_name), (args.zeppelin_namespace, args.zeppelin_name), (self._nodes, NODES_NAMESPACE)]
+        looked = [args.spark_namespace, args.zeppelin_namespace, self._nodes]
         if args.csi_namespace:
-            looked.append((args.csi_namespace, args.csi_name))
+            looked.append(args.csi_namespace)
         made: list[pulumi.Resource] = []
-        for namespace, title in looked:
-            made.append(self._role(_PROMETHEUS_ACCOUNT, title, namespace, accounts, {"": ["pods"]}))
-        for namespace, title in looked[:2]:
+        for namespace in looked:
+            made.append(self._role(_PROMETHEUS_ACCOUNT, namespace, accounts, {"": ["pods"]}))
+        for namespace in looked[:2]:
             groups = {"": ["pods", "resourcequotas"], "batch": ["cronjobs"]}
-            made.append(self._role(_STATE_ACCOUNT, title, namespace, accounts, groups))
+            made.append(self._role(_STATE_ACCOUNT, namespace, accounts, groups))
         role = rbac.ClusterRole(
             f"{name}-nodes-reader",
-            metadata=meta.ObjectMetaArgs(name=f"{args.namespace}-nodes"),
+            metadata=meta.ObjectMetaArgs(name=f"{MONITORING_NAMESPACE}-nodes"),
             rules=[rbac.PolicyRuleArgs(api_groups=[""], resources=["nodes"], verbs=["list", "watch"])],
             opts=pulumi.ResourceOptions(parent=self),
         )
         made.append(
             rbac.ClusterRoleBinding(
                 f"{name}-nodes-reader-binding",
-                metadata=meta.ObjectMetaArgs(name=f"{args.namespace}-nodes"),
+                metadata=meta.ObjectMetaArgs(name=f"{MONITORING_NAMESPACE}-nodes"),
                 role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="ClusterRole", name=role.metadata["name"]),
                 subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=accounts[_STATE_ACCOUNT].metadata["name"], namespace=where)],
                 opts=pulumi.ResourceOptions(parent=self),
@@ -186,23 +196,21 @@ class Monitoring(pulumi.ComponentResource):
         return made
 
     def _role(
-        self, who: str, title: str, namespace: core.Namespace, accounts: Mapping[str, core.ServiceAccount], groups: dict[str, list[str]]
+        self, who: str, namespace: NamespaceRef, accounts: Mapping[str, core.ServiceAccount], groups: dict[str, list[str]]
     ) -> pulumi.Resource:
         """Listing and watching in one namespace, for the account `who`."""
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=namespace)
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=namespace.resource)
         role = rbac.Role(
-            f"{self._name}-{who}-{title}",
-            metadata=meta.ObjectMetaArgs(name=who, namespace=namespace.metadata["name"]),
+            f"{self._name}-{who}-{namespace.name}",
+            metadata=meta.ObjectMetaArgs(name=who, namespace=namespace.title),
             rules=[rbac.PolicyRuleArgs(api_groups=[group], resources=kinds, verbs=["list", "watch"]) for group, kinds in groups.items()],
             opts=inside,
         )
         return rbac.RoleBinding(
-            f"{self._name}-{who}-{title}-binding",
-            metadata=meta.ObjectMetaArgs(name=who, namespace=namespace.metadata["name"]),
+            f"{self._name}-{who}-{namespace.name}-binding",
+            metadata=meta.ObjectMetaArgs(name=who, namespace=namespace.title),
             role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata["name"]),
-            subjects=[
-                rbac.SubjectArgs(kind="ServiceAccount", name=accounts[who].metadata["name"], namespace=self.namespace.metadata["name"])
-            ],
+            subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=accounts[who].metadata["name"], namespace=self.namespace.title)],
             opts=inside,
         )
 
@@ -218,13 +226,13 @@ def _resources(cpu: str, memory: str, most_cpu: str, most_memory: str) -> dict[s
 def rules(args: MonitoringArgs) -> dict[str, Any]:
     """The recording rules and alerts, each with the address of its runbook. Where the server stands by, nothing is said of it."""
     source = text("observability/files/rules.yaml")
-    for key, value in {"smoke_silent_seconds": args.smoke_minutes * 120, "idle_minutes": args.idle_minutes * 2}.items():
+    for key, value in {"smoke_silent_seconds": args.settings.smoke_test.every_minutes * 120, "idle_minutes": args.idle_minutes * 2}.items():
         source = source.replace(f"@{key}@", str(value))
     groups = parsed(source)["groups"]
     if not args.serving:
         groups = [group for group in groups if group["name"] != "service"]
     for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
-        rule["annotations"]["runbook_url"] = f"{args.runbooks}/{rule['labels']['runbook']}.md"
+        rule["annotations"]["runbook_url"] = f"{args.settings.runbooks or 'docs/runbooks'}/{rule['labels']['runbook']}.md"
     return {"groups": groups}
 
 
@@ -234,7 +242,7 @@ def scrape_configs(args: MonitoringArgs) -> list[dict[str, Any]]:
     def label(key: str) -> str:
         return "__meta_kubernetes_pod_label_" + key.replace(".", "_").replace("/", "_").replace("-", "_")
 
-    def pods(job: str, namespace: str, labels: dict[str, str], port: str, path: str = "/metrics", **more: Any) -> dict[str, Any]:
+    def pods(job: str, namespace: str, labels: Mapping[str, str], port: str, path: str = "/metrics", **more: Any) -> dict[str, Any]:
         relabel = [
             {"source_labels": ["__meta_kubernetes_pod_phase"], "action": "keep", "regex": "Running"},
             *({"source_labels": [label(key)], "action": "keep", "regex": value} for key, value in labels.items()),
@@ -266,12 +274,12 @@ def scrape_configs(args: MonitoringArgs) -> list[dict[str, Any]]:
         {"target_label": "__address__", "replacement": f"prometheus-json-exporter:{JSON_PORT}"},
     ]
     jobs = [
-        pods("spark-driver", args.spark_name, DRIVER_LABELS, "ui", "/metrics/prometheus", metric_relabel_configs=less),
-        pods("spark-executors", args.spark_name, DRIVER_LABELS, "ui", "/metrics/executors/prometheus"),
-        pods("spark-stages", args.spark_name, DRIVER_LABELS, "ui", "/probe", params={"module": ["stages"]}, relabel=stages),
-        pods("dataset-check", args.spark_name, {"app.kubernetes.io/name": "dataset-check"}, "metrics"),
-        pods("zeppelin", args.zeppelin_name, {"app.kubernetes.io/component": "server"}, "http"),
-        pods("smoke-test", args.zeppelin_name, {"app.kubernetes.io/name": "smoke-test"}, "metrics"),
+        pods("spark-driver", SPARK_NAMESPACE, DRIVER_LABELS, "ui", "/metrics/prometheus", metric_relabel_configs=less),
+        pods("spark-executors", SPARK_NAMESPACE, DRIVER_LABELS, "ui", "/metrics/executors/prometheus"),
+        pods("spark-stages", SPARK_NAMESPACE, DRIVER_LABELS, "ui", "/probe", params={"module": ["stages"]}, relabel=stages),
+        pods("dataset-check", SPARK_NAMESPACE, {"app.kubernetes.io/name": "dataset-check"}, "metrics"),
+        pods("zeppelin", ZEPPELIN_NAMESPACE, {"app.kubernetes.io/component": "server"}, "http"),
+        pods("smoke-test", ZEPPELIN_NAMESPACE, {"app.kubernetes.io/name": "smoke-test"}, "metrics"),
         pods("nodes", NODES_NAMESPACE, {"app.kubernetes.io/name": "prometheus-node-exporter"}, "metrics"),
         {
             "job_name": "kube-state-metrics",
@@ -282,7 +290,7 @@ def scrape_configs(args: MonitoringArgs) -> list[dict[str, Any]]:
         {"job_name": "prometheus", "static_configs": [{"targets": [f"localhost:{PROMETHEUS_PORT}"]}]},
     ]
     if args.csi_namespace:
-        jobs.append(pods("ceph-csi", args.csi_name, {"app.kubernetes.io/name": "ceph-csi-cephfs"}, "liveness"))
+        jobs.append(pods("ceph-csi", CSI_NAMESPACE, {"app.kubernetes.io/name": "ceph-csi-cephfs"}, "liveness"))
     return jobs
 
 
@@ -306,10 +314,10 @@ def _registry(args: MonitoringArgs, registry: str) -> dict[str, Any]:
 def prometheus_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> dict[str, Any]:
     """The values of chart prometheus: the server, Alertmanager and kube-state-metrics. pulls: names of pull secrets."""
     receiver: dict[str, Any] = {"name": "people"}
-    if args.alerts:
-        key, config = ("slack_configs", "api_url_file") if args.alerts.kind == "slack" else ("webhook_configs", "url_file")
+    if args.receiver:
+        key, config = ("slack_configs", "api_url_file") if args.receiver.kind == "slack" else ("webhook_configs", "url_file")
         receiver[key] = [{config: "/secret/url", "send_resolved": True, "http_config": {"proxy_from_environment": True}}]
-        if args.alerts.kind == "slack":
+        if args.receiver.kind == "slack":
             receiver[key][0] |= {
                 "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}",
                 "text": "{{ range .Alerts }}{{ .Annotations.summary }} {{ .Annotations.runbook_url }}\n{{ end }}",
@@ -332,13 +340,13 @@ def prometheus_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | N
         "server": {
             "image": {"repository": f"{args.mirror}quay.io/prometheus/prometheus"},
             "global": {"scrape_interval": "15s", "scrape_timeout": "10s", "evaluation_interval": "30s"},
-            "retention": f"{args.retention_days}d",
+            "retention": f"{args.settings.retention_days}d",
             # What is nine tenths full loses its oldest days, not its newest.
-            "retentionSize": f"{args.size_gib * 9 // 10 or 1}GB",
+            "retentionSize": f"{args.settings.size_gib * 9 // 10 or 1}GB",
             "persistentVolume": {
                 "enabled": True,
-                "size": f"{args.size_gib}Gi",
-                **({"storageClass": args.storage_class} if args.storage_class else {}),
+                "size": f"{args.settings.size_gib}Gi",
+                **({"storageClass": args.settings.storage_class} if args.settings.storage_class else {}),
             },
             "automountServiceAccountToken": True,
             "enableServiceLinks": False,
@@ -383,7 +391,7 @@ def prometheus_values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | N
             "rbac": {"create": False},
             "serviceAccount": {"create": False, "name": _STATE_ACCOUNT},
             "collectors": [*_STATE_RESOURCES, "nodes"],
-            "namespaces": f"{args.spark_name},{args.zeppelin_name}",
+            "namespaces": f"{SPARK_NAMESPACE},{ZEPPELIN_NAMESPACE}",
             "metricLabelsAllowlist": ["pods=[spark-role,spark-app-selector,spark-exec-id,gaia-dmp/user]"],
             "resources": _resources("20m", "64Mi", "500m", "256Mi"),
         },

@@ -9,16 +9,19 @@ from pulumi_openstack import identity, objectstorage
 
 @dataclass(frozen=True, kw_only=True)
 class BucketsArgs:
-    """What the buckets need.
-
-    buckets: name on the cloud, to whether `pulumi destroy` leaves it there. project_id, user_id: Keystone's, of the project that holds
-    them and of its member. protect: whether the engine refuses to delete a bucket.
-    """
+    """What the buckets need."""
 
     buckets: Mapping[str, bool]
+    """Name on the cloud, to whether `pulumi destroy` leaves it there."""
+
     project_id: str
+    """Keystone's id of the project that holds them."""
+
     user_id: str
+    """Keystone's id of that project's member."""
+
     protect: bool = True
+    """Whether the engine refuses to delete a bucket."""
 
 
 class Buckets(pulumi.ComponentResource):

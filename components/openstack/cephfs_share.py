@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pulumi
@@ -38,57 +38,70 @@ def parse_export_path(path: str) -> CephExport:
 
 @dataclass(frozen=True, kw_only=True)
 class CreateShareArgs:
-    """A share that we make.
-
-    title: its name on the cloud. size: quota, in GiB; it may grow. share_type: the operator's name for its CephFS type; sites
-    differ, there is no default. availability_zone: Manila's zone, or None for its choice. keep: whether `pulumi destroy`
-    leaves it on the cloud. setting: the setting that gives the size, for messages, such as `zeppelin.notebooks.size_gib`.
-    check: a hook that looks before the share is made, or None.
-    """
+    """A share that we make."""
 
     title: str
+    """Its name on the cloud."""
+
     size: int
+    """Quota, in GiB; it may grow."""
+
     share_type: str
+    """The operator's name for its CephFS type; sites differ, there is no default."""
+
     availability_zone: str | None = None
+    """Manila's zone, or None for its choice."""
+
     keep: bool = True
+    """Whether `pulumi destroy` leaves it on the cloud."""
+
     setting: str
+    """The setting that gives the size, for messages, such as `zeppelin.notebooks.size_gib`."""
+
     check: pulumi.ResourceHook | None = None
+    """A hook that looks before the share is made, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdoptShareArgs:
-    """A share that exists: title is its name, unique in its project, or its id."""
+    """A share that exists."""
 
     title: str
+    """Its name, unique in its project, or its id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BringShareArgs:
-    """A path with a key that its owner gave us.
-
-    export_path: as Manila prints it. ceph_id: without `client.`. key: the Ceph key (secret). fs_name: name of the Ceph file
-    system, or None for the only one.
-    """
+    """A path with a key that its owner gave us."""
 
     export_path: pulumi.Input[str]
+    """Monitors and root path, as Manila prints them."""
+
     ceph_id: str
+    """Ceph id, without `client.`."""
+
     key: pulumi.Input[str]
+    """The Ceph key (secret)."""
+
     fs_name: str | None = None
+    """Name of the Ceph file system, or None for the only one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CephFSShareArgs:
-    """What a CephFS share needs.
-
-    source: create, adopt or bring.
-    readers, writers: Ceph ids that get a cephx rule `ro` or `rw` of ours; none for a brought share, which has its key.
-    protect: whether the engine refuses to delete a share that we made.
-    """
+    """What a CephFS share needs."""
 
     source: CreateShareArgs | AdoptShareArgs | BringShareArgs
-    readers: tuple[str, ...] = field(default=())
-    writers: tuple[str, ...] = field(default=())
+    """Create, adopt or bring."""
+
+    readers: tuple[str, ...] = ()
+    """Ceph ids that get a cephx rule `ro` of ours; none for a brought share, which has its key."""
+
+    writers: tuple[str, ...] = ()
+    """Ceph ids that get a cephx rule `rw` of ours."""
+
     protect: bool = True
+    """Whether the engine refuses to delete a share that we made."""
 
 
 class CephFSShare(pulumi.ComponentResource):

@@ -1,14 +1,14 @@
 """The Kubernetes cluster that Magnum makes, its node pools, and the provider for what runs inside."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_openstack import compute, containerinfra
 
-Driver = Literal["capi-helm", "vexxhost", "heat"]
+from settings.values.cluster import ClusterSettings, Driver, NamedTemplate, OwnTemplate, Pool
+from settings.values.sites import CephPort, Site
 
 NODE_GROUP_LABEL: Mapping[Driver, str] = {
     "capi-helm": "capi.stackhpc.com/node-group",
@@ -20,83 +20,46 @@ resources.py mutate_machine_deployment; magnum's Heat fragments)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnTemplateArgs:
-    """A template of our own. image: name or id of the node image. network_driver: calico, cilium or flannel."""
-
-    image: str
-    network_driver: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class NamedTemplateArgs:
-    """A template that the site made, by its name."""
-
-    template: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolArgs:
-    """A node group. count: nodes, or the first number of them where `autoscale` gives (minimum, maximum)."""
-
-    name: str
-    flavor: str
-    count: int
-    autoscale: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class KubernetesClusterArgs:
-    """What a cluster needs.
-
-    title: its name on the cloud. driver: Magnum driver; decides labels and node selectors. kubernetes_version: such as 1.33.4.
-    template: own or named. public_key: OpenSSH public key of the nodes' administrator.
-    external_network_id, network_id, subnet_id: where it stands. dns_nameservers: resolvers of the nodes.
-    control_plane_flavor, control_plane_count; worker_flavor, worker_count: the first pool; pools: further ones.
-    octavia_provider: amphora or ovn. pod_cidr, service_cidr: ranges inside the cluster.
-    api_floating_ip: whether the API gets a floating IP. api_allowed_cidrs: who may reach it; everybody where empty.
-    labels: further Magnum labels. rebuild: whether changed labels may replace the cluster.
-    create_timeout: minutes. protect: whether the engine refuses to delete the cluster.
-    """
+    """What a cluster needs."""
 
     title: str
-    driver: Driver
-    kubernetes_version: str
-    template: OwnTemplateArgs | NamedTemplateArgs
-    public_key: str
+    """Its name on the cloud."""
+
+    cluster: ClusterSettings
+    """Driver, version, template, nodes, ranges, labels."""
+
+    site: Site
+    """Resolvers, Octavia's provider, and the way to Ceph."""
+
     external_network_id: pulumi.Input[str]
+    """Id of the external network."""
+
     network_id: pulumi.Input[str]
+    """Id of the network that it stands in."""
+
     subnet_id: pulumi.Input[str]
-    dns_nameservers: Sequence[str] = ()
-    control_plane_flavor: str
-    control_plane_count: int
-    worker_flavor: str
-    worker_count: int
-    pools: Sequence[PoolArgs] = ()
-    octavia_provider: str
-    extra_network: str | None = None
-    pod_cidr: str
-    service_cidr: str
-    api_floating_ip: bool = True
-    api_allowed_cidrs: Sequence[str] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    rebuild: bool = False
-    create_timeout: int = 60
+    """Id of the nodes' subnet."""
+
     protect: bool = True
+    """Whether the engine refuses to delete the cluster."""
 
 
 def cluster_labels(args: KubernetesClusterArgs) -> dict[str, str]:
     """The Magnum labels of a cluster: what its driver reads, then what the engineer adds. All values are text."""
+    cluster, octavia_provider = args.cluster, args.site.octavia_provider
     labels = {
         "auto_healing_enabled": "true",
-        "octavia_provider": args.octavia_provider,
-        "master_lb_floating_ip_enabled": str(args.api_floating_ip).lower(),
+        "octavia_provider": octavia_provider,
+        "master_lb_floating_ip_enabled": str(cluster.api_floating_ip).lower(),
     }
-    if args.octavia_provider == "ovn":
+    if octavia_provider == "ovn":
         # OVN balances by source address and port alone; any other algorithm leaves the load balancer in ERROR.
         labels["octavia_lb_algorithm"] = "SOURCE_IP_PORT"
-    allowed = ",".join(args.api_allowed_cidrs)
-    network_driver = args.template.network_driver if isinstance(args.template, OwnTemplateArgs) else "calico"
-    match args.driver:
+    allowed = ",".join(str(cidr) for cidr in cluster.api_allowed_cidrs)
+    network_driver = cluster.template.network_driver if isinstance(cluster.template, OwnTemplate) else "calico"
+    pods, services = str(cluster.pod_cidr), str(cluster.service_cidr)
+    match cluster.driver:
         case "capi-helm":
             labels |= {"monitoring_enabled": "false", "kube_dashboard_enabled": "false"}
             if allowed:
@@ -105,27 +68,28 @@ def cluster_labels(args: KubernetesClusterArgs) -> dict[str, str]:
             # Vexxhost's Manila CSI serves NFS alone; our shares are mounted by CephCSI.
             labels |= {
                 "manila_csi_enabled": "false",
-                f"{network_driver}_ipv4pool": args.pod_cidr,
-                "service_cluster_ip_range": args.service_cidr,
+                f"{network_driver}_ipv4pool": pods,
+                "service_cluster_ip_range": services,
             }
         case "heat":
-            pods = "flannel_network_cidr" if network_driver == "flannel" else f"{network_driver}_ipv4pool"
-            labels |= {pods: args.pod_cidr, "service_cluster_ip_range": args.service_cidr}
+            key = "flannel_network_cidr" if network_driver == "flannel" else f"{network_driver}_ipv4pool"
+            labels |= {key: pods, "service_cluster_ip_range": services}
             if allowed:
                 labels["master_lb_allowed_cidrs"] = allowed
-    return labels | dict(args.labels)
+    return labels | cluster.labels
 
 
 def template_labels(args: KubernetesClusterArgs) -> dict[str, str]:
     """The labels that belong on the template: an upgrade to a new template reads the version from there, and the autoscaler is
-    switched on there so that no later switch of it touches the cluster's own labels (openstack-magnum-manila.md 1.3).
+    switched on there so that no later switch of it touches the cluster's own labels.
     """
-    labels = {"auto_scaling_enabled": str(any(pool.autoscale for pool in args.pools)).lower()}
-    if args.extra_network:
+    cluster, ceph = args.cluster, args.site.ceph
+    labels = {"auto_scaling_enabled": str(any(pool.autoscale for pool in cluster.pools)).lower()}
+    if isinstance(ceph, CephPort):
         # One more port per node, of capi-helm alone: on the template, so that an upgrade in place brings it to a cluster that stands.
-        labels["extra_network_names"] = args.extra_network
-    if args.driver != "capi-helm":
-        labels["kube_tag"] = f"v{args.kubernetes_version}"
+        labels["extra_network_names"] = ceph.network
+    if cluster.driver != "capi-helm":
+        labels["kube_tag"] = f"v{cluster.kubernetes_version}"
     return labels
 
 
@@ -158,38 +122,39 @@ class KubernetesCluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KubernetesClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:openstack:KubernetesCluster", name, {}, opts)
-        keypair = compute.Keypair(f"{name}-keypair", public_key=args.public_key, opts=pulumi.ResourceOptions(parent=self))
-        own = isinstance(args.template, OwnTemplateArgs)
+        cluster = args.cluster
+        keypair = compute.Keypair(f"{name}-keypair", public_key=cluster.public_key, opts=pulumi.ResourceOptions(parent=self))
+        own = isinstance(cluster.template, OwnTemplate)
         self.cluster = containerinfra.Cluster(
             f"{name}-cluster",
             name=args.title,
             cluster_template_id=self._template(name, args),
             keypair=keypair.name,
-            master_count=args.control_plane_count,
-            node_count=args.worker_count,
+            master_count=cluster.control_plane.count,
+            node_count=cluster.workers.count,
             # The flavours of an own template stand there: named here as well, a change would replace the cluster.
-            master_flavor=None if own else args.control_plane_flavor,
-            flavor=None if own else args.worker_flavor,
+            master_flavor=None if own else cluster.control_plane.flavor,
+            flavor=None if own else cluster.workers.flavor,
             fixed_network=args.network_id,
             fixed_subnet=args.subnet_id,
-            floating_ip_enabled=args.api_floating_ip,
+            floating_ip_enabled=cluster.api_floating_ip,
             labels=cluster_labels(args) if own else cluster_labels(args) | template_labels(args),
             merge_labels=True,
-            create_timeout=args.create_timeout,
+            create_timeout=cluster.create_timeout,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
                 # A longer time-out is for the next creation: it must not replace the cluster that stands, as the provider would have it.
-                ignore_changes=["create_timeout"] if args.rebuild else ["create_timeout", "labels"],
+                ignore_changes=["create_timeout"] if cluster.rebuild else ["create_timeout", "labels"],
                 # The floating IP, and most projects' quota, serve one cluster at a time.
                 delete_before_replace=True,
                 # The provider's own limit must be longer than Magnum's, so that Magnum's reason is what the engineer reads.
-                custom_timeouts=pulumi.CustomTimeouts(create=f"{args.create_timeout + 10}m", update="60m", delete="60m"),
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{cluster.create_timeout + 10}m", update="60m", delete="60m"),
             ),
         )
         made = pulumi.Output.all(self.cluster.id, self.cluster.api_address).apply(lambda facts: _made(self.cluster, args.title, *facts))
         before: pulumi.Resource = self.cluster
-        for pool in args.pools:
+        for pool in cluster.pools:
             before = self._pool(name, pool, made, before)
         self.kubeconfig = pulumi.Output.secret(pulumi.Output.all(made, self.cluster.kubeconfig).apply(lambda facts: facts[1]["raw_config"]))
         self.provider = kubernetes.Provider(
@@ -199,7 +164,7 @@ class KubernetesCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[before]),
         )
         self.api_address = self.cluster.api_address
-        self.node_selector_label = NODE_GROUP_LABEL[args.driver]
+        self.node_selector_label = NODE_GROUP_LABEL[cluster.driver]
         self.register_outputs(
             {
                 "kubeconfig": self.kubeconfig,
@@ -212,23 +177,24 @@ class KubernetesCluster(pulumi.ComponentResource):
 
     def _template(self, name: str, args: KubernetesClusterArgs) -> pulumi.Output[str]:
         """Id of the cluster template."""
-        match args.template:
-            case NamedTemplateArgs(template=title):
+        cluster = args.cluster
+        match cluster.template:
+            case NamedTemplate(name=title):
                 return containerinfra.get_cluster_template_output(name=title, opts=pulumi.InvokeOptions(parent=self)).id
-            case OwnTemplateArgs(image=image, network_driver=network_driver):
+            case OwnTemplate(image=image, network_driver=network_driver):
                 template = containerinfra.ClusterTemplate(
                     f"{name}-template",
                     coe="kubernetes",
                     server_type="vm",
                     image=image,
-                    flavor=args.worker_flavor,
-                    master_flavor=args.control_plane_flavor,
+                    flavor=cluster.workers.flavor,
+                    master_flavor=cluster.control_plane.flavor,
                     network_driver=network_driver,
                     volume_driver="cinder",
                     external_network_id=args.external_network_id,
                     # Magnum's field takes a single resolver, or several with commas between them.
-                    dns_nameserver=",".join(args.dns_nameservers) or None,
-                    floating_ip_enabled=args.api_floating_ip,
+                    dns_nameserver=",".join(str(address) for address in args.site.dns_nameservers) or None,
+                    floating_ip_enabled=cluster.api_floating_ip,
                     master_lb_enabled=True,
                     labels=template_labels(args),
                     # No name of ours: the old template and the new one live side by side during the upgrade.
@@ -237,16 +203,16 @@ class KubernetesCluster(pulumi.ComponentResource):
                 return template.id
         raise TypeError(f"{name}: template is neither own nor named")
 
-    def _pool(self, name: str, pool: PoolArgs, cluster_id: pulumi.Output[str], before: pulumi.Resource) -> containerinfra.NodeGroup:
-        low, high = pool.autoscale or (None, None)
+    def _pool(self, name: str, pool: Pool, cluster_id: pulumi.Output[str], before: pulumi.Resource) -> containerinfra.NodeGroup:
+        bounds = pool.autoscale
         return containerinfra.NodeGroup(
             f"{name}-pool-{pool.name}",
             cluster_id=cluster_id,
             name=pool.name,
             flavor_id=pool.flavor,
-            node_count=pool.count,
-            min_node_count=low,
-            max_node_count=high,
+            node_count=pool.minimum,
+            min_node_count=bounds and bounds.minimum,
+            max_node_count=bounds and bounds.maximum,
             merge_labels=True,
             opts=pulumi.ResourceOptions(
                 parent=self,

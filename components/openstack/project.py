@@ -6,59 +6,54 @@ from typing import Any
 import pulumi
 from pulumi_openstack import Provider, identity
 
-
-@dataclass(frozen=True, kw_only=True)
-class OpenStackProjectArgs:
-    """What a provider needs.
-
-    project: name or id of the project that the credential must open.
-    clouds_yaml: name of the entry in clouds.yaml that holds the credential.
-    region: region, or None for that of the entry.
-    setting: the setting that names the project, for messages, such as `cloud.project`.
-    """
-
-    project: str
-    clouds_yaml: str
-    region: str | None = None
-    setting: str
+from settings.values.cloud import OpenStackProject
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenStackProject:
-    """A project that a credential has opened. provider: for its resources. project_id, user_id: Keystone's. auth_url: public address of
-    Keystone, from its catalogue, and region: that of the address; empty where the catalogue has none.
-    """
+class OpenedProject:
+    """A project that a credential has opened."""
 
     provider: Provider
+    """For its resources."""
+
     project_id: str
+    """Keystone's id of the project."""
+
     user_id: str
+    """Keystone's id of the credential's user."""
+
     auth_url: str
+    """Public address of Keystone, from its catalogue; empty where the catalogue has none."""
+
     region: str
+    """Region of that address; empty where the catalogue has none."""
 
 
-def openstack_project(name: str, args: OpenStackProjectArgs) -> OpenStackProject:
+def openstack_project(name: str, wanted: OpenStackProject, setting: str) -> OpenedProject:
     """The explicit provider of one project, and what Keystone says of its credential.
 
     The identity service is asked at once which project the credential opens, so that a wrong one stops the program before any
     component is registered. Only the provider itself, which is nothing on the cloud, stands in the state by then: the engine
     takes a query through a registered provider alone.
 
+    wanted: the project, and the entry in clouds.yaml that opens it. setting: that of the project, for messages, such as `cloud.project`.
+
     Raises pulumi.RunError where the credential does not authenticate or opens another project.
     """
-    provider = Provider(name, cloud=args.clouds_yaml, region=args.region)
-    entry = args.setting.rsplit(".", 1)[0] + ".clouds_yaml"
+    provider = Provider(name, cloud=wanted.clouds_yaml, region=wanted.region)
+    entry = setting.rsplit(".", 1)[0] + ".clouds_yaml"
     try:
-        scope = identity.get_auth_scope(name=args.project, opts=pulumi.InvokeOptions(provider=provider))
+        scope = identity.get_auth_scope(name=wanted.project, opts=pulumi.InvokeOptions(provider=provider))
     except Exception as error:
         # The engine reports every failure of a query as a bare Exception.
         raise pulumi.RunError(
-            f"gaia-dmp:{entry}: {args.clouds_yaml}: the credential was not accepted; nothing was registered.\n"
+            f"gaia-dmp:{entry}: {wanted.clouds_yaml}: the credential was not accepted; nothing was registered.\n"
             f"  {error}\n"
-            f"  accepted: an entry of clouds.yaml whose credential opens project {args.project}"
+            f"  accepted: an entry of clouds.yaml whose credential opens project {wanted.project}"
         ) from error
-    if args.project not in (scope.project_name, scope.project_id):
+    if wanted.project not in (scope.project_name, scope.project_id):
         raise pulumi.RunError(
-            f"gaia-dmp:{args.setting}: {args.project}: the credential of clouds.yaml entry {args.clouds_yaml} opens another project, "
+            f"gaia-dmp:{setting}: {wanted.project}: the credential of clouds.yaml entry {wanted.clouds_yaml} opens another project, "
             f"{scope.project_name} ({scope.project_id}); nothing was registered.\n"
             f"  accepted: the project that the credential opens, or another entry in gaia-dmp:{entry}"
         )
@@ -70,10 +65,10 @@ def openstack_project(name: str, args: OpenStackProjectArgs) -> OpenStackProject
         if endpoint.interface == "public"
     ]
     auth_url, region = endpoints[0] if endpoints else ("", "")
-    return OpenStackProject(provider=provider, project_id=scope.project_id, user_id=scope.user_id, auth_url=auth_url, region=region)
+    return OpenedProject(provider=provider, project_id=scope.project_id, user_id=scope.user_id, auth_url=auth_url, region=region)
 
 
-def share_type_check(name: str, args: OpenStackProjectArgs) -> pulumi.ResourceHook:
+def share_type_check(name: str, credential: OpenStackProject) -> pulumi.ResourceHook:
     """A hook for shares of one project that refuses a share type which the project does not see, in the preview already.
 
     The provider has no query for share types, and Manila says it after all that the stack makes before its first share.
@@ -83,11 +78,11 @@ def share_type_check(name: str, args: OpenStackProjectArgs) -> pulumi.ResourceHo
         import openstack  # noqa: PLC0415 - the offline preview does without
 
         wanted = dict(share.new_inputs or {}).get("shareType")
-        cloud: Any = openstack.connect(cloud=args.clouds_yaml, region_name=args.region)
+        cloud: Any = openstack.connect(cloud=credential.clouds_yaml, region_name=credential.region)
         known = [found for kind in cloud.shared_file_system.get("/types").json()["share_types"] for found in (kind["name"], kind["id"])]
         if wanted not in known:
             raise ValueError(
-                f"{share.name}: share type {wanted} is not known to project {args.project}; the share was not made.\n"
+                f"{share.name}: share type {wanted} is not known to project {credential.project}; the share was not made.\n"
                 f"  accepted in share_type, or in cloud.site.share_type: {', '.join(known[::2]) or 'none, the project sees no share type'}"
             )
 

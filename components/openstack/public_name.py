@@ -5,17 +5,18 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_openstack import dns
 
+from settings.values.network import DnsRecord
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublicNameArgs:
-    """What the name needs. zone: of Designate, without the final dot. name: full, inside the zone. address: of the live stack.
-    ttl: in seconds: for so long some browsers still come to the stack that was live before.
-    """
+    """What the name needs."""
 
-    zone: str
-    name: str
+    record: DnsRecord
+    """Zone and name. For its `ttl` some browsers still come to the stack that was live before."""
+
     address: pulumi.Input[str]
-    ttl: int
+    """Address of the live stack."""
 
 
 class PublicName(pulumi.ComponentResource):
@@ -30,14 +31,14 @@ class PublicName(pulumi.ComponentResource):
     def __init__(self, name: str, args: PublicNameArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:openstack:PublicName", name, {}, opts)
         query = pulumi.InvokeOutputOptions(parent=self)
-        zone = dns.get_dns_zone_output(name=f"{args.zone}.", opts=query)
+        zone = dns.get_dns_zone_output(name=f"{args.record.zone}.", opts=query)
         dns.RecordSet(
             f"{name}-record",
             zone_id=zone.id,
-            name=f"{args.name}.",
+            name=f"{args.record.name}.",
             type="A",
             records=[args.address],
-            ttl=args.ttl,
+            ttl=args.record.ttl,
             opts=pulumi.ResourceOptions(parent=self, protect=True),
         )
         self.address = pulumi.Output.from_input(args.address)

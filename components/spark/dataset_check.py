@@ -1,8 +1,9 @@
 """What sees that datasets are mounted and whole: on every Spark node all the time, and their listings after a deployment and every day."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apps import v1 as apps
@@ -11,31 +12,47 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.files import text
-from components.kubernetes.namespace import pull_secrets, restricted_container, restricted_pod
-from components.spark import interpreter_files
-from components.spark.interpreter_files import UID, CheckedDataset
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import (
+    claim_volume,
+    config_volume,
+    field_variable,
+    http_probe,
+    mount,
+    restricted_container,
+    restricted_pod,
+    variables,
+)
+from components.names import DATASET_CHECK, DATASET_CHECK_LABELS, DATASET_CHECK_PORT, SPARK_UID
+from components.spark.notebook_pods import Mount, NotebookPods
 
-TITLE = "dataset-check"
-PORT = 9380
-LABELS = {"app.kubernetes.io/name": TITLE}
 CPU_MILLI, MEMORY_MIB, SCRATCH_MIB = 50, 64, 16
 """Requests and limits of each of its Pods. SparkNamespace adds them to the quota of notebooks, whose namespace the claims are in."""
 
 
+def check_config(mounts: Sequence[Mount]) -> str:
+    """What `files/check_datasets.py` reads, as JSON: a look every minute, given up after 20 s, and the listing every six hours."""
+    entries = [
+        {
+            "name": each.dataset.name,
+            "path": each.dataset.location,
+            "files": each.dataset.expect.files if each.dataset.expect else None,
+            "digest": each.dataset.expect.digest if each.dataset.expect else None,
+        }
+        for each in mounts
+    ]
+    return json.dumps({"datasets": entries, "seconds": 20, "every": 60, "listing": 21600})
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetCheckArgs:
-    """What the check needs.
+    """What the check needs."""
 
-    namespace: that of the claims, a Namespace resource. datasets: what is mounted, and what it must hold. image: with Python 3.
-    node_selector: labels of the Spark nodes. priority: PriorityClass. pull_secret: name of the pull secret, or None.
-    """
+    namespace: NamespaceRef
+    """That of the claims."""
 
-    namespace: core.Namespace
-    datasets: Sequence[CheckedDataset]
-    image: str
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    priority: str
-    pull_secret: str | None = None
+    pods: NotebookPods
+    """What notebooks mount, and where they run; their image has Python 3."""
 
 
 class DatasetCheck(pulumi.ComponentResource):
@@ -45,14 +62,11 @@ class DatasetCheck(pulumi.ComponentResource):
     notebooks mount, so that it sits on the very mounts that they have; it serves Prometheus' metrics.
     """
 
-    port: int
-    """TCP port of the metrics, on each Pod of the DaemonSet."""
-
     def __init__(self, name: str, args: DatasetCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:DatasetCheck", name, {}, opts)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
-        namespace = args.namespace.metadata["name"]
-        config = interpreter_files.check_config(args.datasets)
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
+        namespace = args.namespace.title
+        config = check_config(args.pods.mounts)
         files = core.ConfigMap(
             f"{name}-files",
             metadata=meta.ObjectMetaArgs(namespace=namespace),
@@ -64,12 +78,14 @@ class DatasetCheck(pulumi.ComponentResource):
             opts=inside,
         )
         source = files.metadata["name"]
-        metadata = meta.ObjectMetaArgs(labels=LABELS)
+        metadata = meta.ObjectMetaArgs(labels=DATASET_CHECK_LABELS)
         apps.DaemonSet(
             f"{name}-nodes",
-            metadata=meta.ObjectMetaArgs(name=TITLE, namespace=namespace, labels=LABELS, annotations={"pulumi.com/skipAwait": "true"}),
+            metadata=meta.ObjectMetaArgs(
+                name=DATASET_CHECK, namespace=namespace, labels=DATASET_CHECK_LABELS, annotations={"pulumi.com/skipAwait": "true"}
+            ),
             spec=apps.DaemonSetSpecArgs(
-                selector=meta.LabelSelectorArgs(match_labels=LABELS),
+                selector=meta.LabelSelectorArgs(match_labels=DATASET_CHECK_LABELS),
                 # All at once: a check takes nothing away from anybody.
                 update_strategy=apps.DaemonSetUpdateStrategyArgs(
                     rolling_update=apps.RollingUpdateDaemonSetArgs(max_unavailable="100%"), type="RollingUpdate"
@@ -85,7 +101,10 @@ class DatasetCheck(pulumi.ComponentResource):
             f"{name}-after-deployment",
             # The listings of large catalogues take minutes, and data may well be loaded later: `pulumi up` does not wait for it.
             metadata=meta.ObjectMetaArgs(
-                name=f"{TITLE}-{suffix}", namespace=namespace, labels=LABELS, annotations={"pulumi.com/skipAwait": "true"}
+                name=f"{DATASET_CHECK}-{suffix}",
+                namespace=namespace,
+                labels=DATASET_CHECK_LABELS,
+                annotations={"pulumi.com/skipAwait": "true"},
             ),
             spec=batch.JobSpecArgs(backoff_limit=0, active_deadline_seconds=7200, template=once),
             # Kubernetes keeps a claim for as long as any Pod names it, also one that has ended: so the old Job goes before a claim has to.
@@ -95,7 +114,7 @@ class DatasetCheck(pulumi.ComponentResource):
         )
         batch.CronJob(
             f"{name}-nightly",
-            metadata=meta.ObjectMetaArgs(name=TITLE, namespace=namespace, labels=LABELS),
+            metadata=meta.ObjectMetaArgs(name=DATASET_CHECK, namespace=namespace, labels=DATASET_CHECK_LABELS),
             spec=batch.CronJobSpecArgs(
                 schedule="23 3 * * *",
                 concurrency_policy="Forbid",
@@ -111,59 +130,40 @@ class DatasetCheck(pulumi.ComponentResource):
             ),
             opts=inside,
         )
-        self.port = PORT
-        self.register_outputs({"port": self.port})
+        self.register_outputs({"port": DATASET_CHECK_PORT})
 
 
 def _pod(args: DatasetCheckArgs, files: pulumi.Input[str], task: str) -> core.PodSpecArgs:
     """A Pod of the script. task: `serve` or `once`."""
     serving = task == "serve"
+    port = [str(DATASET_CHECK_PORT)] if serving else []
     resources = {"cpu": f"{CPU_MILLI}m", "memory": f"{MEMORY_MIB}Mi", "ephemeral-storage": f"{SCRATCH_MIB}Mi"}
-    probe = core.ProbeArgs(http_get=core.HTTPGetActionArgs(path="/healthz", port=PORT), period_seconds=60, timeout_seconds=10)
-    command = ["python3", "-B", "/check/check_datasets.py", task, "/check/datasets.json", *([str(PORT)] if serving else [])]
-    return core.PodSpecArgs(
-        automount_service_account_token=False,
-        enable_service_links=False,
+    mounts = list(enumerate(args.pods.mounts))
+    container = restricted_container(
+        "check",
+        args.pods.spark_image,
+        requests=resources,
+        limits=resources,
+        command=["python3", "-B", "/check/check_datasets.py", task, "/check/datasets.json", *port],
+        env=[field_variable("NODE_NAME", "spec.nodeName"), *variables({"TERMINATION_LOG": "/dev/termination-log"})],
+        ports=[core.ContainerPortArgs(name="metrics", container_port=DATASET_CHECK_PORT)] if serving else None,
+        readiness_probe=http_probe("/healthz", DATASET_CHECK_PORT, period=60, timeout=10) if serving else None,
+        volume_mounts=[
+            mount("check", "/check", read_only=True),
+            *(mount(f"data-{index}", each.dataset.location, read_only=True) for index, each in mounts),
+        ],
+    )
+    return restricted_pod(
+        args.namespace,
+        uid=SPARK_UID,
+        containers=[container],
+        volumes=[
+            config_volume("check", files),
+            *(claim_volume(f"data-{index}", each.claim, read_only=True) for index, each in mounts),
+        ],
         restart_policy="Always" if serving else "Never",
         # Without its grace, a Pod in a lost mount would stand in the way of a rollout for half a minute more.
         termination_grace_period_seconds=1,
-        priority_class_name=args.priority,
-        node_selector=dict(args.node_selector),
-        image_pull_secrets=pull_secrets(args.pull_secret),
-        security_context=restricted_pod(UID),
-        containers=[
-            core.ContainerArgs(
-                name="check",
-                image=args.image,
-                command=command,
-                env=[
-                    core.EnvVarArgs(
-                        name="NODE_NAME",
-                        value_from=core.EnvVarSourceArgs(field_ref=core.ObjectFieldSelectorArgs(field_path="spec.nodeName")),
-                    ),
-                    core.EnvVarArgs(name="TERMINATION_LOG", value="/dev/termination-log"),
-                ],
-                ports=[core.ContainerPortArgs(name="metrics", container_port=PORT)] if serving else None,
-                readiness_probe=probe if serving else None,
-                security_context=restricted_container(),
-                resources=core.ResourceRequirementsArgs(requests=resources, limits=resources),
-                volume_mounts=[
-                    core.VolumeMountArgs(name="check", mount_path="/check", read_only=True),
-                    *(
-                        core.VolumeMountArgs(name=f"data-{index}", mount_path=dataset.path, read_only=True)
-                        for index, dataset in enumerate(args.datasets)
-                    ),
-                ],
-            )
-        ],
-        volumes=[
-            core.VolumeArgs(name="check", config_map=core.ConfigMapVolumeSourceArgs(name=files)),
-            *(
-                core.VolumeArgs(
-                    name=f"data-{index}",
-                    persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=dataset.claim, read_only=True),
-                )
-                for index, dataset in enumerate(args.datasets)
-            ),
-        ],
+        priority_class_name=args.pods.identities.priorities.server,
+        node_selector=dict(args.pods.node_selector),
     )

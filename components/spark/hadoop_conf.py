@@ -8,28 +8,40 @@ import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
+from components.kubernetes.namespace import NamespaceRef
+
 SECRET = "hadoop-conf"  # noqa: S105 - the name of a Secret
 
 
 @dataclass(frozen=True, kw_only=True)
-class BucketAccessArgs:
-    """How one bucket is reached. bucket: its name. endpoint: address of the S3 server. region: that requests are signed for.
-    access_key, secret_key: (secret); None where the bucket is read anonymously.
-    """
+class BucketAccess:
+    """How one bucket is reached."""
 
     bucket: str
+    """Its name."""
+
     endpoint: str
+    """Address of the S3 server."""
+
     region: str
+    """Region that requests are signed for."""
+
     access_key: pulumi.Input[str] | None = None
+    """S3 access key (secret); None where the bucket is read anonymously."""
+
     secret_key: pulumi.Input[str] | None = None
+    """S3 secret key (secret)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HadoopConfArgs:
-    """What the configuration needs. namespace: where notebooks compute, a Namespace resource. buckets: all of them."""
+    """What the configuration needs."""
 
-    namespace: core.Namespace
-    buckets: Sequence[BucketAccessArgs]
+    namespace: NamespaceRef
+    """Where notebooks compute."""
+
+    buckets: Sequence[BucketAccess]
+    """All buckets that notebooks reach."""
 
 
 class HadoopConf(pulumi.ComponentResource):
@@ -58,14 +70,14 @@ class HadoopConf(pulumi.ComponentResource):
         )
         core.Secret(
             f"{name}-secret",
-            metadata=meta.ObjectMetaArgs(name=SECRET, namespace=args.namespace.metadata["name"]),
+            metadata=meta.ObjectMetaArgs(name=SECRET, namespace=args.namespace.title),
             string_data={"core-site.xml": pulumi.Output.secret(text)},
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource),
         )
         self.register_outputs({"secret_name": self.secret_name})
 
 
-def s3a_properties(bucket: BucketAccessArgs, access_key: str, secret_key: str) -> dict[str, str]:
+def s3a_properties(bucket: BucketAccess, access_key: str, secret_key: str) -> dict[str, str]:
     """Hadoop's settings for one bucket (hadoop-aws: core-default.xml, "per bucket configuration")."""
     provider = "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"
     settings = {

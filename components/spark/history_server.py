@@ -1,8 +1,10 @@
 """The Spark history server: what a driver did, after it is gone."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_kubernetes.apps import v1 as apps
@@ -10,38 +12,52 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.files import text
-from components.kubernetes.namespace import pull_secrets, restricted_container
-from components.spark import interpreter_files
-from components.spark.interpreter_files import HISTORY_CLAIM, UID
-from components.storage.writable_share import StorageClassArgs, WritableShareArgs, bind_writable
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import (
+    claim_volume,
+    config_volume,
+    http_probe,
+    mount,
+    restricted_container,
+    restricted_pod,
+    scratch_volume,
+    variables,
+)
+from components.names import HISTORY_CLAIM, HISTORY_LABELS, HISTORY_PORT, HISTORY_SERVER, SPARK_UID
+from components.spark.notebook_pods import Identities
+from components.storage.writable_share import Home, HomeClaim, bind_home
 
-TITLE = "spark-history"
-PORT = 18080
-LABELS = {"app.kubernetes.io/name": TITLE}
 CPU_MILLI, MEMORY_MIB, SCRATCH_MIB = 1050, 2112, 4160
 """Requests and limits of its Pod. SparkNamespace adds them to the quota of notebooks, whose namespace the claim is in."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryServerArgs:
-    """What the server needs.
+    """What the server needs."""
 
-    namespace: where notebooks compute, a Namespace resource. source: a share, or a claim; with its size_gib. image: Spark, with Python 3.
-    people: names of people, as part of names of objects, to their login names. settings: names of the Spark settings. keep_days: of a
-    log. priority:
-    PriorityClass. pull_secret: name of the pull secret, or None. protect: whether the engine refuses to delete a claim that holds the logs.
-    """
+    namespace: NamespaceRef
+    """Where notebooks compute."""
 
-    namespace: core.Namespace
-    source: WritableShareArgs | StorageClassArgs
+    home: Home
+    """Where the logs lie."""
+
     size_gib: int
-    image: str
-    people: Mapping[str, str]
-    settings: Sequence[str]
+    """Room for logs, in GiB."""
+
     keep_days: int
-    priority: str
-    pull_secret: str | None = None
+    """Days for which a log is kept."""
+
+    image: str
+    """Spark, with Python 3."""
+
+    identities: Identities
+    """People whose logs are gathered, and the PriorityClass of servers."""
+
+    settings: Sequence[str]
+    """Names of the interpreter settings of Spark."""
+
     protect: bool = True
+    """Whether the engine refuses to delete a claim that holds the logs."""
 
 
 class HistoryServer(pulumi.ComponentResource):
@@ -51,33 +67,23 @@ class HistoryServer(pulumi.ComponentResource):
     Deployment, Service. It has no token. The gateway leads to it by `/history`, each person to their own applications.
     """
 
-    claim_name: str
-    """Name of the claim."""
-
     def __init__(self, name: str, args: HistoryServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:HistoryServer", name, {}, opts)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
-        namespace = args.namespace.metadata["name"]
-        self.claim_name = HISTORY_CLAIM
-        match args.source:
-            case WritableShareArgs() as share:
-                # New folders belong to the group, whoever makes them: the kubelet makes one for a person's first driver, as root.
-                bind_writable(name, share, args.namespace, f"{UID}:{UID}", self, mode="2770")
-            case StorageClassArgs(storage_class=storage_class, size_gib=size_gib):
-                core.PersistentVolumeClaim(
-                    f"{name}-claim",
-                    metadata=meta.ObjectMetaArgs(name=HISTORY_CLAIM, namespace=namespace),
-                    spec=core.PersistentVolumeClaimSpecArgs(
-                        access_modes=["ReadWriteMany"],
-                        storage_class_name=storage_class,
-                        resources=core.VolumeResourceRequirementsArgs(requests={"storage": f"{size_gib}Gi"}),
-                    ),
-                    opts=pulumi.ResourceOptions(parent=self, protect=args.protect, deleted_with=args.namespace),
-                )
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
+        namespace = args.namespace.title
+        claim = HomeClaim(
+            name=HISTORY_CLAIM,
+            namespace=args.namespace,
+            owner=f"{SPARK_UID}:{SPARK_UID}",
+            # New folders belong to the group, whoever makes them: the kubelet makes one for a person's first driver, as root.
+            mode="2770",
+            protect=args.protect,
+        )
+        bind_home(name, f"{name}-claim", args.home, claim, self)
         config = {
             "logs": "/logs",
             "gathered": "/gathered",
-            "people": {person: interpreter_files.login_in_pod_names(login) for person, login in args.people.items()},
+            "people": {person: login_in_pod_names(login) for login, person in args.identities.people.items()},
             "settings": list(args.settings),
             "keep_days": args.keep_days,
             "bytes": args.size_gib * 1024**3,
@@ -91,23 +97,27 @@ class HistoryServer(pulumi.ComponentResource):
         )
         apps.Deployment(
             f"{name}-server",
-            metadata=meta.ObjectMetaArgs(name=TITLE, namespace=namespace, labels=LABELS),
+            metadata=meta.ObjectMetaArgs(name=HISTORY_SERVER, namespace=namespace, labels=HISTORY_LABELS),
             spec=apps.DeploymentSpecArgs(
                 replicas=1,
                 # Two scripts at once would trim each other's.
                 strategy=apps.DeploymentStrategyArgs(type="Recreate"),
-                selector=meta.LabelSelectorArgs(match_labels=LABELS),
-                template=core.PodTemplateSpecArgs(metadata=meta.ObjectMetaArgs(labels=LABELS), spec=_pod(args, files.metadata["name"])),
+                selector=meta.LabelSelectorArgs(match_labels=HISTORY_LABELS),
+                template=core.PodTemplateSpecArgs(
+                    metadata=meta.ObjectMetaArgs(labels=HISTORY_LABELS), spec=_pod(args, files.metadata["name"])
+                ),
             ),
             opts=inside,
         )
         core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name=TITLE, namespace=namespace, labels=LABELS),
-            spec=core.ServiceSpecArgs(selector=LABELS, ports=[core.ServicePortArgs(name="http", port=PORT, target_port="http")]),
+            metadata=meta.ObjectMetaArgs(name=HISTORY_SERVER, namespace=namespace, labels=HISTORY_LABELS),
+            spec=core.ServiceSpecArgs(
+                selector=HISTORY_LABELS, ports=[core.ServicePortArgs(name="http", port=HISTORY_PORT, target_port="http")]
+            ),
             opts=inside,
         )
-        self.register_outputs({"claim_name": self.claim_name})
+        self.register_outputs({"claim_name": HISTORY_CLAIM})
 
 
 def history_environment() -> dict[str, str]:
@@ -117,7 +127,7 @@ def history_environment() -> dict[str, str]:
         "spark.history.fs.update.interval": "20s",
         # The script trims; Spark's own cleaner would take the links for the logs.
         "spark.history.fs.cleaner.enabled": "false",
-        "spark.history.ui.port": str(PORT),
+        "spark.history.ui.port": str(HISTORY_PORT),
         "spark.history.retainedApplications": "20",
         "spark.history.store.hybridStore.enabled": "false",
         "spark.ui.killEnabled": "false",
@@ -132,59 +142,46 @@ def history_environment() -> dict[str, str]:
     }
 
 
-def _pod(args: HistoryServerArgs, files: pulumi.Input[str]) -> core.PodSpecArgs:
-    def resources(cpu: int, memory: int, scratch: int) -> core.ResourceRequirementsArgs:
-        amounts = {"cpu": f"{cpu}m", "memory": f"{memory}Mi", "ephemeral-storage": f"{scratch}Mi"}
-        return core.ResourceRequirementsArgs(requests=amounts, limits=amounts)
+def login_in_pod_names(login: str) -> str:
+    """What Zeppelin makes of a login name in the names of Pods (zeppelin: K8sUtils.generateK8sName, 0.12.1: dots go, too)."""
+    return re.sub(r"[^a-z0-9-]", "", login.lower())
 
-    alive = core.ProbeArgs(http_get=core.HTTPGetActionArgs(path="/api/v1/version", port="http"), period_seconds=30, timeout_seconds=10)
-    return core.PodSpecArgs(
-        automount_service_account_token=False,
-        enable_service_links=False,
-        priority_class_name=args.priority,
-        image_pull_secrets=pull_secrets(args.pull_secret),
-        security_context=core.PodSecurityContextArgs(
-            run_as_non_root=True,
-            run_as_user=UID,
-            run_as_group=UID,
-            # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
-            fs_group=UID,
-            fs_group_change_policy="OnRootMismatch",
-            seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
-        ),
-        containers=[
-            core.ContainerArgs(
-                name="history",
-                image=args.image,
-                command=["/opt/spark/bin/spark-class", "org.apache.spark.deploy.history.HistoryServer"],
-                env=[core.EnvVarArgs(name=key, value=value) for key, value in history_environment().items()],
-                ports=[core.ContainerPortArgs(name="http", container_port=PORT)],
-                readiness_probe=alive,
-                security_context=restricted_container(),
-                resources=resources(1000, 2048, 4096),
-                volume_mounts=[
-                    core.VolumeMountArgs(name="logs", mount_path="/logs", read_only=True),
-                    core.VolumeMountArgs(name="gathered", mount_path="/gathered", read_only=True),
-                    core.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108
-                ],
-            ),
-            core.ContainerArgs(
-                name="gather",
-                image=args.image,
-                command=["python3", "-B", "/files/gather_event_logs.py", "/files/config.json"],
-                security_context=restricted_container(),
-                resources=resources(50, 64, 64),
-                volume_mounts=[
-                    core.VolumeMountArgs(name="logs", mount_path="/logs"),
-                    core.VolumeMountArgs(name="gathered", mount_path="/gathered"),
-                    core.VolumeMountArgs(name="files", mount_path="/files", read_only=True),
-                ],
-            ),
+
+def _pod(args: HistoryServerArgs, files: pulumi.Input[str]) -> core.PodSpecArgs:
+    def container(name: str, amounts: tuple[int, int, int], **more: Any) -> core.ContainerArgs:
+        cpu, memory, disk = amounts
+        resources = {"cpu": f"{cpu}m", "memory": f"{memory}Mi", "ephemeral-storage": f"{disk}Mi"}
+        return restricted_container(name, args.image, requests=resources, limits=resources, **more)
+
+    server = container(
+        "history",
+        (1000, 2048, 4096),
+        command=["/opt/spark/bin/spark-class", "org.apache.spark.deploy.history.HistoryServer"],
+        env=variables(history_environment()),
+        ports=[core.ContainerPortArgs(name="http", container_port=HISTORY_PORT)],
+        readiness_probe=http_probe("/api/v1/version", "http", period=30, timeout=10),
+        volume_mounts=[
+            mount("logs", "/logs", read_only=True),
+            mount("gathered", "/gathered", read_only=True),
+            mount("tmp", "/tmp"),  # noqa: S108 - path inside the container
         ],
+    )
+    gather = container(
+        "gather",
+        (50, 64, 64),
+        command=["python3", "-B", "/files/gather_event_logs.py", "/files/config.json"],
+        volume_mounts=[mount("logs", "/logs"), mount("gathered", "/gathered"), mount("files", "/files", read_only=True)],
+    )
+    return restricted_pod(
+        args.namespace,
+        uid=SPARK_UID,
+        fs_group=SPARK_UID,
+        containers=[server, gather],
         volumes=[
-            core.VolumeArgs(name="logs", persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=HISTORY_CLAIM)),
-            core.VolumeArgs(name="gathered", empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="16Mi")),
-            core.VolumeArgs(name="tmp", empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="3Gi")),
-            core.VolumeArgs(name="files", config_map=core.ConfigMapVolumeSourceArgs(name=files)),
+            claim_volume("logs", HISTORY_CLAIM),
+            scratch_volume("gathered", "16Mi"),
+            scratch_volume("tmp", "3Gi"),
+            config_volume("files", files),
         ],
+        priority_class_name=args.identities.priorities.server,
     )

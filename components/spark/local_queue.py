@@ -4,18 +4,22 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
+
+from components.kubernetes.namespace import NamespaceRef
 
 QUEUE = "spark"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalQueueArgs:
-    """What the queue needs. namespace: where notebooks compute, a Namespace resource. cluster_queue: name of a ClusterQueue that exists."""
+    """What the queue needs."""
 
-    namespace: core.Namespace
+    namespace: NamespaceRef
+    """Where notebooks compute."""
+
     cluster_queue: str
+    """Name of a ClusterQueue that exists."""
 
 
 class LocalQueue(pulumi.ComponentResource):
@@ -31,8 +35,8 @@ class LocalQueue(pulumi.ComponentResource):
             f"{name}-queue",
             api_version="kueue.x-k8s.io/v1beta1",
             kind="LocalQueue",
-            metadata=meta.ObjectMetaArgs(name=QUEUE, namespace=args.namespace.metadata["name"]),
+            metadata=meta.ObjectMetaArgs(name=QUEUE, namespace=args.namespace.title),
             spec={"clusterQueue": args.cluster_queue},
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource),
         )
         self.register_outputs({})

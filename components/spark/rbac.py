@@ -8,12 +8,15 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.rbac import v1 as rbac
 
+from components.kubernetes.namespace import NamespaceRef
+from components.names import CLEANER, DRIVER_ACCOUNT, EXECUTOR_ACCOUNT, INTERPRETER_ACCOUNT, ZEPPELIN_ACCOUNT, ZEPPELIN_NAMESPACE
+
 DRIVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("pods", ("create", "get", "list", "watch", "delete", "deletecollection")),
     ("configmaps", ("create", "deletecollection")),
 )
-"""What a client-mode driver calls with the settings of `interpreter_files.spark_properties` (local-cloud.md: seen with a real driver:
-allocate, hold, scale, stop, without a 403)."""
+"""What a client-mode driver calls with the settings of `spark_properties`: allocate, hold, scale, stop (tests/cloud/test_rights.py, a real
+driver)."""
 
 SERVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("pods", ("create", "get", "watch", "delete")),
@@ -32,19 +35,16 @@ CLEANER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class SparkRBACArgs:
-    """What the rights need.
+    """What the rights need."""
 
-    namespace: where notebooks compute, a Namespace resource. server_namespace, server_account: the account of the Zeppelin server.
-    cleaner_account: the account of the cleaner, in the server's namespace. people: names of people, as part of names of objects.
-    annotations: of the accounts of drivers and executors, by which a provider knows them.
-    """
+    namespace: NamespaceRef
+    """Where notebooks compute."""
 
-    namespace: core.Namespace
-    server_namespace: pulumi.Input[str]
-    server_account: str
-    cleaner_account: str
     people: Sequence[str] = ()
+    """Those whose drivers have accounts of their own, as part of names of objects."""
+
     annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the accounts of drivers and executors, by which a provider knows them."""
 
 
 class SparkRBAC(pulumi.ComponentResource):
@@ -55,36 +55,26 @@ class SparkRBAC(pulumi.ComponentResource):
     What a Role cannot say, whose Pods a driver may touch, SparkAdmission says.
     """
 
-    driver_account: str
-    """Account of Spark drivers; that of a person is `<it>-<person>`."""
-
-    executor_account: str
-    """Account of executors."""
-
-    interpreter_account: str
-    """Account of all other interpreters."""
-
     def __init__(self, name: str, args: SparkRBACArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:SparkRBAC", name, {}, opts)
-        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
-        self._namespace = args.namespace.metadata["name"]
+        self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
+        self._namespace = args.namespace.title
         self._annotations = dict(args.annotations)
-        self.driver_account, self.executor_account, self.interpreter_account = (
-            self._account(name, title) for title in ("spark-driver", "spark-executor", "interpreter")
-        )
-        drivers = [self.driver_account, *(self._account(name, f"{self.driver_account}-{person}") for person in args.people)]
+        drivers = [DRIVER_ACCOUNT, *(f"{DRIVER_ACCOUNT}-{person}" for person in args.people)]
+        for account in (*drivers, EXECUTOR_ACCOUNT, INTERPRETER_ACCOUNT):
+            self._account(name, account)
         self._grant(name, "spark-driver", DRIVER_RULES, drivers, self._namespace)
-        self._grant(name, "zeppelin-server", SERVER_RULES, [args.server_account], args.server_namespace)
-        self._grant(name, "interpreter-cleaner", CLEANER_RULES, [args.cleaner_account], args.server_namespace)
+        self._grant(name, "zeppelin-server", SERVER_RULES, [ZEPPELIN_ACCOUNT], ZEPPELIN_NAMESPACE)
+        self._grant(name, "interpreter-cleaner", CLEANER_RULES, [CLEANER], ZEPPELIN_NAMESPACE)
         self.register_outputs(
             {
-                "driver_account": self.driver_account,
-                "executor_account": self.executor_account,
-                "interpreter_account": self.interpreter_account,
+                "driver_account": DRIVER_ACCOUNT,
+                "executor_account": EXECUTOR_ACCOUNT,
+                "interpreter_account": INTERPRETER_ACCOUNT,
             }
         )
 
-    def _account(self, name: str, title: str) -> str:
+    def _account(self, name: str, title: str) -> None:
         core.ServiceAccount(
             f"{name}-{title}",
             metadata=meta.ObjectMetaArgs(
@@ -95,7 +85,6 @@ class SparkRBAC(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=self._inside,
         )
-        return title
 
     def _grant(
         self,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apps import v1 as apps
@@ -11,34 +11,36 @@ from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.rbac import v1 as rbac
 from pulumi_kubernetes.storage import v1 as storage
 
-from components.kubernetes.namespace import pull_secret, secured_namespace
+from components.kubernetes.namespace import NamespaceRef, secured_namespace
+from components.kubernetes.pod import config_volume, field_variable, mount
+from components.names import CEPH_PLUGIN, CEPH_PLUGIN_LABELS, CEPH_PLUGIN_PORT, CEPHFS_DRIVER, CSI_NAMESPACE
 
-DRIVER = "cephfs.csi.ceph.com"
 _CONFIG = "ceph-csi-config"
 _CEPH_CONF = "ceph-config"
-METRICS_PORT = 8681
-"""TCP port of the plug-in's liveness on each node's own address (ceph-csi: docs/metrics.md)."""
-
-_PLUGIN_DIRECTORY = f"/var/lib/kubelet/plugins/{DRIVER}"
+_PLUGIN_DIRECTORY = f"/var/lib/kubelet/plugins/{CEPHFS_DRIVER}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CephCSIArgs:
-    """What the plug-in needs.
+    """What the plug-in needs."""
 
-    namespace: name of the namespace to make. image: CephCSI. registrar_image: csi-node-driver-registrar.
-    monitors: host:port of the monitors of each Ceph cluster, by the clusterID that volumes name.
-    install: False where the site's clusters come with CephCSI; only the namespace of the Ceph keys is made then.
-    metrics: whether each node tells Prometheus if the plug-in answers. pull_secret: docker config.json (secret) for the registry, or None.
-    """
-
-    namespace: str
     image: str
+    """CephCSI."""
+
     registrar_image: str
-    monitors: Mapping[str, pulumi.Input[list[str]]] = field(default_factory=dict)
+    """csi-node-driver-registrar."""
+
+    monitors: Mapping[str, pulumi.Input[list[str]]]
+    """host:port of the monitors of each Ceph cluster, by the clusterID that volumes name."""
+
     install: bool = True
+    """False where the site's clusters come with CephCSI; only the namespace of the Ceph keys is made then."""
+
     metrics: bool = False
-    pull_secret: pulumi.Input[str] | None = None
+    """Whether each node tells Prometheus if the plug-in answers."""
+
+    login: pulumi.Input[str] | None = None
+    """docker config.json (secret) for the registry, or None."""
 
 
 class CephCSI(pulumi.ComponentResource):
@@ -49,32 +51,24 @@ class CephCSI(pulumi.ComponentResource):
     on Secrets: the kubelet hands the plug-in the one key that a mount needs.
     """
 
-    namespace: core.Namespace
-    """The namespace, which holds the Ceph keys, for whatever must live and die in it."""
-
-    namespace_name: pulumi.Output[str]
-    """Its name."""
-
-    pull_secrets: list[core.LocalObjectReferenceArgs]
-    """The `imagePullSecrets` of Pods in it."""
+    namespace: NamespaceRef
+    """The namespace, which holds the Ceph keys."""
 
     def __init__(self, name: str, args: CephCSIArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:CephCSI", name, {}, opts)
         # Where the plug-in is the site's, only the Job that prepares the notebooks' share runs here, as root.
         level = "privileged" if args.install else "baseline"
-        self.namespace = secured_namespace(name, args.namespace, level, self)
-        self.namespace_name = self.namespace.metadata["name"]
-        self.pull_secrets = pull_secret(name, self.namespace, args.pull_secret, self)
+        self.namespace = secured_namespace(name, CSI_NAMESPACE, level, self, args.login)
         if args.install:
             self._install(name, args)
-        self.register_outputs({"namespace": self.namespace, "namespace_name": self.namespace_name})
+        self.register_outputs({"namespace": self.namespace.resource, "namespace_name": self.namespace.title})
 
     def _install(self, name: str, args: CephCSIArgs) -> None:
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace)
-        namespace = self.namespace_name
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace.resource)
+        namespace = self.namespace.title
         account = core.ServiceAccount(
             f"{name}-account",
-            metadata=meta.ObjectMetaArgs(name="cephfs-node-plugin", namespace=namespace),
+            metadata=meta.ObjectMetaArgs(name=CEPH_PLUGIN, namespace=namespace),
             automount_service_account_token=False,
             opts=inside,
         )
@@ -82,13 +76,13 @@ class CephCSI(pulumi.ComponentResource):
         # (ceph-csi: internal/cephfs/driver.go). That is the only call it makes.
         role = rbac.ClusterRole(
             f"{name}-node-reader",
-            metadata=meta.ObjectMetaArgs(name=f"{args.namespace}-node-reader"),
+            metadata=meta.ObjectMetaArgs(name=f"{CSI_NAMESPACE}-node-reader"),
             rules=[rbac.PolicyRuleArgs(api_groups=[""], resources=["nodes"], verbs=["get"])],
             opts=pulumi.ResourceOptions(parent=self),
         )
         binding = rbac.ClusterRoleBinding(
             f"{name}-node-reader-binding",
-            metadata=meta.ObjectMetaArgs(name=f"{args.namespace}-node-reader"),
+            metadata=meta.ObjectMetaArgs(name=f"{CSI_NAMESPACE}-node-reader"),
             role_ref=rbac.RoleRefArgs(api_group="rbac.authorization.k8s.io", kind="ClusterRole", name=role.metadata["name"]),
             subjects=[rbac.SubjectArgs(kind="ServiceAccount", name=account.metadata["name"], namespace=namespace)],
             opts=pulumi.ResourceOptions(parent=self),
@@ -114,15 +108,15 @@ class CephCSI(pulumi.ComponentResource):
         )
         storage.CSIDriver(
             f"{name}-driver",
-            metadata=meta.ObjectMetaArgs(name=DRIVER),
+            metadata=meta.ObjectMetaArgs(name=CEPHFS_DRIVER),
             # CephFS is not attached to a node, and the kubelet must not change the owner of files on a read-only mount.
             spec=storage.CSIDriverSpecArgs(attach_required=False, pod_info_on_mount=False, fs_group_policy="None", se_linux_mount=True),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        labels = {"app.kubernetes.io/name": "ceph-csi-cephfs", "app.kubernetes.io/component": "node-plugin"}
+        labels = CEPH_PLUGIN_LABELS
         apps.DaemonSet(
             f"{name}-node-plugin",
-            metadata=meta.ObjectMetaArgs(name="cephfs-node-plugin", namespace=namespace, labels=labels),
+            metadata=meta.ObjectMetaArgs(name=CEPH_PLUGIN, namespace=namespace, labels=labels),
             spec=apps.DaemonSetSpecArgs(
                 selector=meta.LabelSelectorArgs(match_labels=labels),
                 template=core.PodTemplateSpecArgs(
@@ -135,7 +129,7 @@ class CephCSI(pulumi.ComponentResource):
                         host_pid=True,
                         dns_policy="ClusterFirstWithHostNet",
                         enable_service_links=False,
-                        image_pull_secrets=self.pull_secrets,
+                        image_pull_secrets=self.namespace.image_pull_secrets,
                         # A node without the plug-in could not mount data, whatever it is tainted with.
                         tolerations=[core.TolerationArgs(operator="Exists")],
                         containers=[
@@ -147,12 +141,8 @@ class CephCSI(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace, depends_on=[binding, config, ceph_conf]),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace.resource, depends_on=[binding, config, ceph_conf]),
         )
-
-
-def _from_field(name: str, path: str) -> core.EnvVarArgs:
-    return core.EnvVarArgs(name=name, value_from=core.EnvVarSourceArgs(field_ref=core.ObjectFieldSelectorArgs(field_path=path)))
 
 
 def _plugin(image: str) -> core.ContainerArgs:
@@ -180,14 +170,14 @@ def _plugin(image: str) -> core.ContainerArgs:
             "--nodeserver=true",
             "--endpoint=$(CSI_ENDPOINT)",
             "--v=4",
-            f"--drivername={DRIVER}",
+            f"--drivername={CEPHFS_DRIVER}",
             "--enableprofiling=false",
         ],
         env=[
-            _from_field("POD_IP", "status.podIP"),
-            _from_field("NODE_ID", "spec.nodeName"),
+            field_variable("POD_IP", "status.podIP"),
+            field_variable("NODE_ID", "spec.nodeName"),
             core.EnvVarArgs(name="CSI_ENDPOINT", value="unix:///csi/csi.sock"),
-            _from_field("POD_NAMESPACE", "metadata.namespace"),
+            field_variable("POD_NAMESPACE", "metadata.namespace"),
         ],
         security_context=core.SecurityContextArgs(
             privileged=True, allow_privilege_escalation=True, capabilities=core.CapabilitiesArgs(add=["SYS_ADMIN"])
@@ -195,7 +185,7 @@ def _plugin(image: str) -> core.ContainerArgs:
         resources=core.ResourceRequirementsArgs(requests={"cpu": "50m", "memory": "128Mi"}, limits={"memory": "1Gi"}),
         volume_mounts=[
             *(core.VolumeMountArgs(name=volume, mount_path=path, mount_propagation=spread) for volume, (path, spread) in mounts.items()),
-            *(core.VolumeMountArgs(name=volume, mount_path=path, read_only=True) for volume, path in read_only.items()),
+            *(mount(volume, path, read_only=True) for volume, path in read_only.items()),
         ],
     )
 
@@ -209,17 +199,17 @@ def _liveness(image: str) -> core.ContainerArgs:
         args=[
             "--type=liveness",
             "--endpoint=$(CSI_ENDPOINT)",
-            f"--metricsport={METRICS_PORT}",
+            f"--metricsport={CEPH_PLUGIN_PORT}",
             "--metricspath=/metrics",
             "--polltime=60s",
             "--timeout=3s",
         ],
-        env=[core.EnvVarArgs(name="CSI_ENDPOINT", value="unix:///csi/csi.sock"), _from_field("POD_IP", "status.podIP")],
-        ports=[core.ContainerPortArgs(name="liveness", container_port=METRICS_PORT, host_port=METRICS_PORT)],
+        env=[core.EnvVarArgs(name="CSI_ENDPOINT", value="unix:///csi/csi.sock"), field_variable("POD_IP", "status.podIP")],
+        ports=[core.ContainerPortArgs(name="liveness", container_port=CEPH_PLUGIN_PORT, host_port=CEPH_PLUGIN_PORT)],
         # On nodes with SELinux an unprivileged sidecar cannot open the socket of a privileged container.
         security_context=core.SecurityContextArgs(privileged=True, allow_privilege_escalation=True),
         resources=core.ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"}),
-        volume_mounts=[core.VolumeMountArgs(name="socket-dir", mount_path="/csi")],
+        volume_mounts=[mount("socket-dir", "/csi")],
     )
 
 
@@ -230,13 +220,13 @@ def registrar(image: str, folder: str, volume: str) -> core.ContainerArgs:
         image=image,
         image_pull_policy="IfNotPresent",
         args=["--v=1", "--csi-address=/csi/csi.sock", f"--kubelet-registration-path={folder}/csi.sock"],
-        env=[_from_field("KUBE_NODE_NAME", "spec.nodeName")],
+        env=[field_variable("KUBE_NODE_NAME", "spec.nodeName")],
         # On nodes with SELinux an unprivileged sidecar cannot open the socket of a privileged container.
         security_context=core.SecurityContextArgs(privileged=True, allow_privilege_escalation=True),
         resources=core.ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"}),
         volume_mounts=[
-            core.VolumeMountArgs(name=volume, mount_path="/csi"),
-            core.VolumeMountArgs(name="registration-dir", mount_path="/registration"),
+            mount(volume, "/csi"),
+            mount("registration-dir", "/registration"),
         ],
     )
 
@@ -262,7 +252,7 @@ def _volumes() -> list[core.VolumeArgs]:
             core.VolumeArgs(name=volume, host_path=core.HostPathVolumeSourceArgs(path=path, type=kind))
             for volume, (path, kind) in host.items()
         ),
-        core.VolumeArgs(name="ceph-csi-config", config_map=core.ConfigMapVolumeSourceArgs(name=_CONFIG)),
-        core.VolumeArgs(name="ceph-config", config_map=core.ConfigMapVolumeSourceArgs(name=_CEPH_CONF)),
+        config_volume("ceph-csi-config", _CONFIG),
+        config_volume("ceph-config", _CEPH_CONF),
         core.VolumeArgs(name="keys-tmp-dir", empty_dir=core.EmptyDirVolumeSourceArgs(medium="Memory")),
     ]

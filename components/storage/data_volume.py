@@ -1,80 +1,74 @@
 """One existing volume, shown to one namespace: PersistentVolume and claim, and for CephFS the key in its own namespace."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-AccessMode = Literal["ReadOnlyMany", "ReadWriteMany"]
+from components.kubernetes.namespace import NamespaceRef
+from components.names import CEPHFS_DRIVER, CSI_NAMESPACE, MANILA_DRIVER
+from settings.values.dataset import AccessMode, CsiVolume, NfsExport
 
 
 @dataclass(frozen=True, kw_only=True)
 class CephFSVolumeArgs:
-    """A CephFS path.
+    """A CephFS path, mounted by CephCSI."""
 
-    driver: name of the CSI driver. secret_namespace: name of the namespace of the Ceph keys. cluster_id: key of the monitors in
-    CephCSI's configuration. root_path: absolute path. ceph_id: without `client.`. key: Ceph key (secret). fs_name: name of the file
-    system, or None for the only one.
-    """
-
-    driver: str
-    secret_namespace: str
     cluster_id: str
+    """Key of the monitors in CephCSI's configuration."""
+
     root_path: pulumi.Input[str]
+    """Absolute path inside the Ceph file system."""
+
     ceph_id: str
+    """Ceph id, without `client.`."""
+
     key: pulumi.Input[str]
+    """Ceph key (secret)."""
+
     fs_name: pulumi.Input[str | None] = None
+    """Name of the Ceph file system, or None for the only one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ManilaVolumeArgs:
-    """A share that the Manila CSI plug-in looks up. driver: its name. share_id, access_id: Manila's, of share and rule.
-    secret_namespace, secret_name: of its credential.
-    """
+    """A share that the Manila CSI plug-in looks up."""
 
-    driver: str
     share_id: pulumi.Input[str]
+    """Manila's id of the share."""
+
     access_id: pulumi.Input[str]
-    secret_namespace: str
+    """Manila's id of the rule."""
+
     secret_name: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class NFSVolumeArgs:
-    """An NFS export. server: host name or address. path: exported path."""
-
-    server: str
-    path: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class CSIVolumeArgs:
-    """A volume of any CSI driver. volume_handle: the driver's name for it. attributes: the driver's own, nothing secret."""
-
-    driver: str
-    volume_handle: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Secret with the plug-in's credential, in the namespace of the Ceph keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataVolumeArgs:
-    """What a volume needs.
-
-    handle: the volume's name for the kubelet, unique in the cluster. claim_name, namespace: the claim it is reserved for, by name.
-    size_gib: what the PersistentVolume shows; nothing is enforced by it. source: CephFS, Manila, NFS or CSI. access_mode: ReadOnlyMany, or
-    ReadWriteMany. read_only: whether the volume may be written at all; with ReadWriteMany the Pods' mounts keep data read-only.
-    """
+    """What a volume needs."""
 
     handle: str
+    """The volume's name for the kubelet, unique in the cluster."""
+
     claim_name: str
+    """The claim that it is reserved for."""
+
     namespace: str
+    """Name of that claim's namespace."""
+
     size_gib: pulumi.Input[int]
-    source: CephFSVolumeArgs | ManilaVolumeArgs | NFSVolumeArgs | CSIVolumeArgs
+    """What the PersistentVolume shows, in GiB; nothing is enforced by it."""
+
+    source: CephFSVolumeArgs | ManilaVolumeArgs | NfsExport | CsiVolume
+    """CephFS, Manila, NFS, or any other CSI driver."""
+
     access_mode: AccessMode = "ReadOnlyMany"
+    """`ReadOnlyMany` or `ReadWriteMany`."""
+
     read_only: bool = True
+    """Whether the volume may not be written at all; with ReadWriteMany the Pods' mounts keep data read-only."""
 
 
 class DataVolume(pulumi.ComponentResource):
@@ -125,7 +119,7 @@ class DataVolume(pulumi.ComponentResource):
         self.claim_name = args.claim_name
         self.register_outputs({"volume": self.volume, "claim_name": self.claim_name})
 
-    def bind(self, namespace: core.Namespace, keys: core.Namespace | None = None) -> pulumi.Output[str]:
+    def bind(self, namespace: NamespaceRef, keys: NamespaceRef | None = None) -> pulumi.Output[str]:
         """Make the claim in `namespace` and, for CephFS, the Secret in `keys`; return the name of the claim."""
         after: list[pulumi.Resource] = []
         if isinstance(self._args.source, CephFSVolumeArgs):
@@ -134,7 +128,7 @@ class DataVolume(pulumi.ComponentResource):
             after = [self._key(self._args.source, keys)]
         claim = core.PersistentVolumeClaim(
             f"{self._name}-claim",
-            metadata=meta.ObjectMetaArgs(name=self._args.claim_name, namespace=namespace.metadata["name"]),
+            metadata=meta.ObjectMetaArgs(name=self._args.claim_name, namespace=namespace.title),
             spec=core.PersistentVolumeClaimSpecArgs(
                 access_modes=[self._args.access_mode],
                 storage_class_name="",
@@ -145,7 +139,7 @@ class DataVolume(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=after,
-                deleted_with=namespace,
+                deleted_with=namespace.resource,
                 delete_before_replace=True,
                 ignore_changes=["spec.resources"],
                 replace_on_changes=["spec.accessModes", "spec.volumeName"],
@@ -163,10 +157,10 @@ class DataVolume(pulumi.ComponentResource):
             case CephFSVolumeArgs() as ceph:
                 return {"csi": self._cephfs(ceph, read_only=read_only)}
             case ManilaVolumeArgs() as manila:
-                secret = core.SecretReferenceArgs(name=manila.secret_name, namespace=manila.secret_namespace)
+                secret = core.SecretReferenceArgs(name=manila.secret_name, namespace=CSI_NAMESPACE)
                 return {
                     "csi": core.CSIPersistentVolumeSourceArgs(
-                        driver=manila.driver,
+                        driver=MANILA_DRIVER,
                         volume_handle=args.handle,
                         # The credential may be a new one; the volume names it by its Secret.
                         node_stage_secret_ref=secret,
@@ -175,9 +169,9 @@ class DataVolume(pulumi.ComponentResource):
                         volume_attributes={"shareID": manila.share_id, "shareAccessIDs": manila.access_id, "cephfs-mounter": "kernel"},
                     )
                 }
-            case NFSVolumeArgs(server=server, path=path):
+            case NfsExport(server=server, path=path):
                 return {"nfs": core.NFSVolumeSourceArgs(server=server, path=path, read_only=read_only)}
-            case CSIVolumeArgs() as csi:
+            case CsiVolume() as csi:
                 return {
                     "csi": core.CSIPersistentVolumeSourceArgs(
                         driver=csi.driver,
@@ -191,10 +185,10 @@ class DataVolume(pulumi.ComponentResource):
     def _cephfs(self, ceph: CephFSVolumeArgs, *, read_only: bool) -> core.CSIPersistentVolumeSourceArgs:
         attributes = {"clusterID": ceph.cluster_id, "rootPath": ceph.root_path, "staticVolume": "true"}
         return core.CSIPersistentVolumeSourceArgs(
-            driver=ceph.driver,
+            driver=CEPHFS_DRIVER,
             volume_handle=self._args.handle,
             # By name alone: a changed key replaces the Secret, never the volume.
-            node_stage_secret_ref=core.SecretReferenceArgs(name=self._secret_name, namespace=ceph.secret_namespace),
+            node_stage_secret_ref=core.SecretReferenceArgs(name=self._secret_name, namespace=CSI_NAMESPACE),
             read_only=read_only,
             volume_attributes=pulumi.Output.all(**attributes, fsName=ceph.fs_name).apply(
                 lambda given: {key: value for key, value in given.items() if value}
@@ -205,10 +199,10 @@ class DataVolume(pulumi.ComponentResource):
     def _secret_name(self) -> str:
         return f"ceph-key-{self._args.handle}"
 
-    def _key(self, ceph: CephFSVolumeArgs, keys: core.Namespace) -> core.Secret:
+    def _key(self, ceph: CephFSVolumeArgs, keys: NamespaceRef) -> core.Secret:
         return core.Secret(
             f"{self._name}-ceph-key",
-            metadata=meta.ObjectMetaArgs(name=self._secret_name, namespace=keys.metadata["name"]),
+            metadata=meta.ObjectMetaArgs(name=self._secret_name, namespace=keys.title),
             string_data={"userID": ceph.ceph_id, "userKey": pulumi.Output.secret(ceph.key)},
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=keys),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=keys.resource),
         )

@@ -10,26 +10,33 @@ from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.storage import v1 as storage
 from pulumi_openstack import identity
 
-from components.storage import ceph_csi
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import mount
+from components.names import CEPHFS_DRIVER, MANILA_DRIVER, MANILA_PLUGIN, MANILA_PLUGIN_LABELS
+from components.storage.ceph_csi import registrar
 
-DRIVER = "cephfs.manila.csi.openstack.org"
-_FOLDER = f"/var/lib/kubelet/plugins/{DRIVER}"
-_FORWARD = f"/var/lib/kubelet/plugins/{ceph_csi.DRIVER}"
+_FOLDER = f"/var/lib/kubelet/plugins/{MANILA_DRIVER}"
+_FORWARD = f"/var/lib/kubelet/plugins/{CEPHFS_DRIVER}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ManilaCredentialArgs:
-    """What a credential for mounts needs.
-
-    title: its name on the cloud. auth_url: of Keystone. region: or None. namespace: of the Ceph keys, a Namespace resource.
-    shares: ids of the shares, of one project, that it may look at.
-    """
+    """What a credential for mounts needs."""
 
     title: str
+    """Its name on the cloud."""
+
     auth_url: pulumi.Input[str]
+    """Address of Keystone."""
+
     region: pulumi.Input[str | None]
-    namespace: core.Namespace
+    """Region, or None."""
+
+    namespace: NamespaceRef
+    """That of the Ceph keys."""
+
     shares: Sequence[pulumi.Input[str]]
+    """Ids of the shares, of one project, that it may look at."""
 
 
 class ManilaCredential(pulumi.ComponentResource):
@@ -70,9 +77,9 @@ class ManilaCredential(pulumi.ComponentResource):
         }
         core.Secret(
             f"{name}-secret",
-            metadata=meta.ObjectMetaArgs(name=self.secret_name, namespace=args.namespace.metadata["name"]),
+            metadata=meta.ObjectMetaArgs(name=self.secret_name, namespace=args.namespace.title),
             string_data=data,
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource),
         )
         self.register_outputs({"secret_name": self.secret_name})
 
@@ -85,15 +92,19 @@ def mount_paths(shares: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ManilaCSIArgs:
-    """What the plug-in needs. namespace: that of CephCSI, a Namespace resource. image: Manila CSI. registrar_image:
-    csi-node-driver-registrar. cluster_id: a name for this cluster in Manila's logs. pull_secrets: of the Pods.
-    """
+    """What the plug-in needs."""
 
-    namespace: core.Namespace
+    namespace: NamespaceRef
+    """That of CephCSI."""
+
     image: str
+    """Manila CSI."""
+
     registrar_image: str
+    """csi-node-driver-registrar."""
+
     cluster_id: str
-    pull_secrets: list[core.LocalObjectReferenceArgs]
+    """A name for this cluster in Manila's logs."""
 
 
 class ManilaCSI(pulumi.ComponentResource):
@@ -103,26 +114,23 @@ class ManilaCSI(pulumi.ComponentResource):
     openstack-manila-csi 2.36.
     """
 
-    driver: str
-    """Name of the CSI driver."""
-
     def __init__(self, name: str, args: ManilaCSIArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:ManilaCSI", name, {}, opts)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
-        namespace = args.namespace.metadata["name"]
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
+        namespace = args.namespace.title
         account = core.ServiceAccount(
             f"{name}-account",
-            metadata=meta.ObjectMetaArgs(name="manila-node-plugin", namespace=namespace),
+            metadata=meta.ObjectMetaArgs(name=MANILA_PLUGIN, namespace=namespace),
             automount_service_account_token=False,
             opts=inside,
         )
         storage.CSIDriver(
             f"{name}-driver",
-            metadata=meta.ObjectMetaArgs(name=DRIVER),
+            metadata=meta.ObjectMetaArgs(name=MANILA_DRIVER),
             spec=storage.CSIDriverSpecArgs(attach_required=False, pod_info_on_mount=False, fs_group_policy="None"),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        labels = {"app.kubernetes.io/name": "manila-csi-cephfs", "app.kubernetes.io/component": "node-plugin"}
+        labels = MANILA_PLUGIN_LABELS
         folders = {
             "registration-dir": ("/var/lib/kubelet/plugins_registry", "Directory"),
             "plugin-dir": (_FOLDER, "DirectoryOrCreate"),
@@ -130,7 +138,7 @@ class ManilaCSI(pulumi.ComponentResource):
         }
         apps.DaemonSet(
             f"{name}-node-plugin",
-            metadata=meta.ObjectMetaArgs(name="manila-node-plugin", namespace=namespace, labels=labels),
+            metadata=meta.ObjectMetaArgs(name=MANILA_PLUGIN, namespace=namespace, labels=labels),
             spec=apps.DaemonSetSpecArgs(
                 selector=meta.LabelSelectorArgs(match_labels=labels),
                 template=core.PodTemplateSpecArgs(
@@ -143,9 +151,9 @@ class ManilaCSI(pulumi.ComponentResource):
                         host_network=True,
                         dns_policy="ClusterFirstWithHostNet",
                         enable_service_links=False,
-                        image_pull_secrets=args.pull_secrets,
+                        image_pull_secrets=args.namespace.image_pull_secrets,
                         tolerations=[core.TolerationArgs(operator="Exists")],
-                        containers=[_plugin(args), ceph_csi.registrar(args.registrar_image, _FOLDER, "plugin-dir")],
+                        containers=[_plugin(args), registrar(args.registrar_image, _FOLDER, "plugin-dir")],
                         volumes=[
                             core.VolumeArgs(name=volume, host_path=core.HostPathVolumeSourceArgs(path=path, type=kind))
                             for volume, (path, kind) in folders.items()
@@ -155,8 +163,7 @@ class ManilaCSI(pulumi.ComponentResource):
             ),
             opts=inside,
         )
-        self.driver = DRIVER
-        self.register_outputs({"driver": self.driver})
+        self.register_outputs({"driver": MANILA_DRIVER})
 
 
 def _plugin(args: ManilaCSIArgs) -> core.ContainerArgs:
@@ -167,7 +174,7 @@ def _plugin(args: ManilaCSIArgs) -> core.ContainerArgs:
         command=["/bin/manila-csi-plugin"],
         args=[
             f"--endpoint=unix://{_FOLDER}/csi.sock",
-            f"--drivername={DRIVER}",
+            f"--drivername={MANILA_DRIVER}",
             "--share-protocol-selector=CEPHFS",
             f"--fwdendpoint=unix://{_FORWARD}/csi.sock",
             f"--cluster-id={args.cluster_id}",
@@ -177,7 +184,7 @@ def _plugin(args: ManilaCSIArgs) -> core.ContainerArgs:
         security_context=core.SecurityContextArgs(privileged=True, allow_privilege_escalation=True),
         resources=core.ResourceRequirementsArgs(requests={"cpu": "20m", "memory": "64Mi"}, limits={"memory": "256Mi"}),
         volume_mounts=[
-            core.VolumeMountArgs(name="plugin-dir", mount_path=_FOLDER),
-            core.VolumeMountArgs(name="fwd-plugin-dir", mount_path=_FORWARD),
+            mount("plugin-dir", _FOLDER),
+            mount("fwd-plugin-dir", _FORWARD),
         ],
     )

@@ -3,23 +3,27 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core import v1 as core
-from pulumi_kubernetes.meta import v1 as meta
 
-from components.spark.interpreter_files import UID, user_claim
-from components.storage.writable_share import StorageClassArgs, WritableShareArgs, bind_writable
+from components.kubernetes.namespace import NamespaceRef
+from components.names import SPARK_UID, user_claim
+from components.storage.writable_share import Home, HomeClaim, bind_home
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserSpaceArgs:
-    """What a space needs. person: as part of names of objects. namespace: where notebooks compute, a Namespace resource.
-    source: a share, or a claim. protect: whether the engine refuses to delete a claim that holds the data itself.
-    """
+    """What a space needs."""
 
     person: str
-    namespace: core.Namespace
-    source: WritableShareArgs | StorageClassArgs
+    """Whose it is, as part of names of objects."""
+
+    namespace: NamespaceRef
+    """Where notebooks compute."""
+
+    home: Home
+    """Where the data lies."""
+
     protect: bool = True
+    """Whether the engine refuses to delete a claim that holds the data itself."""
 
 
 class UserSpace(pulumi.ComponentResource):
@@ -36,18 +40,6 @@ class UserSpace(pulumi.ComponentResource):
     def __init__(self, name: str, args: UserSpaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:UserSpace", name, {}, opts)
         self.claim_name = user_claim(args.person)
-        match args.source:
-            case WritableShareArgs() as share:
-                bind_writable(name, share, args.namespace, f"{UID}:{UID}", self)
-            case StorageClassArgs(storage_class=storage_class, size_gib=size_gib):
-                core.PersistentVolumeClaim(
-                    f"{name}-claim",
-                    metadata=meta.ObjectMetaArgs(name=self.claim_name, namespace=args.namespace.metadata["name"]),
-                    spec=core.PersistentVolumeClaimSpecArgs(
-                        access_modes=["ReadWriteMany"],
-                        storage_class_name=storage_class,
-                        resources=core.VolumeResourceRequirementsArgs(requests={"storage": f"{size_gib}Gi"}),
-                    ),
-                    opts=pulumi.ResourceOptions(parent=self, protect=args.protect, deleted_with=args.namespace),
-                )
+        claim = HomeClaim(name=self.claim_name, namespace=args.namespace, owner=f"{SPARK_UID}:{SPARK_UID}", protect=args.protect)
+        bind_home(name, f"{name}-claim", args.home, claim, self)
         self.register_outputs({"claim_name": self.claim_name})

@@ -1,50 +1,114 @@
-"""A CephFS share that somebody writes: bound for them, and its root made writable by a Job."""
+"""Where somebody writes: a CephFS share of the platform's own, or a volume that a storage class makes."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 from pulumi_kubernetes.batch import v1 as batch
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import claim_volume, mount
 from components.storage.data_volume import DataVolume
 
 
 @dataclass(frozen=True, kw_only=True)
-class WritableShareArgs:
-    """A CephFS path to write. volume: for those who write. prepare: the same path, for the Job that makes its root writable.
-    keys: the namespace of the Ceph keys, where that Job runs, a Namespace resource. image: with a shell and chown, for that Job.
-    """
+class WritableShare:
+    """A CephFS path to write."""
 
     volume: DataVolume
+    """The path, for those who write."""
+
     prepare: DataVolume
-    keys: core.Namespace
+    """The same path, for the Job that makes its root writable."""
+
+    keys: NamespaceRef
+    """The namespace of the Ceph keys, where that Job runs."""
+
     image: str
+    """Image of that Job, with a shell and chown."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class StorageClassArgs:
-    """A volume to write that a storage class makes, in place of a share. storage_class: its name, or None for the default.
-    size_gib: in GiB.
-    """
+class StorageClass:
+    """A volume that a storage class makes."""
 
-    storage_class: str | None
+    name: str | None
+    """Name of the class, or None for the cluster's default."""
+
     size_gib: int
+    """Size of the volume, in GiB."""
 
 
-def bind_writable(
-    name: str, share: WritableShareArgs, namespace: core.Namespace, owner: str, parent: pulumi.Resource, *, mode: str = "0770"
-) -> pulumi.Output[str]:
-    """Bind a share in `namespace`, make its root writable for `owner` (user and group, `185:185`), and return the name of its claim.
-    mode: of the root, as chmod takes it.
+Home = WritableShare | StorageClass
+"""Where somebody writes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeClaim:
+    """The claim by which Pods mount a home."""
+
+    name: str
+    """Name of the claim; that of a share is reserved for its volume already."""
+
+    namespace: NamespaceRef
+    """The namespace of those who write."""
+
+    owner: str
+    """User and group that own a share's root, as chown takes them: `185:185`."""
+
+    mode: str = "0770"
+    """Mode of a share's root, as chmod takes it."""
+
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = "ReadWriteMany"
+    """Access mode of a storage class' volume."""
+
+    protect: bool = True
+    """Whether the engine refuses to delete the claim of a storage class, which holds the data itself."""
+
+    deleted_with_namespace: bool = True
+    """Whether the claim of a storage class goes with its namespace. Otherwise it goes by itself, while the cluster lives to remove its
+    volume."""
+
+
+def bind_home(name: str, resource: str, home: Home, claim: HomeClaim, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """Make the claim of a home, and return its name.
+
+    name: of the component that writes. resource: name of the claim's resource where a storage class makes the volume.
+    """
+    match home:
+        case WritableShare() as share:
+            _prepare(name, share, claim, parent)
+            return share.volume.bind(claim.namespace, share.keys)
+        case StorageClass(name=storage_class, size_gib=size_gib):
+            made = core.PersistentVolumeClaim(
+                resource,
+                metadata=meta.ObjectMetaArgs(name=claim.name, namespace=claim.namespace.title),
+                spec=core.PersistentVolumeClaimSpecArgs(
+                    access_modes=[claim.access_mode],
+                    storage_class_name=storage_class,
+                    resources=core.VolumeResourceRequirementsArgs(requests={"storage": f"{size_gib}Gi"}),
+                ),
+                opts=pulumi.ResourceOptions(
+                    parent=parent,
+                    protect=claim.protect,
+                    deleted_with=claim.namespace.resource if claim.deleted_with_namespace else None,
+                ),
+            )
+            return made.metadata["name"]
+
+
+def _prepare(name: str, share: WritableShare, claim: HomeClaim, parent: pulumi.Resource) -> None:
+    """The Job that makes a share's root writable, once.
 
     Manila hands out a share whose root belongs to root alone (`cephfs_volume_mode` 755), CephCSI changes no owner, and a
-    Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, once, by a volume of its own.
+    Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, by a volume of its own.
     """
     container = core.ContainerArgs(
         name="prepare",
         image=share.image,
-        command=["sh", "-ec", f"chown {owner} /share && chmod {mode} /share"],
+        command=["sh", "-ec", f"chown {claim.owner} /share && chmod {claim.mode} /share"],
         security_context=core.SecurityContextArgs(
             run_as_user=0,
             allow_privilege_escalation=False,
@@ -53,15 +117,15 @@ def bind_writable(
             seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
         ),
         resources=core.ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "32Mi"}, limits={"cpu": "100m", "memory": "128Mi"}),
-        volume_mounts=[core.VolumeMountArgs(name="share", mount_path="/share")],
+        volume_mounts=[mount("share", "/share")],
     )
-    claim = core.PersistentVolumeClaimVolumeSourceArgs(claim_name=share.prepare.bind(share.keys, share.keys))
+    keys = share.keys
     batch.Job(
         f"{name}-prepare-job",
         metadata=meta.ObjectMetaArgs(
             # The claim of the Job and the Job have one name.
             name=share.prepare.claim_name,
-            namespace=share.keys.metadata["name"],
+            namespace=keys.title,
             # Whoever uses the folder waits for it by itself, so nobody else needs to wait for the Job.
             annotations={"pulumi.com/skipAwait": "true"},
         ),
@@ -73,10 +137,9 @@ def bind_writable(
                     automount_service_account_token=False,
                     enable_service_links=False,
                     containers=[container],
-                    volumes=[core.VolumeArgs(name="share", persistent_volume_claim=claim)],
+                    volumes=[claim_volume("share", share.prepare.bind(keys, keys))],
                 )
             ),
         ),
-        opts=pulumi.ResourceOptions(parent=parent, deleted_with=share.keys, delete_before_replace=True),
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=keys.resource, delete_before_replace=True),
     )
-    return share.volume.bind(namespace, share.keys)

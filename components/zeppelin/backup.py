@@ -9,48 +9,72 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.files import text
-from components.kubernetes.namespace import pull_secrets, restricted_container
-from components.storage.writable_share import WritableShareArgs, bind_writable
-from components.zeppelin import server as zeppelin
-
-BACKUP, RESTORE = "backup-notebooks", "restore-notebooks"
-"""Names of the CronJobs. The second never runs by itself: `make restore` makes a Job from it."""
-
-LABELS = {"app.kubernetes.io/name": "notebook-backup"}
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import (
+    claim_volume,
+    config_volume,
+    mount,
+    restricted_container,
+    restricted_pod,
+    scratch_volume,
+    secret_variable,
+    variables,
+)
+from components.names import BACKUP, BACKUP_CLAIM, BACKUP_LABELS, RESTORE, ZEPPELIN_LABELS, ZEPPELIN_UID
+from components.storage.writable_share import HomeClaim, WritableShare, bind_home
+from settings.values.zeppelin import Retention
 
 
 @dataclass(frozen=True, kw_only=True)
-class BackupBucketArgs:
-    """Backups in a bucket. endpoint: address of the S3 server. path: bucket and prefix. region: that requests are signed for.
-    access_key, secret_key: (secret).
-    """
+class BucketTarget:
+    """Backups in a bucket."""
 
     endpoint: str
+    """Address of the S3 server."""
+
     path: str
+    """Bucket and prefix."""
+
     region: str
+    """Region that requests are signed for."""
+
     access_key: pulumi.Input[str]
+    """S3 access key (secret)."""
+
     secret_key: pulumi.Input[str]
+    """S3 secret key (secret)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotebookBackupArgs:
-    """What backups need.
+    """What backups need."""
 
-    namespace: Zeppelin's, a Namespace resource. claim: of the notebooks. target: share or bucket. password: they are encrypted by
-    (secret). schedule: cron, UTC. keep: how many stay by `last`, `daily`, `weekly`, `monthly`. image: restic, with a shell.
-    environment: what a process needs to reach the world. ca_bundle: PEM certificates to trust, or None. pull_secret: name, or None.
-    """
+    namespace: NamespaceRef
+    """Zeppelin's."""
 
-    namespace: core.Namespace
     claim: pulumi.Input[str]
-    target: WritableShareArgs | BackupBucketArgs
+    """Claim of the notebooks."""
+
+    target: WritableShare | BucketTarget
+    """Where backups go."""
+
     password: pulumi.Input[str]
+    """Password that they are encrypted by (secret)."""
+
     schedule: str
-    keep: Mapping[str, int]
+    """When, as cron, in UTC."""
+
+    keep: Retention
+    """How many stay."""
+
     image: str
+    """restic, with a shell."""
+
     environment: Mapping[str, str]
+    """What a process needs to reach the world."""
+
     ca_bundle: str | None = None
-    pull_secret: str | None = None
+    """PEM certificates to trust, or None."""
 
 
 class NotebookBackup(pulumi.ComponentResource):
@@ -60,21 +84,19 @@ class NotebookBackup(pulumi.ComponentResource):
     that restores; for a share its volumes, claims and the Job that makes its root writable. No token, no right.
     """
 
-    repository: str
-    """Where the backups are, as restic names it."""
-
     def __init__(self, name: str, args: NotebookBackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:NotebookBackup", name, {}, opts)
-        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace)
-        namespace = args.namespace.metadata["name"]
+        inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
+        namespace = args.namespace.title
         target = args.target
         secrets: dict[str, pulumi.Input[str]] = {"password": pulumi.Output.secret(args.password)}
         share = None
         match target:
-            case BackupBucketArgs():
+            case BucketTarget():
                 secrets |= {"AWS_ACCESS_KEY_ID": target.access_key, "AWS_SECRET_ACCESS_KEY": pulumi.Output.secret(target.secret_key)}
-            case WritableShareArgs():
-                share = bind_writable(name, target, args.namespace, f"{zeppelin.UID}:0", self)
+            case WritableShare():
+                claim = HomeClaim(name=BACKUP_CLAIM, namespace=args.namespace, owner=f"{ZEPPELIN_UID}:0")
+                share = bind_home(name, f"{name}-claim", target, claim, self)
         secret = core.Secret(f"{name}-secret", metadata=meta.ObjectMetaArgs(namespace=namespace), string_data=secrets, opts=inside)
         script = core.ConfigMap(
             f"{name}-script",
@@ -86,7 +108,7 @@ class NotebookBackup(pulumi.ComponentResource):
         for title, task in ((BACKUP, ["backup"]), (RESTORE, ["restore", "$(SNAPSHOT)"])):
             batch.CronJob(
                 f"{name}-{title}",
-                metadata=meta.ObjectMetaArgs(name=title, namespace=namespace, labels=LABELS),
+                metadata=meta.ObjectMetaArgs(name=title, namespace=namespace, labels=BACKUP_LABELS),
                 spec=batch.CronJobSpecArgs(
                     schedule=args.schedule,
                     suspend=title == RESTORE,
@@ -98,10 +120,10 @@ class NotebookBackup(pulumi.ComponentResource):
                         spec=batch.JobSpecArgs(
                             backoff_limit=2 if title == BACKUP else 0,
                             active_deadline_seconds=3 * 3600,
-                            # A Job of `make restore` belongs to nothing that would take it away, and holds the claims.
+                            # A Job of `gaia restore` belongs to nothing that would take it away, and holds the claims.
                             ttl_seconds_after_finished=3600 if title == RESTORE else None,
                             template=core.PodTemplateSpecArgs(
-                                metadata=meta.ObjectMetaArgs(labels=LABELS),
+                                metadata=meta.ObjectMetaArgs(labels=BACKUP_LABELS),
                                 spec=_pod(args, task, secret.metadata["name"], script.metadata["name"], share),
                             ),
                         )
@@ -109,13 +131,12 @@ class NotebookBackup(pulumi.ComponentResource):
                 ),
                 opts=inside,
             )
-        self.repository = repository(target)
-        self.register_outputs({"repository": self.repository})
+        self.register_outputs({"repository": repository(target)})
 
 
-def repository(target: WritableShareArgs | BackupBucketArgs) -> str:
+def repository(target: WritableShare | BucketTarget) -> str:
     """Where restic keeps everything (restic: doc/030_preparing_a_new_repo.rst)."""
-    return f"s3:{target.endpoint}/{target.path}" if isinstance(target, BackupBucketArgs) else "/backup/restic"
+    return f"s3:{target.endpoint}/{target.path}" if isinstance(target, BucketTarget) else "/backup/restic"
 
 
 def _pod(
@@ -125,27 +146,52 @@ def _pod(
         "RESTIC_REPOSITORY": repository(args.target),
         "RESTIC_PASSWORD_FILE": "/secret/password",
         "RESTIC_CACHE_DIR": "/tmp/cache",  # noqa: S108 - path inside the container
-        "KEEP": " ".join(f"--keep-{period} {count}" for period, count in args.keep.items() if count),
-        # `make restore` puts another one here.
+        "KEEP": " ".join(f"--keep-{period} {count}" for period, count in args.keep.model_dump().items() if count),
+        # `gaia restore` puts another one here.
         "SNAPSHOT": "latest",
         "HOME": "/tmp",  # noqa: S108
         **args.environment,
     }
     from_secret = []
-    if isinstance(args.target, BackupBucketArgs):
+    if isinstance(args.target, BucketTarget):
         environment["AWS_DEFAULT_REGION"] = args.target.region
         from_secret = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     claims = {"notebooks": args.claim} | ({"backup": share} if share is not None else {})
-    # Where the environment says that they are, as in every other Pod.
-    certificates = core.VolumeMountArgs(name="script", mount_path="/opt/platform", read_only=True)
-    resources = {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "4Gi"}
-    return core.PodSpecArgs(
-        automount_service_account_token=False,
-        enable_service_links=False,
-        restart_policy="Never",
-        image_pull_secrets=pull_secrets(args.pull_secret),
+    limits = {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "4Gi"}
+    container = restricted_container(
+        "restic",
+        args.image,
+        requests=limits | {"cpu": "100m", "memory": "256Mi"},
+        limits=limits,
+        command=["sh", "/script/backup_notebooks.sh"],
+        args=task,
+        env=[*variables(environment), *(secret_variable(key, secret, key) for key in from_secret)],
+        volume_mounts=[
+            mount("script", "/script", read_only=True),
+            mount("secret", "/secret", read_only=True),
+            mount("tmp", "/tmp"),  # noqa: S108
+            *(mount(volume, f"/{volume}") for volume in claims),
+            # Where the environment says that they are, as in every other Pod.
+            *([mount("script", "/opt/platform", read_only=True)] if args.ca_bundle else []),
+        ],
+    )
+    password = core.SecretVolumeSourceArgs(
+        secret_name=secret, items=[core.KeyToPathArgs(key="password", path="password")], default_mode=0o440
+    )
+    return restricted_pod(
+        args.namespace,
         # The server's user, who owns the notebooks.
-        security_context=zeppelin.server_user(),
+        uid=ZEPPELIN_UID,
+        gid=0,
+        fs_group=ZEPPELIN_UID,
+        containers=[container],
+        volumes=[
+            config_volume("script", script),
+            core.VolumeArgs(name="secret", secret=password),
+            scratch_volume("tmp", "3Gi"),
+            *(claim_volume(volume, claim) for volume, claim in claims.items()),
+        ],
+        restart_policy="Never",
         # A volume of a storage class is mounted on one node alone: that of the server, as long as there is one.
         affinity=core.AffinityArgs(
             pod_affinity=core.PodAffinityArgs(
@@ -153,51 +199,10 @@ def _pod(
                     core.WeightedPodAffinityTermArgs(
                         weight=100,
                         pod_affinity_term=core.PodAffinityTermArgs(
-                            topology_key="kubernetes.io/hostname", label_selector=meta.LabelSelectorArgs(match_labels=zeppelin.LABELS)
+                            topology_key="kubernetes.io/hostname", label_selector=meta.LabelSelectorArgs(match_labels=ZEPPELIN_LABELS)
                         ),
                     )
                 ]
             )
         ),
-        containers=[
-            core.ContainerArgs(
-                name="restic",
-                image=args.image,
-                command=["sh", "/script/backup_notebooks.sh"],
-                args=task,
-                env=[
-                    *(core.EnvVarArgs(name=key, value=value) for key, value in environment.items()),
-                    *(
-                        core.EnvVarArgs(
-                            name=key,
-                            value_from=core.EnvVarSourceArgs(secret_key_ref=core.SecretKeySelectorArgs(name=secret, key=key)),
-                        )
-                        for key in from_secret
-                    ),
-                ],
-                security_context=restricted_container(),
-                resources=core.ResourceRequirementsArgs(requests=resources | {"cpu": "100m", "memory": "256Mi"}, limits=resources),
-                volume_mounts=[
-                    core.VolumeMountArgs(name="script", mount_path="/script", read_only=True),
-                    core.VolumeMountArgs(name="secret", mount_path="/secret", read_only=True),
-                    core.VolumeMountArgs(name="tmp", mount_path="/tmp"),  # noqa: S108
-                    *(core.VolumeMountArgs(name=volume, mount_path=f"/{volume}") for volume in claims),
-                    *([certificates] if args.ca_bundle else []),
-                ],
-            )
-        ],
-        volumes=[
-            core.VolumeArgs(name="script", config_map=core.ConfigMapVolumeSourceArgs(name=script)),
-            core.VolumeArgs(
-                name="secret",
-                secret=core.SecretVolumeSourceArgs(
-                    secret_name=secret, items=[core.KeyToPathArgs(key="password", path="password")], default_mode=0o440
-                ),
-            ),
-            core.VolumeArgs(name="tmp", empty_dir=core.EmptyDirVolumeSourceArgs(size_limit="3Gi")),
-            *(
-                core.VolumeArgs(name=volume, persistent_volume_claim=core.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim))
-                for volume, claim in claims.items()
-            ),
-        ],
     )

@@ -1,4 +1,4 @@
-"""What brings the large images to every Spark node before a notebook waits for them."""
+"""Brings the large images to every Spark node before a notebook waits for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,23 +8,23 @@ from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
-from components.kubernetes.namespace import pull_secrets, restricted_container, restricted_pod
-
-_LABELS = {"app.kubernetes.io/name": "image-puller"}
+from components.kubernetes.namespace import NamespaceRef
+from components.kubernetes.pod import restricted_container, restricted_pod
+from components.names import IMAGE_PULLER, IMAGE_PULLER_LABELS, SPARK_UID
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePullerArgs:
-    """What the puller needs.
+    """What the puller needs."""
 
-    namespace: where it runs, that of Zeppelin, so that it takes nothing of the notebooks' quota, a Namespace resource.
-    images: to pull; each has a shell. node_selector: labels of the Spark nodes. pull_secret: name of the pull secret, or None.
-    """
+    namespace: NamespaceRef
+    """Where it runs: that of Zeppelin, so that it takes nothing of the notebooks' quota."""
 
-    namespace: core.Namespace
     images: Sequence[str]
+    """Images to pull; each has a shell."""
+
     node_selector: Mapping[str, str] = field(default_factory=dict)
-    pull_secret: str | None = None
+    """Labels of the Spark nodes."""
 
 
 class ImagePuller(pulumi.ComponentResource):
@@ -38,41 +38,36 @@ class ImagePuller(pulumi.ComponentResource):
         apps.DaemonSet(
             f"{name}-pull",
             metadata=meta.ObjectMetaArgs(
-                name="image-puller",
-                namespace=args.namespace.metadata["name"],
-                labels=_LABELS,
+                name=IMAGE_PULLER,
+                namespace=args.namespace.title,
+                labels=IMAGE_PULLER_LABELS,
                 # A stack is up before gigabytes have arrived on its last node.
                 annotations={"pulumi.com/skipAwait": "true"},
             ),
             spec=apps.DaemonSetSpecArgs(
-                selector=meta.LabelSelectorArgs(match_labels=_LABELS),
-                template=core.PodTemplateSpecArgs(metadata=meta.ObjectMetaArgs(labels=_LABELS), spec=_pod(args)),
+                selector=meta.LabelSelectorArgs(match_labels=IMAGE_PULLER_LABELS),
+                template=core.PodTemplateSpecArgs(metadata=meta.ObjectMetaArgs(labels=IMAGE_PULLER_LABELS), spec=_pod(args)),
             ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace),
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource),
         )
         self.register_outputs({"images": list(args.images)})
 
 
 def _pod(args: ImagePullerArgs) -> core.PodSpecArgs:
     def container(title: str, image: str, command: str) -> core.ContainerArgs:
-        return core.ContainerArgs(
-            name=title,
-            image=image,
+        return restricted_container(
+            title,
+            image,
+            requests={"cpu": "1m", "memory": "8Mi", "ephemeral-storage": "1Mi"},
+            limits={"cpu": "50m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
             command=["sh", "-c", command],
-            security_context=restricted_container(),
-            resources=core.ResourceRequirementsArgs(
-                requests={"cpu": "1m", "memory": "8Mi", "ephemeral-storage": "1Mi"},
-                limits={"cpu": "50m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
-            ),
         )
 
-    return core.PodSpecArgs(
-        automount_service_account_token=False,
-        enable_service_links=False,
+    return restricted_pod(
+        args.namespace,
+        uid=SPARK_UID,
+        containers=[container("sleep", args.images[-1], "while sleep 3600; do :; done")],
+        init_containers=[container(f"pull-{index}", image, "true") for index, image in enumerate(args.images)],
         termination_grace_period_seconds=0,
         node_selector=dict(args.node_selector),
-        image_pull_secrets=pull_secrets(args.pull_secret),
-        security_context=restricted_pod(185),
-        init_containers=[container(f"pull-{index}", image, "true") for index, image in enumerate(args.images)],
-        containers=[container("sleep", args.images[-1], "while sleep 3600; do :; done")],
     )

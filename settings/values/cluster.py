@@ -147,6 +147,7 @@ class Pool(Flavour):
             )
 
 
+Driver = Literal["capi-helm", "vexxhost", "heat"]
 NetworkDriver = Literal["calico", "cilium", "flannel"]
 
 
@@ -192,7 +193,7 @@ class Reserve(Settings):
 class ClusterSettings(Settings):
     """The Kubernetes cluster that Magnum makes."""
 
-    driver: Annotated[Literal["capi-helm", "vexxhost", "heat"], Field(examples=["capi-helm"])]
+    driver: Annotated[Driver, Field(examples=["capi-helm"])]
     """Magnum driver of the site: capi-helm (magnum-capi-helm), vexxhost (magnum-cluster-api) or heat (legacy, Magnum up to 2026.1)."""
 
     kubernetes_version: Annotated[KubernetesVersion, Field(examples=["1.33.4"])]

@@ -8,6 +8,7 @@ from pydantic import Field
 from settings.values.vocabulary import BucketName, CephId, ConfigKey, ExportPath, GiB, MountPath, Name, ObjectName, Problem, Settings, Url
 
 Project = Literal["compute", "data"]
+AccessMode = Literal["ReadOnlyMany", "ReadWriteMany"]
 CsiPlugin = Literal["ceph-csi", "manila-csi"]
 
 RESERVED_NAMES = ("notebooks", "notebooks-prepare", "backup")
@@ -179,7 +180,7 @@ class Dataset(Settings):
     size_gib: GiB | None = None
     """Size to show on the PersistentVolume, in GiB; nothing is enforced by it. By default the share's quota, or 1."""
 
-    access_mode: Literal["ReadOnlyMany", "ReadWriteMany"] = "ReadOnlyMany"
+    access_mode: AccessMode = "ReadOnlyMany"
     """Access mode of the PersistentVolume. ReadWriteMany is for clouds where a read-only stage does not mount: the Ceph rule and
     the mounts in Pods stay read-only."""
 

@@ -52,7 +52,7 @@ def base() -> Data:
 
 def copied(folder: Path, patch: Mapping[str, tuple[str, str]]) -> Path:
     """The project in a folder of its own, with a patch. A text that is not there fails."""
-    for name in ("components", "settings", "preview", "policy", "review", "schema"):
+    for name in ("components", "layers", "settings", "preview", "policy", "review", "schema"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("__main__.py", "Pulumi.yaml", "requirements.txt"):
         shutil.copy(ROOT / name, folder)
@@ -410,7 +410,7 @@ CASES = (
         "pod-security",
         "Notebooks need less than restricted",
         "weaker pod security",
-        patch={"components/spark/namespace.py": ('args.namespace, "restricted"', 'args.namespace, "baseline"')},
+        patch={"components/spark/namespace.py": ('SPARK_NAMESPACE, "restricted"', 'SPARK_NAMESPACE, "baseline"')},
         operations={"spark-namespace": "update"},
         risks=("namespace gaia-spark: Pod Security baseline, was restricted",),
     ),
@@ -418,7 +418,7 @@ CASES = (
         "root",
         "Pods may run as root",
         "weaker pod security",
-        patch={"components/kubernetes/namespace.py": ("run_as_non_root=True", "run_as_non_root=False")},
+        patch={"components/kubernetes/pod.py": ("run_as_non_root=True", "run_as_non_root=False")},
         operations={"entry-gateway": "update"},
         risks=("gaia-zeppelin/Deployment gateway: nginx: may run as root",),
     ),

@@ -11,6 +11,7 @@ ALLOWED = {
     # folder: what it may import of ours; `components.names` is what everybody may know of the platform's objects
     "settings": {"settings"},
     "components": {"components", "settings.values"},
+    "layers": {"layers", "components", "settings"},
     "policy": {"policy", "preview"},
     "preview": {"policy", "preview", "settings"},
     "review": {"policy", "preview", "review"},
@@ -21,6 +22,7 @@ ALLOWED = {
 }
 OURS = {*ALLOWED, "tests", "benchmarks"}
 MODULES = [path for folder in ALLOWED for path in sorted((ROOT / folder).rglob("*.py")) if ".venv" not in path.parts]
+PROGRAM = ROOT / "__main__.py"
 SHARED = "components.names"
 
 
@@ -68,3 +70,16 @@ def test_the_preview_and_whoever_reads_it_know_no_component_by_name():
     text = "".join(path.read_text() for path in MODULES if room(path) in ("preview", "policy", "review"))
     assert "gaia-dmp:openstack:" not in text
     assert "gaia-dmp:kubernetes:" not in text
+
+
+def test_the_program_is_layers_and_exports():
+    names = {name.split(".")[0] for name in imported(PROGRAM)}
+    assert names == {"layers", "pulumi"}
+    statements = {type(node).__name__ for node in ast.walk(ast.parse(PROGRAM.read_text()))}
+    assert not statements & {"FunctionDef", "If", "Match", "For", "While", "Try", "ClassDef", "IfExp"}
+    assert len(PROGRAM.read_text().splitlines()) <= 80
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room(p) in ("components", "layers")], ids=label)
+def test_a_file_fits_a_head(path):
+    assert len(path.read_text().splitlines()) <= 300

@@ -1,0 +1,119 @@
+"""The templates that Pods of notebooks are made from: Zeppelin's of interpreters, Spark's of executors. Plain functions, no resource."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from components.files import parsed, text
+from components.names import HISTORY_CLAIM, RPC_PORT, SPARK_NAMESPACE, SPARK_UID, ZEPPELIN, ZEPPELIN_NAMESPACE, user_claim
+from components.spark.notebook_pods import NotebookPods
+from settings.values.spark import NotebookSize, PodSize
+
+
+def interpreter_template(pods: NotebookPods, sizes: Mapping[str, NotebookSize], environment: Mapping[str, str], files: str) -> str:
+    """The template that Zeppelin renders for each interpreter group, with the platform's values set in front of it.
+
+    sizes: by interpreter setting; the driver of `spark` is also the size of other interpreters. environment: what a process needs to
+    reach the world. files: name of the ConfigMap that interpreters mount at /opt/platform.
+    """
+    identities = pods.identities
+    variables = {
+        "ZEPPELIN_HOME": "/opt/zeppelin",
+        "ZEPPELIN_LOG_DIR": "/work/logs",
+        "ZEPPELIN_PID_DIR": "/work/run",
+        "SPARK_HOME": "/opt/spark",
+        "HOME": "/work",
+        "PYSPARK_PYTHON": "python3",
+        "PYSPARK_DRIVER_PYTHON": "python3",
+        **environment,
+    }
+    platform = {
+        "namespace": SPARK_NAMESPACE,
+        "server_service": f"{ZEPPELIN}.{ZEPPELIN_NAMESPACE}.svc",
+        "server_rpc_port": str(RPC_PORT),
+        "driver_account": identities.driver,
+        "interpreter_account": identities.interpreter,
+        "driver_priority": identities.priorities.driver,
+        "zeppelin_image": pods.zeppelin_image,
+        "spark_image": pods.spark_image,
+        "files": files,
+        "node_selector": dict(pods.node_selector),
+        "pull_secrets": _pull_secrets(pods),
+        "executor_priority": identities.priorities.executor,
+        "people": dict(identities.people),
+        "sizes": {name: {"resources": _resources(size.driver), "scratch": f"{size.driver.scratch_gib}Gi"} for name, size in sizes.items()},
+        "environment": [{"name": key, "value": value} for key, value in variables.items()],
+        "fixed_environment": [*variables, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR", "SPARK_CONF_DIR"],
+        "user_space": pods.user_space,
+        "history": HISTORY_CLAIM if pods.history else "",
+        "queue_labels": dict(pods.queue_labels),
+        "security": _security(pods),
+        "hadoop_conf": pods.hadoop_conf or "",
+        "datasets": [
+            {"volume": _volume(index), "claim": mount.claim, "path": mount.dataset.location} for index, mount in enumerate(pods.mounts)
+        ],
+    }
+    return f"{{% set platform = {json.dumps(platform)} %}}\n{text('spark/files/interpreter.yaml.jinja')}"
+
+
+def _resources(size: PodSize) -> dict[str, str]:
+    """Requests of a Pod, which are the limits too, as Kubernetes writes them."""
+    return {"cpu": str(size.cores), "memory": f"{size.total_memory_gib}Gi", "ephemeral-storage": f"{size.scratch_gib}Gi"}
+
+
+def _security(pods: NotebookPods) -> dict[str, Any]:
+    """The security context of interpreters' and executors' Pods."""
+    context: dict[str, Any] = {
+        "runAsNonRoot": True,
+        "runAsUser": SPARK_UID,
+        "runAsGroup": SPARK_UID,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    return context | ({"fsGroup": pods.fs_group, "fsGroupChangePolicy": "OnRootMismatch"} if pods.fs_group else {})
+
+
+def executor_templates(pods: NotebookPods, sizes: Mapping[str, NotebookSize]) -> dict[str, str]:
+    """Every executor template by the name of its file: one per size, and one more for people who have a space of their own."""
+    result = {}
+    for title, size in sizes.items():
+        result[f"executor-{title}.yaml"] = executor_template(pods, size.executor)
+        if pods.user_space:
+            result[f"executor-{title}.person.yaml"] = executor_template(pods, size.executor, person=True)
+    return result
+
+
+def executor_template(pods: NotebookPods, size: PodSize, *, person: bool = False) -> str:
+    """The Pod that Spark makes executors from, as YAML; `@priority@` and `@user@` are filled in as a driver starts.
+
+    person: whether the claim of the driver's person is mounted.
+    """
+    pod: dict[str, Any] = parsed(text("spark/files/executor.yaml"))
+    spec = pod["spec"]
+    spec |= {
+        "serviceAccountName": pods.identities.executor,
+        "nodeSelector": dict(pods.node_selector),
+        "imagePullSecrets": _pull_secrets(pods),
+        "securityContext": _security(pods),
+    }
+    pod["metadata"]["labels"] |= pods.queue_labels
+    container = spec["containers"][0]
+    # Spark sets processor and memory; local disk is ours to bound.
+    disk = {"ephemeral-storage": f"{size.scratch_gib}Gi"}
+    container["resources"] = {"requests": disk, "limits": disk}
+    for index, mount in enumerate(pods.mounts):
+        container["volumeMounts"].append({"name": _volume(index), "mountPath": mount.dataset.location, "readOnly": True})
+        spec["volumes"].append({"name": _volume(index), "persistentVolumeClaim": {"claimName": mount.claim, "readOnly": True}})
+    if person:
+        container["volumeMounts"].append({"name": "user", "mountPath": "/user/@user@"})
+        spec["volumes"].append({"name": "user", "persistentVolumeClaim": {"claimName": user_claim("@user@")}})
+    return yaml.safe_dump(pod, sort_keys=False)
+
+
+def _volume(index: int) -> str:
+    return f"data-{index}"
+
+
+def _pull_secrets(pods: NotebookPods) -> list[dict[str, str]]:
+    return [{"name": pods.pull_secret}] if pods.pull_secret else []

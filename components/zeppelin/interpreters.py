@@ -1,0 +1,83 @@
+"""Zeppelin's settings of our interpreters. Plain functions, no resource."""
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from components.names import SPARK_NAMESPACE
+from components.spark.notebook_pods import NotebookPods
+from components.spark.properties import spark_properties
+from settings.values.spark import SparkSettings
+
+_TELL = ["python3", "-B", "/opt/platform/check_datasets.py", "tell", "/opt/platform/datasets.json"]
+_TELL_PYTHON = f"import subprocess as _tell; print(_tell.run({_TELL}, capture_output=True, text=True).stdout, end='')"
+_TELL_SCALA = f'print(scala.util.Try(scala.sys.process.Process(Seq({", ".join(json.dumps(word) for word in _TELL)})).!!).getOrElse(""))'
+_PRECODE = {
+    "spark": {"SparkInterpreter": _TELL_SCALA, "PySparkInterpreter": _TELL_PYTHON, "IPySparkInterpreter": _TELL_PYTHON},
+    "python": {"PythonInterpreter": _TELL_PYTHON, "IPythonInterpreter": _TELL_PYTHON},
+    "sh": {"ShellInterpreter": " ".join(_TELL)},
+}
+"""Interpreter group to class to what it runs once, when it starts: which datasets are lost on its node. What that prints stands above the
+first paragraph's result (zeppelin: RemoteInterpreterServer.InterpretJob, 0.12.1)."""
+
+_LANGUAGES: Mapping[str, Mapping[str, str]] = {
+    "python": {"zeppelin.python": "python3", "zeppelin.python.useIPython": "false"},
+    "md": {"markdown.parser.type": "flexmark"},
+    "sh": {"shell.command.timeout.millisecs": "600000"},
+    "jdbc": {},
+}
+"""Interpreter groups beside spark, and their properties where Zeppelin's own will not do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpreterArgs:
+    """What interpreters of a stack are."""
+
+    pods: NotebookPods
+    """What their Pods look like."""
+
+    spark: SparkSettings
+    """Sizes by interpreter setting, and when executors are released."""
+
+    languages: Sequence[str] = ("python", "md")
+    """Interpreter groups beside spark."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What a process needs to reach the world."""
+
+    maven_mirror: str | None = None
+    """Address of a mirror of Maven repositories, or None."""
+
+
+def interpreter_settings(args: InterpreterArgs) -> str:
+    """Zeppelin's settings of our interpreters, as JSON in the form of interpreter.json: one Pod per notebook, person and language."""
+    spark = {"SPARK_HOME": "/opt/spark", "PYSPARK_PYTHON": "python3", "PYSPARK_DRIVER_PYTHON": "python3"}
+    spark["zeppelin.spark.uiWebUrl"] = "/spark-ui/{{SERVICE_NAME}}"
+    properties_of = functools.partial(spark_properties, args.pods, args.spark, maven_mirror=args.maven_mirror)
+    kinds = {name: ("spark", properties_of(size) | spark) for name, size in args.spark.sizes().items()}
+    kinds |= {language: (language, dict(_LANGUAGES[language])) for language in args.languages}
+    for group, properties in kinds.values() if args.pods.mounts else ():
+        properties.update({f"zeppelin.{title}.precode": code for title, code in _PRECODE.get(group, {}).items()})
+    settings = {
+        name: {
+            "id": name,
+            "name": name,
+            "group": group,
+            "properties": {
+                key: {"name": key, "value": value, "type": "string"}
+                for key, value in ({"zeppelin.k8s.interpreter.namespace": SPARK_NAMESPACE} | properties).items()
+            },
+            "dependencies": [],
+            "option": {
+                "remote": True,
+                "port": -1,
+                "perNote": "isolated",
+                "perUser": "isolated",
+                "isExistingProcess": False,
+                "isUserImpersonate": False,
+            },
+        }
+        for name, (group, properties) in kinds.items()
+    }
+    return json.dumps({"interpreterSettings": settings}, indent=2)

@@ -1,0 +1,215 @@
+"""Shares of a stack and their volumes: those of datasets, which are read, and the platform's own, which are written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components.names import BACKUP_CLAIM, CSI_NAMESPACE, HISTORY_CLAIM, NOTEBOOKS_CLAIM, SPARK_NAMESPACE, ZEPPELIN_NAMESPACE, user_claim
+from components.openstack.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
+from components.storage.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs, ManilaVolumeArgs
+from layers.cloud import Cloud, Role
+from layers.stack import Stack
+from settings.values.cloud import OpenStackCloud
+from settings.values.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport, S3Bucket
+from settings.values.own_share import OwnShare
+from settings.values.zeppelin import AdoptedNotebooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountedDataset:
+    """A dataset that Pods mount, read-only."""
+
+    dataset: Dataset
+    """What the stack file says of it."""
+
+    volume: DataVolume
+    """Its volume for the namespace of notebooks."""
+
+    share: CephFSShare | None
+    """Its share, where it lies on CephFS."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnVolumes:
+    """A share of the platform's own. It is written, and can be nothing else."""
+
+    name: str
+    """Name of its component."""
+
+    share: CephFSShare
+    """The share."""
+
+    volume: DataVolume
+    """Its volume, for those who write."""
+
+    prepare: DataVolume
+    """Its volume beside the keys, for the Job that makes its root writable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnShares:
+    """The shares that the platform writes; None where a setting names no share."""
+
+    notebooks: OwnVolumes | None
+    """Of notebooks."""
+
+    spaces: Mapping[str, OwnVolumes]
+    """Of `/user/<name>`, by person as part of names of objects."""
+
+    backup: OwnVolumes | None
+    """Of backups."""
+
+    history: OwnVolumes | None
+    """Of Spark's event logs."""
+
+    def all(self) -> Sequence[OwnVolumes]:
+        """Every one of them."""
+        return [each for each in (self.notebooks, *self.spaces.values(), self.backup, self.history) if each]
+
+
+def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
+    """Every dataset that Pods mount, with its share and volume."""
+    result = []
+    for index, dataset in enumerate(stack.settings.datasets):
+        if isinstance(dataset.source, S3Bucket):
+            continue
+        share = None
+        if isinstance(dataset.source, CreatedShare | AdoptedShare | BroughtShare):
+            args = _dataset_share(stack, cloud, dataset, f"datasets[{index}].source.size_gib")
+            owner = cloud.in_project(getattr(dataset.source, "project", "compute"))
+            share = CephFSShare(f"data-{dataset.name}", args, pulumi.ResourceOptions.merge(owner, _renamed(dataset)))
+        volume = DataVolume(
+            f"data-{dataset.name}",
+            DataVolumeArgs(
+                handle=f"{SPARK_NAMESPACE}-{dataset.identity}",
+                claim_name=f"data-{dataset.identity}",
+                namespace=SPARK_NAMESPACE,
+                size_gib=dataset.size_gib or (share.size if share else 1),
+                source=_dataset_volume(stack, dataset, share),
+                access_mode=dataset.access_mode,
+            ),
+            pulumi.ResourceOptions.merge(cloud.in_cluster, _renamed(dataset)),
+        )
+        result.append(MountedDataset(dataset=dataset, volume=volume, share=share))
+    return result
+
+
+def own_shares(stack: Stack, cloud: Cloud) -> OwnShares:
+    """Every share that the platform writes, with its volumes."""
+    zeppelin, history = stack.settings.zeppelin, stack.settings.spark.history
+    notebooks, space, backup = zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target
+    spaces = {}
+    if isinstance(space, OwnShare):
+        for login, size_gib in stack.settings.spaces_gib().items():
+            person, setting = stack.people[login], f"zeppelin.user_space.size_gib, or space_gib of {login}"
+            source = _created(stack, cloud, user_claim(person), space, size_gib, setting=setting)
+            spaces[person] = _own(stack, cloud, user_claim(person), source, SPARK_NAMESPACE, claim=user_claim(person))
+
+    def made(name: str, share: object, setting: str, namespace: str, claim: str) -> OwnVolumes | None:
+        if not isinstance(share, OwnShare):
+            return None
+        source = _created(stack, cloud, name, share, share.size_gib, setting=f"{setting}.size_gib")
+        return _own(stack, cloud, name, source, namespace, claim=claim)
+
+    if isinstance(notebooks, AdoptedNotebooks):
+        adopted = AdoptShareArgs(title=notebooks.share)
+        home = _own(stack, cloud, "notebooks", adopted, ZEPPELIN_NAMESPACE, claim=NOTEBOOKS_CLAIM, role=notebooks.project)
+    else:
+        home = made("notebooks", notebooks, "zeppelin.notebooks", ZEPPELIN_NAMESPACE, NOTEBOOKS_CLAIM)
+    return OwnShares(
+        notebooks=home,
+        spaces=spaces,
+        backup=made("backup", backup, "zeppelin.backup.target", ZEPPELIN_NAMESPACE, BACKUP_CLAIM),
+        history=made("history", history, "spark.history", SPARK_NAMESPACE, HISTORY_CLAIM),
+    )
+
+
+def _renamed(dataset: Dataset) -> pulumi.ResourceOptions:
+    """Options by which a renamed dataset's component is the one that stands; its children follow it."""
+    return pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"data-{dataset.formerly}")] if dataset.formerly else None)
+
+
+def _dataset_share(stack: Stack, cloud: Cloud, dataset: Dataset, setting: str) -> CephFSShareArgs:
+    """The share of a dataset, and the read-only rule on it. setting: that of its size."""
+    reader = getattr(dataset.source, "ceph_id", None) or stack.ceph_id("data", dataset.identity)
+    match dataset.source:
+        case CreatedShare() as created:
+            source = _created(stack, cloud, dataset.name, created, created.size_gib, setting=setting)
+            return CephFSShareArgs(source=source, readers=(reader,), protect=stack.protect)
+        case AdoptedShare() as adopted:
+            return CephFSShareArgs(source=AdoptShareArgs(title=adopted.share), readers=(reader,))
+        case BroughtShare() as brought:
+            key = stack.secret(brought.key_secret)
+            return CephFSShareArgs(source=BringShareArgs(export_path=brought.export_path, ceph_id=reader, key=key, fs_name=brought.fs_name))
+    raise TypeError(f"dataset {dataset.name} has no share")
+
+
+def _dataset_volume(
+    stack: Stack, dataset: Dataset, share: CephFSShare | None
+) -> CephFSVolumeArgs | ManilaVolumeArgs | NfsExport | CsiVolume:
+    """How the kubelet finds a dataset."""
+    source = dataset.source
+    if isinstance(source, NfsExport | CsiVolume):
+        return source
+    if share is None:
+        raise TypeError(f"dataset {dataset.name} is not mounted")
+    if isinstance(source, CreatedShare | AdoptedShare) and source.plugin == "manila-csi":
+        ((_, rule),) = share.rules.items()
+        return ManilaVolumeArgs(share_id=share.share_id, access_id=rule, secret_name=f"manila-{source.project}")
+    return _ceph_volume(stack, dataset.identity, share)
+
+
+def _ceph_volume(stack: Stack, name: str, share: CephFSShare) -> CephFSVolumeArgs:
+    """A share, as a volume of CephCSI. The share has one Ceph id of ours. name: of its monitors in our own CephCSI."""
+    ((ceph_id, key),) = share.keys.items()
+    cluster_id = stack.settings.ceph_csi.cluster_id or name
+    return CephFSVolumeArgs(cluster_id=cluster_id, root_path=share.root_path, ceph_id=ceph_id, key=key, fs_name=share.fs_name)
+
+
+def _created(stack: Stack, cloud: Cloud, name: str, share: CreatedShare | OwnShare, size_gib: int, *, setting: str) -> CreateShareArgs:
+    """A share that this stack makes. setting: that of its size."""
+    site = stack.settings.cloud.site if isinstance(stack.settings.cloud, OpenStackCloud) else None
+    return CreateShareArgs(
+        title=f"{stack.title}-{name}",
+        size=size_gib,
+        share_type=share.share_type or (site and site.share_type) or "",
+        availability_zone=share.availability_zone if isinstance(share, CreatedShare) else None,
+        keep=share.on_destroy == "keep",
+        setting=setting,
+        check=cloud.share_types[share.project if isinstance(share, CreatedShare) else "compute"],
+    )
+
+
+def _own(
+    stack: Stack,
+    cloud: Cloud,
+    name: str,
+    source: CreateShareArgs | AdoptShareArgs,
+    namespace: str,
+    *,
+    claim: str,
+    role: Role = "compute",
+) -> OwnVolumes:
+    """A share with one key that may write, and its two volumes. claim: in `namespace`. role: of the share's project."""
+    args = CephFSShareArgs(source=source, writers=(stack.ceph_id(name),), protect=stack.protect)
+    share = CephFSShare(name, args, cloud.in_project(role))
+
+    def volume(title: str, where: str, claim_name: str) -> DataVolume:
+        args = DataVolumeArgs(
+            handle=f"{namespace}-{title}",
+            claim_name=claim_name,
+            namespace=where,
+            size_gib=share.size,
+            source=_ceph_volume(stack, name, share),
+            access_mode="ReadWriteMany",
+            read_only=False,
+        )
+        return DataVolume(title, args, cloud.in_cluster)
+
+    return OwnVolumes(
+        name=name,
+        share=share,
+        volume=volume(name, namespace, claim),
+        prepare=volume(f"{name}-prepare", CSI_NAMESPACE, f"prepare-{name}"),
+    )
