@@ -10,8 +10,13 @@ from settings.values.vocabulary import BucketName, CephId, ConfigKey, ExportPath
 Project = Literal["compute", "data"]
 CsiPlugin = Literal["ceph-csi", "manila-csi"]
 
-RESERVED_NAMES = ("notebooks", "notebooks-prepare", "backup")
-"""Names that the platform uses for volumes of its own."""
+OWN_SHARES = ("notebooks", "backup", "history")
+"""Names of the shares that a stack makes for itself, beside `user-<person>`. Each has a second volume, `<name>-prepare`."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether the platform uses this name for a share or volume of its own. A dataset of that name would be bound to a writable one."""
+    return name.removesuffix("-prepare") in OWN_SHARES or name.startswith("user-")
 
 
 class CreatedShare(Settings):
@@ -217,9 +222,8 @@ def dataset_problems(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
         taken.setdefault(dataset.name, index)
     for index, dataset in enumerate(datasets):
         for key in ("name", "formerly"):
-            name = getattr(dataset, key) or ""
-            if name in RESERVED_NAMES or name.startswith("user-"):
-                accepted = f"a name other than {', '.join(RESERVED_NAMES)}, and not user-..."
+            if is_reserved(getattr(dataset, key) or ""):
+                accepted = f"a name other than {', '.join(OWN_SHARES)}, each with and without -prepare, that does not begin with user-"
                 yield Problem((index, key), "is a name of the platform for volumes of its own", accepted)
         if dataset.formerly and dataset.formerly in taken:
             other = taken[dataset.formerly]

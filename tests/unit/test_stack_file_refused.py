@@ -63,7 +63,6 @@ WRONG = [
     ("dev", "datasets.0.mount_path", "/data/../etc", ["datasets[0].mount_path"]),
     ("dev", "datasets.0.mount_path", "/usr/data", ["would hide /usr"]),
     ("dev", "datasets.0.name", "Sample", ["datasets[0].name: Sample", "lower-case"]),
-    ("dev", "datasets.0.name", "notebooks", ["datasets[0].name: notebooks", "a name of the platform"]),
     ("dev", "datasets.0.source.ceph_id", "gaia.reader", ["source.ceph_id: gaia.reader", "a dot is refused by Manila"]),
     ("dev", "datasets.0.source.size_gib", 0, ["source.size_gib: 0", "from 1"]),
     ("dev", "datasets.0.source.on_destroy", "retain", ["source.on_destroy: retain", "keep, delete"]),
@@ -125,7 +124,6 @@ WRONG = [
     ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3", "scala": "2.13", "java": 21}}, ["images.versions.java: 21", "17"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"python": "3.7"}}, ["images.versions.python: 3.7", "3.8"]),
     ("dev", "datasets.0.mount_path", None, ["datasets[0].mount_path", "is missing"]),
-    ("dev", "datasets.0.name", "user-alice", ["datasets[0].name: user-alice", "a name of the platform"]),
     ("dev", "datasets.0.formerly", "sample", ["datasets[0].formerly: sample", "is the name itself"]),
     ("prod", "datasets.0.formerly", "gdr3", ["datasets[0].formerly: gdr3", "datasets[1]"]),
     ("dev", "datasets.0.expect", {"files": -1}, ["datasets[0].expect.files: -1", "a whole number from 0"]),
@@ -177,6 +175,31 @@ def test_message_names_file_key_value_and_what_is_accepted(stack, key, value, wo
     assert "accepted: " in message
     for word in words:
         assert word in message
+
+
+PLATFORM_NAMES = [
+    "notebooks",
+    "notebooks-prepare",
+    "backup",
+    "backup-prepare",
+    "history",
+    "history-prepare",
+    "user-alice",
+    "user-alice-prepare",
+]
+
+
+@pytest.mark.parametrize("key", ["name", "formerly"])
+@pytest.mark.parametrize("name", PLATFORM_NAMES)
+def test_no_dataset_takes_a_name_of_the_platforms_own_volumes(name, key):
+    """It would be bound through a volume that people write to."""
+    message = refusal(changed("dev", f"datasets.0.{key}", name))
+    assert f"gaia-dmp:datasets[0].{key}: {name}\n      is a name of the platform for volumes of its own" in message
+
+
+@pytest.mark.parametrize("name", ["history-2024", "my-notebooks", "users", "prepare"])
+def test_a_dataset_may_be_called_like_them(name):
+    assert settings_of(changed("dev", "datasets.0.name", name)).datasets[0].name == name
 
 
 @pytest.mark.parametrize("driver", ["vexxhost", "heat"])
