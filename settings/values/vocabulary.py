@@ -1,7 +1,7 @@
 """The words a stack file is written in: value types that know their own limits, and the base of every model.
 
 A type here refuses a wrong value with a sentence that says what is accepted; the sentence reaches the engineer
-through `settings.stack_file`, which adds the file and the key.
+through `settings.loading`, which adds the file and the key.
 """
 
 import re
@@ -11,7 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+PROJECT = "gaia-dmp"
+"""The Pulumi project, which is the namespace of every key of a stack file: `gaia-dmp:cloud`."""
+
 KeyPath = tuple[str | int, ...]
+"""Where a key stands: `("datasets", 0, "name")`."""
 
 
 @dataclass(frozen=True)

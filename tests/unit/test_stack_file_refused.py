@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from settings import StackFileError, load, read
+from settings import PROJECT, StackFileError, load, load_file, read
 from tests.support.stack_files import ROOT, STACKS, as_config, changed, document, refusal, settings_of
 
 LDAP = {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid={0}", "group_search_base": "ou=g", "administrators_group": "admins"}
@@ -338,7 +339,7 @@ def test_a_file_that_is_no_stack_file(tmp_path: Path, text: str, words: str):
 
 def test_a_missing_file_names_the_stacks_that_are_there():
     with pytest.raises(StackFileError, match="dev, local, prod"):
-        read(ROOT / "Pulumi.production.yaml")
+        load_file(ROOT, "production")
 
 
 def test_a_file_in_another_encoding(tmp_path: Path):
@@ -368,6 +369,18 @@ def test_an_empty_configuration_names_every_section_that_is_missing():
     message = refusal({})
     for section in ("protection", "cloud", "spark", "zeppelin", "entry"):
         assert f"gaia-dmp:{section}\n      is missing" in message
+
+
+def test_a_stack_file_is_loaded_with_the_secrets_that_it_names():
+    file = load_file(ROOT, "prod")
+    assert file.name == "Pulumi.prod.yaml"
+    assert file.settings == settings_of(document("prod"))
+    assert file.config["gaia-dmp:protection"] == "on"
+    assert file.secret_keys == {"gaia-dmp:tls-key", "gaia-dmp:tls-certificate", "gaia-dmp:backup-password"}
+
+
+def test_the_namespace_of_every_key_is_the_projects_name():
+    assert yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"] == PROJECT
 
 
 def test_an_encrypted_value_is_a_secret_key(tmp_path: Path):
