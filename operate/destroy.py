@@ -16,7 +16,7 @@ from rich.table import Table
 
 from doctor.visit import ASKING_FAILS, connect, reason
 from operate.engine import ROOT, EngineError, resources, run
-from settings import StackFileError, StackSettings, load, read
+from settings import StackFileError, StackSettings, load_file
 from settings.values.cloud import OpenStackCloud
 
 
@@ -40,9 +40,8 @@ def check(stack: str, confirm: str, folder: Path) -> StackSettings:
         raise RefusedError(f"destroying {stack} wants its name once more: make destroy STACK={stack} CONFIRM={stack}")
     if confirm != stack:
         raise RefusedError(f"CONFIRM is {confirm!r} and STACK is {stack!r}: nothing was touched")
-    file = folder / f"Pulumi.{stack}.yaml"
-    config, secret_keys = read(file)
-    settings = load(config, secret_keys, file.name, need_secrets=False)
+    file = load_file(folder, stack)
+    settings = file.settings
     if settings.protected:
         raise RefusedError(
             f"stack {stack} is protected: set gaia-dmp:protection to off in {file.name}, let somebody review that, "
