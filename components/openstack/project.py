@@ -6,6 +6,8 @@ from typing import Any
 import pulumi
 from pulumi_openstack import Provider, identity
 
+from settings.values.cloud import opens
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpenStackProjectArgs:
@@ -56,7 +58,7 @@ def openstack_project(name: str, args: OpenStackProjectArgs) -> OpenStackProject
             f"  {error}\n"
             f"  accepted: an entry of clouds.yaml whose credential opens project {args.project}"
         ) from error
-    if args.project not in (scope.project_name, scope.project_id):
+    if not opens(args.project, name=scope.project_name, identity=scope.project_id):
         raise pulumi.RunError(
             f"gaia-dmp:{args.setting}: {args.project}: the credential of clouds.yaml entry {args.clouds_yaml} opens another project, "
             f"{scope.project_name} ({scope.project_id}); nothing was registered.\n"

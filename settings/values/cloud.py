@@ -47,6 +47,11 @@ class OpenStackProject(Settings):
     """Region; by default that of the clouds.yaml entry."""
 
 
+def opens(stated: str, *, name: str | None, identity: str) -> bool:
+    """Whether a credential opens the project that a stack file states, by name or by id. name, identity: what Keystone says it opens."""
+    return stated in (name, identity)
+
+
 class OpenStackCloud(OpenStackProject):
     """Network, cluster and shares are made on OpenStack."""
 

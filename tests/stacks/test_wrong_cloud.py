@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from doctor import credential as credentials
 from operate import destroy, engine
 from preview import recorder
 from settings import StackFileError
@@ -125,6 +126,18 @@ class TestDestroy:
         monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
         assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
         assert "gaia-dmp:cloud.clouds_yaml: the credential iris-gaia-red was not accepted" in capsys.readouterr().err
+
+    def test_of_a_credential_that_opens_another_project_is_refused(self, tmp_path: Path, monkeypatch, capsys):
+        def open_project(project: Any) -> None:
+            raise credentials.OtherProjectError("somebody-elses", "4711")
+
+        write(tmp_path, "dev", document("dev"))
+        monkeypatch.setattr(destroy, "open_project", open_project)
+        assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
+        assert capsys.readouterr().err.strip() == (
+            "Pulumi.dev.yaml: gaia-dmp:cloud.project: 'iris-gaia-red' is wanted, and the credential of clouds.yaml entry 'iris-gaia-red' "
+            "opens 'somebody-elses' (4711): nothing was touched"
+        )
 
 
 class TestSwitch:
