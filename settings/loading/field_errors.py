@@ -1,23 +1,25 @@
 """What pydantic finds about single keys, as sentences for an engineer."""
 
 import ipaddress
+import re
 from typing import Any
 
 from settings.loading.refusal import Finding, key_text, nearest, shown, unknown_key
 from settings.loading.schema import accepted_by, locate, siblings
 
 _SENTENCES = {
-    "int_type": "is no whole number",
-    "int_parsing": "is no whole number",
-    "string_type": "is no text",
-    "bool_type": "is neither true nor false",
-    "model_type": "is no mapping",
-    "model_attributes_type": "is no mapping",
-    "dict_type": "is no mapping",
-    "tuple_type": "is no list",
-    "literal_error": "is none of the accepted values",
-    "string_pattern_mismatch": "has not the form that is wanted",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "dict_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "literal_error": "must be one of the accepted values",
+    "string_pattern_mismatch": "must have the accepted form",
 }
+"""Kind of pydantic's error to what is said of it."""
 
 
 def of_field(error: Any) -> Finding:
@@ -32,21 +34,24 @@ def of_field(error: Any) -> Finding:
         tag = value.get("kind") if isinstance(value, dict) else value
         tags = ", ".join(schema.get("discriminator", {}).get("mapping", {}))
         if not isinstance(value, dict):
-            return Finding(key_text(path), "is no mapping", f"a mapping whose kind is one of {tags}", shown(value))
+            return Finding(key_text(path), "must be a mapping", f"a mapping whose kind is one of {tags}", shown(value))
         near = nearest(str(tag), tags.split(", "))
-        hint = f"is no kind of {key_text(path)}" + (f"; did you mean {near}?" if near else "")
+        hint = "must be one of the accepted kinds" + (f"; did you mean {near}?" if near else "")
         return Finding(key_text((*path, "kind")), "is missing" if tag is None else hint, tags, shown(tag))
-    return Finding(key_text(path), _sentence(error), accepted_by(schema), shown(value, path[-1] if path else ""))
+    return Finding(key_text(path), _sentence(error, schema), accepted_by(schema), shown(value, path[-1] if path else ""))
 
 
-def _sentence(error: Any) -> str:
-    if error["type"] in _SENTENCES:
-        return _SENTENCES[error["type"]]
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    value = error.get("input")
-    if error["type"] == "ip_v4_network" and isinstance(value, str):
+def _sentence(error: Any, schema: dict[str, Any]) -> str:
+    kind, value = error["type"], error.get("input")
+    if schema.get("format") == "ipv4":
+        return "must be an IPv4 address"
+    if schema.get("format") == "ipv4network":
         try:
-            return f"has bits set outside its prefix; did you mean {ipaddress.IPv4Network(value, strict=False)}?"
+            return f"has bits set outside its prefix; did you mean {ipaddress.IPv4Network(str(value), strict=False)}?"
         except ValueError:
-            pass
-    return message if message != error["msg"] else message[:1].lower() + message[1:]
+            return "must be an IPv4 network"
+    if kind in _SENTENCES:
+        return _SENTENCES[kind]
+    # "Input should be less than 10", "Tuple should have at least 1 item after validation, not 0", and our own validators' sentences.
+    message = re.sub(r"^\w+ should ", "must ", error["msg"].removeprefix("Value error, ")).partition(" after validation")[0]
+    return message.replace(" items", " characters") if isinstance(value, str) else message

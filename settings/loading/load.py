@@ -94,7 +94,7 @@ def _wrong_namespace(key: str, config: Mapping[str, str]) -> Finding:
         return Finding(key, f"unknown key; did you mean {meant}?", f"keys of the form {PROJECT}:<name>", shown(config[key], name), meant)
     return Finding(
         key,
-        f"has no effect: every provider gets its settings from {PROJECT}:cloud" if namespace else "is no key of a stack file",
+        f"has no effect: every provider gets its settings from {PROJECT}:cloud" if namespace else "is not a key of a stack file",
         f"keys of the form {PROJECT}:<name>: {', '.join(StackSettings.model_fields)}",
         shown(config[key], name),
     )

@@ -38,7 +38,7 @@ _Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True
 def read(path: Path) -> tuple[dict[str, str], set[str]]:
     """The configuration in a stack file, as the engine would hand it over, and the names of its secret keys.
 
-    A secret's value stays encrypted and is given as empty text. Raises StackFileError where the file is missing, is no YAML
+    A secret's value stays encrypted and is given as empty text. Raises StackFileError where the file is missing, is not a YAML
     mapping, or holds keys that Pulumi does not know.
     """
     file = path.name
@@ -55,21 +55,21 @@ def read(path: Path) -> tuple[dict[str, str], set[str]]:
         raise refusal(file, [Finding("file", "is nested too deeply", "at most a few levels")]) from None
     except yaml.YAMLError as error:
         raise refusal(
-            file, [Finding("file", f"is no YAML that Pulumi reads: {' '.join(str(error).split())}", "YAML, indented by spaces")]
+            file, [Finding("file", f"is not YAML that Pulumi reads: {' '.join(str(error).split())}", "YAML, indented by spaces")]
         ) from None
     except (TypeError, ValueError) as error:
         raise refusal(
             file, [Finding("file", f"holds a value that no setting can have: {error}", "text, whole numbers, lists, mappings")]
         ) from None
     if not isinstance(document, dict):
-        raise refusal(file, [Finding("file", "is no mapping", "a mapping with the key config", shown(document))])
+        raise refusal(file, [Finding("file", "must be a mapping", "a mapping with the key config", shown(document))])
     findings = [unknown_key(str(key), document[key], _FILE_KEYS) for key in document if key not in _FILE_KEYS]
     config = document.get("config")
     if not isinstance(config, dict):
         findings.append(
             Finding(
                 "config",
-                "is missing" if config is None else "is no mapping",
+                "is missing" if config is None else "must be a mapping",
                 f"a mapping with keys such as {PROJECT}:cloud",
                 shown(config),
             )

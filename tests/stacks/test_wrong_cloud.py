@@ -152,7 +152,7 @@ class TestSwitch:
     @pytest.mark.parametrize(
         ("more", "words"),
         [
-            ({"live": "grene"}, "f: gaia-dmp-switch:name.live: is none of stacks; accepted: blue, green"),
+            ({"live": "grene"}, "f: gaia-dmp-switch:name.live: must be one of stacks; accepted: blue, green"),
             ({"stacks": {"blue": "organization/gaia-dmp/blue"}}, "name.stacks"),
             ({"record": {"zone": "example.org", "name": "z.example.com"}}, "is not inside the zone example.org"),
             ({"lvie": "blue"}, "name.lvie"),
