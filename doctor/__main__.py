@@ -14,7 +14,7 @@ from rich.text import Text
 
 from doctor.checks import examine
 from doctor.visit import Finding, Visit
-from settings import StackFileError, load, read
+from settings import StackFileError, load_file
 from settings.values.cloud import OpenStackCloud
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,10 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    file = options.folder / f"Pulumi.{options.stack}.yaml"
     try:
-        config, secret_keys = read(file)
-        settings = load(config, secret_keys, file.name, need_secrets=False)
+        settings = load_file(options.folder, options.stack).settings
     except StackFileError as error:
         errors.print(str(error), style="red", markup=False)
         return 1

@@ -12,7 +12,8 @@ from typing import Any, cast
 import requests
 from os_service_types import ServiceTypes
 
-from doctor.visit import ASKING_FAILS, PATIENCE, Finding, Visit, connect, reason
+from doctor.credential import NotAcceptedError, OtherProjectError, open_project
+from doctor.visit import ASKING_FAILS, PATIENCE, Finding, Visit, reason
 from settings.values.cloud import OpenStackProject
 from settings.values.cluster import Flavour, NamedTemplate
 from settings.values.dataset import AdoptedShare, CreatedShare
@@ -62,32 +63,31 @@ def _credential(visit: Visit, role: str, project: OpenStackProject) -> Iterator[
     subject = f"credential {project.clouds_yaml}"
     setting = {"compute": "cloud", "data": "cloud.data_project", "buckets": "object_store"}[role]
     try:
-        connection = connect(project)
-        token = connection.session.auth.get_access(connection.session)  # type: ignore[union-attr]
-    except ASKING_FAILS as error:
+        opened = open_project(project)
+    except NotAcceptedError as error:
         places = "OS_CLIENT_CONFIG_FILE, this folder, ~/.config/openstack"
         region = f", {setting}.region" if project.region else ""
         fix = f"{setting}.clouds_yaml{region}, or an entry {project.clouds_yaml} in clouds.yaml ({places})"
-        yield Finding(subject, "bad", f"was not accepted: {reason(error)}", fix)
+        yield Finding(subject, "bad", f"was not accepted: {error}", fix)
         return
-    if project.project not in (token.project_name, token.project_id):
-        says = f"opens project {token.project_name} ({token.project_id}), but {setting}.project is {project.project}"
-        yield Finding(subject, "bad", says, f"another entry in {setting}.clouds_yaml, or {setting}.project: {token.project_name}")
+    except OtherProjectError as error:
+        says = f"opens project {error.name} ({error.identity}), but {setting}.project is {project.project}"
+        yield Finding(subject, "bad", says, f"another entry in {setting}.clouds_yaml, or {setting}.project: {error.name}")
         return
-    visit.projects[role] = connection
-    application = token._data["token"].get("application_credential")  # noqa: SLF001 - keystoneauth shows its id alone
+    visit.projects[role] = opened.connection
+    application = opened.application_credential
     if application and application.get("restricted") and role == "compute":
         says = "is a restricted application credential, with which Magnum's drivers cannot make one of their own"
         yield Finding(
             subject, "bad", says, "openstack application credential create --unrestricted <name>, and its id and secret in clouds.yaml"
         )
     elif application and role == "compute":
-        says = f"opens project {token.project_name}; unrestricted application credential"
+        says = f"opens project {opened.name}; unrestricted application credential"
         yield Finding(subject, "ok", says)
         fix = "with a Magnum up to 2026.1 on a Keystone of 2026-05 or later, a password or OIDC entry: trusts are refused to any other"
         yield Finding(subject, "unknown", "whether this Keystone lets an application credential make trusts cannot be asked", fix)
     else:
-        yield Finding(subject, "ok", f"opens project {token.project_name}")
+        yield Finding(subject, "ok", f"opens project {opened.name}")
 
 
 def services(visit: Visit) -> Iterator[Finding]:

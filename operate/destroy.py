@@ -14,10 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from doctor.visit import ASKING_FAILS, connect, reason
+from doctor.credential import NotAcceptedError, OtherProjectError, open_project
 from operate.engine import ROOT, EngineError, resources, run
-from settings import StackFileError, StackSettings, load, read
-from settings.values.cloud import OpenStackCloud
+from settings import StackFileError, StackSettings, load_file
+from settings.values.cloud import OpenStackCloud, OpenStackProject
 
 
 class RefusedError(Exception):
@@ -40,9 +40,8 @@ def check(stack: str, confirm: str, folder: Path) -> StackSettings:
         raise RefusedError(f"destroying {stack} wants its name once more: make destroy STACK={stack} CONFIRM={stack}")
     if confirm != stack:
         raise RefusedError(f"CONFIRM is {confirm!r} and STACK is {stack!r}: nothing was touched")
-    file = folder / f"Pulumi.{stack}.yaml"
-    config, secret_keys = read(file)
-    settings = load(config, secret_keys, file.name, need_secrets=False)
+    file = load_file(folder, stack)
+    settings = file.settings
     if settings.protected:
         raise RefusedError(
             f"stack {stack} is protected: set gaia-dmp:protection to off in {file.name}, let somebody review that, "
@@ -56,20 +55,18 @@ def check(stack: str, confirm: str, folder: Path) -> StackSettings:
     return settings
 
 
-def _same_project(setting: str, named: Any, file: str) -> None:
+def _same_project(setting: str, named: OpenStackProject, file: str) -> None:
     """Whether the credential of an entry opens the project that the stack file names beside it. Raises RefusedError."""
     where = f"{file}: gaia-dmp:{setting}"
     try:
-        connection: Any = connect(named)
-        project = connection.current_project
-        opened = project.id, project.name or connection.identity.get_project(project.id).name
-    except ASKING_FAILS as error:
-        raise RefusedError(f"{where}.clouds_yaml: the credential {named.clouds_yaml} was not accepted: {reason(error)}") from None
-    if named.project not in opened:
+        open_project(named)
+    except NotAcceptedError as error:
+        raise RefusedError(f"{where}.clouds_yaml: the credential {named.clouds_yaml} was not accepted: {error}") from None
+    except OtherProjectError as error:
         raise RefusedError(
-            f"{where}.project: {named.project!r} is wanted, and the credential of clouds.yaml entry {named.clouds_yaml!r} opens "
-            f"{opened[1]!r} ({opened[0]}): nothing was touched"
-        )
+            f"{where}.project: {named.project!r} is wanted, and the credential of clouds.yaml entry {named.clouds_yaml!r} {error}: "
+            "nothing was touched"
+        ) from None
 
 
 _FIND = {

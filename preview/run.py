@@ -20,8 +20,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from preview.recorder import Recorder
 from preview.recording import SECRET, UNKNOWN, Mode, Recording
-from settings import load, read
-from settings.stack_file import PROJECT
+from settings import PROJECT, load_file
 
 PLACEHOLDER = "offline-placeholder"
 """Stands for a secret that no committed file holds. It is a secret like any other: the recording masks it."""
@@ -44,11 +43,8 @@ def stack_config(root: Path, stack: str) -> tuple[dict[str, str], set[str]]:
 
     Raises settings.StackFileError where the stack file is wrong.
     """
-    file = root / f"Pulumi.{stack}.yaml"
-    config, secret_keys = read(file)
-    settings = load(config, secret_keys, file.name, need_secrets=False)
-    secret_keys |= {f"{PROJECT}:{name}" for name in settings.secret_keys()}
-    return config | dict.fromkeys(secret_keys, PLACEHOLDER), secret_keys
+    file = load_file(root, stack)
+    return {**file.config, **dict.fromkeys(file.secret_keys, PLACEHOLDER)}, set(file.secret_keys)
 
 
 def record(root: Path, stack: str, *, mode: Mode = "preview", config: Mapping[str, str], secret_keys: Collection[str] = ()) -> Recording:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from settings.stack import StackSettings
-from settings.stack_file import PROJECT
 from settings.values.sites import SITES, CephRouter
+from settings.values.vocabulary import PROJECT
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schema" / "stack-file.schema.json"

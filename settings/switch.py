@@ -29,7 +29,7 @@ class SwitchSettings(Settings):
 
     def problems(self) -> Iterator[Problem]:
         if self.live not in self.stacks:
-            yield Problem(("live",), "is none of stacks", ", ".join(self.stacks))
+            yield Problem(("live",), "must be one of stacks", ", ".join(self.stacks))
         yield from (Problem(("record", *p.path), p.message, p.accepted) for p in self.record.problems())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 from pulumi_openstack import Provider, identity
 
-from settings.values.cloud import OpenStackProject
+from settings.values.cloud import OpenStackProject, opens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def openstack_project(name: str, wanted: OpenStackProject, setting: str) -> Open
             f"  {error}\n"
             f"  accepted: an entry of clouds.yaml whose credential opens project {wanted.project}"
         ) from error
-    if wanted.project not in (scope.project_name, scope.project_id):
+    if not opens(wanted.project, name=scope.project_name, identity=scope.project_id):
         raise pulumi.RunError(
             f"gaia-dmp:{setting}: {wanted.project}: the credential of clouds.yaml entry {wanted.clouds_yaml} opens another project, "
             f"{scope.project_name} ({scope.project_id}); nothing was registered.\n"

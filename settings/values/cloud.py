@@ -47,6 +47,11 @@ class OpenStackProject(Settings):
     """Region; by default that of the clouds.yaml entry."""
 
 
+def opens(stated: str, *, name: str | None, identity: str) -> bool:
+    """Whether a credential opens the project that a stack file states, by name or by id. name, identity: what Keystone says it opens."""
+    return stated in (name, identity)
+
+
 class OpenStackCloud(OpenStackProject):
     """Network, cluster and shares are made on OpenStack."""
 
@@ -250,7 +255,7 @@ class KubernetesCloud(Settings):
             message, accepted = "is for provider eks alone", "no value, and buckets by keys (access_key_secret, secret_key_secret)"
             yield Problem(("identity",), message, accepted, (("provider",),))
         elif self.identity and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", self.identity):
-            yield Problem(("identity",), "is no ARN of an IAM role", "such as arn:aws:iam::111122223333:role/gaia-spark")
+            yield Problem(("identity",), "is not the ARN of an IAM role", "such as arn:aws:iam::111122223333:role/gaia-spark")
 
 
 ONE_NODE_CLASSES = {

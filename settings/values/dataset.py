@@ -11,8 +11,13 @@ Project = Literal["compute", "data"]
 AccessMode = Literal["ReadOnlyMany", "ReadWriteMany"]
 CsiPlugin = Literal["ceph-csi", "manila-csi"]
 
-RESERVED_NAMES = ("notebooks", "notebooks-prepare", "backup")
-"""Names that the platform uses for volumes of its own."""
+OWN_SHARES = ("notebooks", "backup", "history")
+"""Names of the shares that a stack makes for itself, beside `user-<person>`. Each has a second volume, `<name>-prepare`."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether the platform uses this name for a share or volume of its own. A dataset of that name would be bound to a writable one."""
+    return name.removesuffix("-prepare") in OWN_SHARES or name.startswith("user-")
 
 
 class CreatedShare(Settings):
@@ -207,51 +212,3 @@ class Dataset(Settings):
             yield Problem(("mount_path",), "is missing", "an absolute path such as /data/gaia/GDR3", (("source",),))
         if self.formerly == self.name:
             yield Problem(("formerly",), "is the name itself", "the name that it had before, or no value", (("name",),))
-
-
-def dataset_problems(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
-    """What is wrong between datasets: names and mount paths that clash. Linear in their number."""
-    names: dict[str, int] = {}
-    paths: dict[str, int] = {}
-    taken: dict[str, int] = {}
-    for index, dataset in enumerate(datasets):
-        taken.setdefault(dataset.name, index)
-    for index, dataset in enumerate(datasets):
-        for key in ("name", "formerly"):
-            name = getattr(dataset, key) or ""
-            if name in RESERVED_NAMES or name.startswith("user-"):
-                accepted = f"a name other than {', '.join(RESERVED_NAMES)}, and not user-..."
-                yield Problem((index, key), "is a name of the platform for volumes of its own", accepted)
-        if dataset.formerly and dataset.formerly in taken:
-            other = taken[dataset.formerly]
-            yield Problem((index, "formerly"), f"is datasets[{other}], too", "a name that no other dataset has or had", ((other, "name"),))
-        if dataset.name in names:
-            yield Problem(
-                (index, "name"),
-                f"is the name of datasets[{names[dataset.name]}] too",
-                "a name of its own",
-                ((names[dataset.name], "name"),),
-            )
-        if dataset.formerly:
-            taken.setdefault(dataset.formerly, index)
-        if dataset.mount_path is None:
-            names.setdefault(dataset.name, index)
-            continue
-        if dataset.mount_path in paths:
-            other = paths[dataset.mount_path]
-            yield Problem(
-                (index, "mount_path"), f"is the mount path of datasets[{other}] too", "a path of its own", ((other, "mount_path"),)
-            )
-        names.setdefault(dataset.name, index)
-        paths.setdefault(dataset.mount_path, index)
-    for index, dataset in enumerate(datasets):
-        parts = (dataset.mount_path or "").split("/")
-        for length in range(2, len(parts)):
-            other = paths.get("/".join(parts[:length]))
-            if other is not None:
-                yield Problem(
-                    (index, "mount_path"),
-                    f"lies inside {datasets[other].mount_path} of datasets[{other}], which is read-only, so no mount point can be made",
-                    "a path beside it",
-                    ((other, "mount_path"),),
-                )

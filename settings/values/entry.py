@@ -1,12 +1,11 @@
 """Settings of the way in: how a browser reaches Zeppelin."""
 
-from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values.vocabulary import ConfigKey, Hostname, ObjectName, Problem, Settings, Url
+from settings.values.vocabulary import ConfigKey, Hostname, ObjectName, Settings, Url
 
 
 class SecretTls(Settings):
@@ -112,11 +111,3 @@ class NoEntry(Settings):
 
 
 Entry = Annotated[LoadBalancerEntry | IngressEntry | NoEntry, Field(discriminator="kind")]
-
-
-def entry_problems(entry: LoadBalancerEntry | IngressEntry | NoEntry, dns_name: str | None) -> Iterator[Problem]:
-    """What is wrong between the entry and the DNS record of the network, whose name is `dns_name`."""
-    if dns_name and not isinstance(entry, LoadBalancerEntry):
-        yield Problem(("kind",), f"has no floating IP for the DNS record {dns_name}", "load_balancer, or no cloud.network.dns_record")
-    elif dns_name and dns_name != entry.hostname:  # type: ignore[union-attr]
-        yield Problem(("hostname",), f"is not the name of cloud.network.dns_record, {dns_name}", dns_name)

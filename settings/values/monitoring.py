@@ -1,12 +1,10 @@
 """Settings of metrics, alerts and the notebook that is run to see that all works."""
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values.login import slug
-from settings.values.vocabulary import ConfigKey, GiB, Name, ObjectName, Problem, Settings, Url
+from settings.values.vocabulary import ConfigKey, GiB, Name, ObjectName, Settings, Url
 
 
 class Alerts(Settings):
@@ -55,18 +53,3 @@ class MonitoringSettings(Settings):
 
     smoke_test: SmokeTest = SmokeTest()
     """The notebook that is run to see that all works."""
-
-
-def monitoring_problems(monitoring: MonitoringSettings, names: set[str], *, ldap: bool, alerts_lead_out: bool) -> Iterator[Problem]:
-    """What is wrong about monitoring. names: login names of people. Paths begin below `monitoring`."""
-    smoke = monitoring.smoke_test
-    if slug(smoke.user) in {slug(name) for name in names}:
-        yield Problem(("smoke_test", "user"), "is the login name of a person", "a name of its own", (("zeppelin", "people"),))
-    login = (("zeppelin", "login"),)
-    if ldap and not smoke.password_secret:
-        yield Problem(("smoke_test", "password_secret"), "is missing: the directory knows the password", "name of a config key", login)
-    if not ldap and smoke.password_secret:
-        yield Problem(("smoke_test", "password_secret"), "has no use: the stack makes the password", "no value, or login ldap", login)
-    if monitoring.alerts and not alerts_lead_out:
-        message = "cannot be reached: no way out is open for alerts"
-        yield Problem(("alerts", "url_secret"), message, "an entry of outside.egress with who: [alerts]", (("outside", "egress"),))

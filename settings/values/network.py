@@ -71,13 +71,13 @@ class NetworkSettings(Settings):
         first, last = self.subnet.network_address + 1, self.subnet.broadcast_address - 1
         hosts = f"an address from {first} to {last}"
         if self.gateway and not first <= self.gateway <= last:
-            yield Problem(("gateway",), f"is no host address of subnet {self.subnet}", hosts, (("subnet",),))
+            yield Problem(("gateway",), f"is not a host address of subnet {self.subnet}", hosts, (("subnet",),))
         pool, ceph = self.allocation_pool, self.ceph_router_address
         if pool:
             involved = (("subnet",), ("allocation_pool",))
             for key, address in (("start", pool.start), ("end", pool.end)):
                 if not first <= address <= last:
-                    yield Problem(("allocation_pool", key), f"is no host address of subnet {self.subnet}", hosts, (("subnet",),))
+                    yield Problem(("allocation_pool", key), f"is not a host address of subnet {self.subnet}", hosts, (("subnet",),))
             if pool.start > pool.end:
                 yield Problem(("allocation_pool", "end"), f"lies before start {pool.start}", f"an address from {pool.start} on", involved)
             if pool.start <= self.gateway_address <= pool.end:
@@ -89,7 +89,7 @@ class NetworkSettings(Settings):
                 )
         if ceph:
             if not first <= ceph <= last:
-                yield Problem(("ceph_router_address",), f"is no host address of subnet {self.subnet}", hosts, (("subnet",),))
+                yield Problem(("ceph_router_address",), f"is not a host address of subnet {self.subnet}", hosts, (("subnet",),))
             if ceph == self.gateway_address:
                 yield Problem(
                     ("ceph_router_address",), "is the gateway's address", "another address of the subnet", (("gateway",), ("subnet",))

@@ -116,7 +116,7 @@ SITES = {
 def _known_site(value: Any) -> Any:
     if isinstance(value, str):
         if value not in SITES:
-            raise ValueError(f"is no known site: wants {', '.join(SITES)}, or a mapping that describes another site")
+            raise ValueError(f"must be {', '.join(SITES)}, or a mapping that describes another site")
         # The model is validated again from plain data, because strict JSON validation takes no instance.
         return SITES[value].model_dump(mode="json")
     return value

@@ -1,7 +1,7 @@
 """The words a stack file is written in: value types that know their own limits, and the base of every model.
 
 A type here refuses a wrong value with a sentence that says what is accepted; the sentence reaches the engineer
-through `settings.stack_file`, which adds the file and the key.
+through `settings.loading`, which adds the file and the key.
 """
 
 import re
@@ -11,7 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+PROJECT = "gaia-dmp"
+"""The Pulumi project, which is the namespace of every key of a stack file: `gaia-dmp:cloud`."""
+
 KeyPath = tuple[str | int, ...]
+"""Where a key stands: `("datasets", 0, "name")`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Settings(BaseModel):
 
 
 def _checked(rule: str, message: str) -> Any:
-    """A validator that wants a whole match of `rule` and otherwise says `message`."""
+    """A validator that takes a whole match of `rule` and otherwise says `message`."""
     pattern = re.compile(rule)
 
     def check(value: str) -> str:
@@ -55,7 +59,7 @@ def _checked(rule: str, message: str) -> Any:
 Name = Annotated[
     str,
     Field(max_length=40),
-    _checked(r"[a-z]([-a-z0-9]*[a-z0-9])?", "wants lower-case letters, digits and dashes, beginning with a letter"),
+    _checked(r"[a-z]([-a-z0-9]*[a-z0-9])?", "must be lower-case letters, digits and dashes, beginning with a letter"),
 ]
 """A DNS-1123 label, short enough to be a prefix of other names (Kubernetes allows 63 characters)."""
 
@@ -65,35 +69,37 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=255), _checked(r"\S(.
 LoginName = Annotated[
     str,
     Field(max_length=40),
-    _checked(r"[A-Za-z0-9]([A-Za-z0-9._@-]*[A-Za-z0-9])?", "wants letters, digits, `.`, `_`, `@`, `-`, a letter or digit at both ends"),
+    _checked(
+        r"[A-Za-z0-9]([A-Za-z0-9._@-]*[A-Za-z0-9])?", "must be letters, digits, `.`, `_`, `@`, `-`, with a letter or digit at both ends"
+    ),
 ]
 """A name that a person logs in by."""
 
 ConfigKey = Annotated[
     str,
     Field(max_length=60),
-    _checked(r"[A-Za-z][A-Za-z0-9_-]*", "names a top-level config key: letters, digits, dashes, without `gaia-dmp:`"),
+    _checked(r"[A-Za-z][A-Za-z0-9_-]*", "must be the name of a top-level config key: letters, digits, dashes, without `gaia-dmp:`"),
 ]
 """The name of a secret: a top-level key set by `pulumi config set --secret gaia-dmp:<key>`."""
 
 BucketName = Annotated[
     str,
     Field(min_length=3, max_length=63),
-    _checked(r"[a-z0-9][a-z0-9-]*[a-z0-9]", "wants lower-case letters, digits and dashes; a dot would break https and Spark's settings"),
+    _checked(r"[a-z0-9][a-z0-9-]*[a-z0-9]", "must be lower-case letters, digits and dashes; a dot would break https and Spark's settings"),
 ]
 """The name of an S3 bucket, which is that of a Swift container too."""
 
 Schedule = Annotated[
     str,
     Field(max_length=100),
-    _checked(r"[0-9*,/-]+( [0-9*,/-]+){4}", "wants five fields of cron: minute, hour, day of month, month, day of week; times are UTC"),
+    _checked(r"[0-9*,/-]+( [0-9*,/-]+){4}", "must have five fields of cron: minute, hour, day of month, month, day of week; times are UTC"),
 ]
 """A cron schedule in UTC."""
 
 CephId = Annotated[
     str,
     Field(max_length=60),
-    _checked(r"[A-Za-z0-9_-]+", "a Ceph id has letters, digits, `-` and `_`; a dot is refused by Manila, and `client.` is not part of it"),
+    _checked(r"[A-Za-z0-9_-]+", "must be letters, digits, `-` and `_`; a dot is refused by Manila, and `client.` is not part of a Ceph id"),
 ]
 """The name of a cephx identity, without `client.` (manila: share/drivers/cephfs/driver.py refuses a dot)."""
 
@@ -102,9 +108,9 @@ _SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "home", "lib", "lib64", "opt", "
 
 def _mount_path(value: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+", value):
-        raise ValueError("wants an absolute path without `..`, spaces or a slash at its end")
+        raise ValueError("must be an absolute path without `..`, spaces or a slash at its end")
     if value.split("/")[1] in _SYSTEM_FOLDERS:
-        raise ValueError(f"would hide /{value.split('/')[1]} of the image")
+        raise ValueError(f"must not hide /{value.split('/')[1]} of the image")
     return value
 
 
@@ -116,15 +122,15 @@ def _image(value: str) -> str:
     name, _, digest = value.partition("@")
     repository, _, tag = name.rpartition(":")
     if not re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*", repository or name) or " " in value:
-        raise ValueError("wants an image such as quay.io/cephcsi/cephcsi:v3.16.3@sha256:<64 hex digits>")
+        raise ValueError("must be an image such as quay.io/cephcsi/cephcsi:v3.16.3@sha256:<64 hex digits>")
     if digest and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        raise ValueError("wants a digest of the form @sha256:<64 hex digits>")
+        raise ValueError("must have a digest of the form @sha256:<64 hex digits>")
     if "/" in tag or not repository:
         tag = ""
     if tag == "latest":
-        raise ValueError("`latest` moves by itself: wants a fixed tag or a digest")
+        raise ValueError("must have a fixed tag or a digest: `latest` moves by itself")
     if not tag and not digest:
-        raise ValueError("wants a fixed tag or a digest")
+        raise ValueError("must have a fixed tag or a digest")
     return value
 
 
@@ -135,7 +141,7 @@ Hostname = Annotated[
     str,
     Field(max_length=253),
     _checked(
-        r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?", "wants a full DNS name such as zeppelin.gaia.example.org"
+        r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?", "must be a full DNS name such as zeppelin.gaia.example.org"
     ),
 ]
 """A full DNS name, lower case."""
@@ -144,17 +150,18 @@ ExportPath = Annotated[
     str,
     _checked(
         r"[A-Za-z0-9.-]+(:\d{1,5})?(,[A-Za-z0-9.-]+(:\d{1,5})?)*:/[^\s,]+",
-        "wants monitors and root path, mon1:6789,mon2:6789:/volumes/...; brackets (IPv6, or v1: and v2: addresses) are not supported",
+        "must be monitors and root path, mon1:6789,mon2:6789:/volumes/...; brackets (IPv6, or v1: and v2: addresses) are not supported",
     ),
 ]
 """A CephFS export location as Manila writes it."""
 
 KubernetesVersion = Annotated[
-    str, _checked(r"1\.\d{1,2}(\.\d{1,2})?", 'wants a version in quotes, "1.33" or "1.33.4" (unquoted, YAML reads 1.30 as the number 1.3)')
+    str,
+    _checked(r"1\.\d{1,2}(\.\d{1,2})?", 'must be a version in quotes, "1.33" or "1.33.4" (unquoted, YAML reads 1.30 as the number 1.3)'),
 ]
 """Minor or full version of Kubernetes."""
 
-Url = Annotated[str, Field(max_length=500), _checked(r"https?://[^\s/]+(/\S*)?", "wants an address that begins with http:// or https://")]
+Url = Annotated[str, Field(max_length=500), _checked(r"https?://[^\s/]+(/\S*)?", "must be an address that begins with http:// or https://")]
 """An http or https address."""
 
 Cores = Annotated[int, Field(ge=1, le=1024)]

@@ -107,7 +107,7 @@ BAD: tuple[tuple[str, str, Any, str], ...] = (
     ("gke", "zeppelin.user_space.name", "standard-rwo", "is a class of discs, which one node alone mounts"),
     ("gke", "cloud.identity", "gaia@project-one.iam.gserviceaccount.com", "is for provider eks alone"),
     ("other", "cloud.identity", "arn:aws:iam::111122223333:role/gaia", "is for provider eks alone"),
-    ("eks", "cloud.identity", "gaia-spark", "is no ARN of an IAM role"),
+    ("eks", "cloud.identity", "gaia-spark", "is not the ARN of an IAM role"),
     ("eks", "cloud.provider", "aws", "eks"),
     ("eks", "spark.history", {"kind": "share"}, "does not go with cloud.kind kubernetes"),
 )

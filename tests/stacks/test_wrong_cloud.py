@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from doctor import credential as credentials
 from operate import destroy, engine
 from preview import recorder
 from settings import StackFileError
@@ -126,6 +127,18 @@ class TestDestroy:
         assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
         assert "gaia-dmp:cloud.clouds_yaml: the credential iris-gaia-red was not accepted" in capsys.readouterr().err
 
+    def test_of_a_credential_that_opens_another_project_is_refused(self, tmp_path: Path, monkeypatch, capsys):
+        def open_project(project: Any) -> None:
+            raise credentials.OtherProjectError("somebody-elses", "4711")
+
+        write(tmp_path, "dev", document("dev"))
+        monkeypatch.setattr(destroy, "open_project", open_project)
+        assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
+        assert capsys.readouterr().err.strip() == (
+            "Pulumi.dev.yaml: gaia-dmp:cloud.project: 'iris-gaia-red' is wanted, and the credential of clouds.yaml entry 'iris-gaia-red' "
+            "opens 'somebody-elses' (4711): nothing was touched"
+        )
+
 
 class TestSwitch:
     def settings(self, **more: Any) -> dict[str, Any]:
@@ -139,7 +152,7 @@ class TestSwitch:
     @pytest.mark.parametrize(
         ("more", "words"),
         [
-            ({"live": "grene"}, "f: gaia-dmp-switch:name.live: is none of stacks; accepted: blue, green"),
+            ({"live": "grene"}, "f: gaia-dmp-switch:name.live: must be one of stacks; accepted: blue, green"),
             ({"stacks": {"blue": "organization/gaia-dmp/blue"}}, "name.stacks"),
             ({"record": {"zone": "example.org", "name": "z.example.com"}}, "is not inside the zone example.org"),
             ({"lvie": "blue"}, "name.lvie"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from settings import StackFileError, StackSettings, load, read
+from settings import StackFileError, StackSettings, load, load_file
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ("dev", "prod", "local")
@@ -15,8 +15,7 @@ STACKS = ("dev", "prod", "local")
 
 def document(stack: str) -> dict[str, Any]:
     """A real stack file's configuration by section, as plain data that a test may change."""
-    config, _ = read(ROOT / f"Pulumi.{stack}.yaml")
-    return {key: _decoded(value) for key, value in config.items()}
+    return {key: _decoded(value) for key, value in load_file(ROOT, stack).config.items()}
 
 
 def _decoded(text: str) -> Any:

@@ -2,14 +2,16 @@
 
 import datetime as dt
 import io
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
-from doctor import checks
+from doctor import checks, credential
 from doctor.__main__ import main, show
-from doctor.visit import Finding
-from tests.support.stack_files import STACKS, document, settings_of
+from doctor.visit import Finding, Visit
+from settings.values.cloud import OpenStackCloud, OpenStackProject
+from tests.support.stack_files import STACKS, changed, document, settings_of
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,41 @@ def test_the_table_has_a_mark_a_subject_and_a_fix_for_each() -> None:
 def test_a_broken_stack_file_is_refused_before_any_cloud_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["no-such-stack"]) == 1
     assert "there is no Pulumi.no-such-stack.yaml" in capsys.readouterr().err
+
+
+class Keystone:
+    """A connection whose credential opens project iris-gaia-red, of id 4711."""
+
+    project_name, project_id = "iris-gaia-red", "4711"
+
+    def __init__(self, application: dict[str, Any] | None = None) -> None:
+        self._data = {"token": {"application_credential": application}}
+        self.session = self.auth = self
+
+    def get_access(self, _session: object) -> "Keystone":
+        return self
+
+
+class TestCredential:
+    """A credential opens the project that the stack file names, by name or by id, or it is refused."""
+
+    @pytest.mark.parametrize("stated", ["iris-gaia-red", "4711"])
+    def test_the_project_that_is_stated(self, monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+        monkeypatch.setattr(credential, "connect", lambda _project: Keystone({"restricted": True}))
+        opened = credential.open_project(OpenStackProject(project=stated, clouds_yaml="red"))
+        assert (opened.name, opened.application_credential) == ("iris-gaia-red", {"restricted": True})
+
+    @pytest.mark.parametrize("stated", ["iris-gaia-blue", "471", "IRIS-GAIA-RED"])
+    def test_another_one(self, monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+        monkeypatch.setattr(credential, "connect", lambda _project: Keystone())
+        with pytest.raises(credential.OtherProjectError, match=r"^opens 'iris-gaia-red' \(4711\)$"):
+            credential.open_project(OpenStackProject(project=stated, clouds_yaml="red"))
+
+    def test_the_doctor_says_what_it_opens_and_what_mends_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(credential, "connect", lambda _project: Keystone())
+        settings = settings_of(changed("dev", "cloud.project", "iris-gaia-blue"))
+        visit = Visit(settings, cast("OpenStackCloud", settings.cloud), "gaia-dmp-dev")
+        found = next(iter(checks.credentials(visit)))
+        assert found.says == "opens project iris-gaia-red (4711), but cloud.project is iris-gaia-blue"
+        assert found.fix == "another entry in cloud.clouds_yaml, or cloud.project: iris-gaia-red"
+        assert visit.projects == {}

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from settings import StackFileError
-from settings.stack_file import load
+from settings import StackFileError, load
 from tests.support.stack_files import STACKS, as_config, document
 
 JUNK: list[Any] = [

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from settings import StackFileError, load, read
+from settings import PROJECT, StackFileError, load, load_file, read
 from tests.support.stack_files import ROOT, STACKS, as_config, changed, document, refusal, settings_of
 
 LDAP = {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid={0}", "group_search_base": "ou=g", "administrators_group": "admins"}
@@ -21,28 +22,28 @@ SITE = {
 WRONG = [
     # stack, key, value, words of the message
     ("dev", "protection", "no", ["gaia-dmp:protection: no", "on, off"]),
-    ("dev", "cloud.kind", "aws", ["gaia-dmp:cloud.kind: aws", "kubernetes, openstack"]),
+    ("dev", "cloud.kind", "aws", ["gaia-dmp:cloud.kind: aws\n      must be one of the accepted kinds\n", "kubernetes, openstack"]),
     ("dev", "cloud.kind", "openstak", ["did you mean openstack?"]),
     ("dev", "cloud.site", "arcuss", ["gaia-dmp:cloud.site: arcuss", "arcus, cumulus, somerville"]),
     ("dev", "cloud.project", None, ["gaia-dmp:cloud.project", "is missing"]),
     ("dev", "cloud.netwrok", {}, ["gaia-dmp:cloud.netwrok", "did you mean gaia-dmp:cloud.network?"]),
     ("dev", "cloud.network.subnet", "10.20.0.0/24", ["gaia-dmp:cloud.network.subnet: 10.20.0.0/24", "inside 10.10.0.0/16"]),
     ("dev", "cloud.network.subnet", "10.10.0.0/33", ["gaia-dmp:cloud.network.subnet: 10.10.0.0/33"]),
-    ("dev", "cloud.network.cidr", "10.10.0.5/16", ["gaia-dmp:cloud.network.cidr: 10.10.0.5/16", "host bits"]),
+    ("dev", "cloud.network.cidr", "10.10.0.5/16", ["gaia-dmp:cloud.network.cidr: 10.10.0.5/16", "did you mean 10.10.0.0/16?"]),
     ("dev", "cloud.network.allocation_pool.start", "10.11.0.5", ["allocation_pool.start: 10.11.0.5", "10.10.0.1 to 10.10.0.254"]),
     ("dev", "cloud.network.allocation_pool.end", "10.10.0.20", ["allocation_pool.end: 10.10.0.20", "before start"]),
     ("dev", "cloud.network.allocation_pool.start", "10.10.0.1", ["holds the gateway 10.10.0.1"]),
     ("dev", "cloud.network.ceph_router_address", "10.10.0.60", ["ceph_router_address: 10.10.0.60", "outside the pool"]),
     ("dev", "cloud.network.ceph_router_address", None, ["ceph_router_address", "is missing", "cephfs"]),
     ("dev", "cloud.network.ceph_router_address", "10.10.0.1", ["is the gateway's address"]),
-    ("dev", "cloud.network.gateway", "10.99.0.1", ["cloud.network.gateway: 10.99.0.1", "no host address"]),
+    ("dev", "cloud.network.gateway", "10.99.0.1", ["cloud.network.gateway: 10.99.0.1", "not a host address"]),
     ("dev", "cloud.cluster.pod_cidr", "10.10.0.0/18", ["pod_cidr: 10.10.0.0/18", "overlaps cloud.network.cidr"]),
     ("dev", "cloud.cluster.service_cidr", "172.20.0.0/16", ["service_cidr: 172.20.0.0/16", "overlaps cloud.cluster.pod_cidr"]),
     ("dev", "cloud.cluster.pod_cidr", "10.4.0.0/16", ["pod_cidr: 10.4.0.0/16", "overlaps cloud.site.ceph"]),
     ("dev", "cloud.cluster.control_plane.count", 2, ["control_plane.count: 2", "1, 3, 5, 7"]),
     ("dev", "cloud.cluster.control_plane.vcpus", "four", ["control_plane.vcpus: four", "a whole number from 1 to 1024"]),
     ("dev", "cloud.cluster.driver", "magnum", ["cluster.driver: magnum", "capi-helm, vexxhost, heat"]),
-    ("dev", "cloud.cluster.kubernetes_version", 1.3, ["kubernetes_version: 1.3", "is no text"]),
+    ("dev", "cloud.cluster.kubernetes_version", 1.3, ["kubernetes_version: 1.3", "must be text"]),
     ("dev", "cloud.cluster.kubernetes_version", "v1.33", ["kubernetes_version: v1.33", "in quotes"]),
     ("dev", "cloud.cluster.template", {"kind": "named"}, ["cluster.template.name", "is missing"]),
     ("dev", "cloud.cluster.template", {"kind": "onw"}, ["cluster.template.kind: onw", "did you mean own?"]),
@@ -61,9 +62,8 @@ WRONG = [
     ("prod", "datasets.1.mount_path", "/data/gaia/GEDR3/deep", ["lies inside /data/gaia/GEDR3"]),
     ("dev", "datasets.0.mount_path", "data/gaia", ["datasets[0].mount_path: data/gaia", "absolute path"]),
     ("dev", "datasets.0.mount_path", "/data/../etc", ["datasets[0].mount_path"]),
-    ("dev", "datasets.0.mount_path", "/usr/data", ["would hide /usr"]),
+    ("dev", "datasets.0.mount_path", "/usr/data", ["must not hide /usr"]),
     ("dev", "datasets.0.name", "Sample", ["datasets[0].name: Sample", "lower-case"]),
-    ("dev", "datasets.0.name", "notebooks", ["datasets[0].name: notebooks", "a name of the platform"]),
     ("dev", "datasets.0.source.ceph_id", "gaia.reader", ["source.ceph_id: gaia.reader", "a dot is refused by Manila"]),
     ("dev", "datasets.0.source.size_gib", 0, ["source.size_gib: 0", "from 1"]),
     ("dev", "datasets.0.source.on_destroy", "retain", ["source.on_destroy: retain", "keep, delete"]),
@@ -116,7 +116,7 @@ WRONG = [
     ("local", "outside", {"pip_index": "https://pip.example.org"}, ["outside.pip_index", "no way out is open for notebooks"]),
     ("dev", "outside.egress.0.ports", [70000], ["outside.egress[0].ports[0]: 70000", "from 1 to 65535"]),
     ("dev", "outside.egress.0.who", ["everybody"], ["outside.egress[0].who[0]: everybody", "notebooks, server, gate"]),
-    ("dev", "outside.egress.0.cidr", "10.0.0.1/8", ["outside.egress[0].cidr: 10.0.0.1/8", "host bits"]),
+    ("dev", "outside.egress.0.cidr", "10.0.0.1/8", ["outside.egress[0].cidr: 10.0.0.1/8", "did you mean 10.0.0.0/8?"]),
     ("dev", "cloud.cluster.kubernetes_version", "1.29.4", ["kubernetes_version: 1.29.4", "ValidatingAdmissionPolicy", "1.30 or later"]),
     ("dev", "images", {"spark": "docker.io/apache/spark:4.1.2-scala2.13-java17-python3-ubuntu"}, ["images.versions.spark: 3.5.8", "4.1.2"]),
     ("dev", "images", {"spark": "x/spark@sha256:" + "0" * 64, "versions": {"spark": "4.1.2"}}, ["is refused by Zeppelin 0.12.1", "4.0.x"]),
@@ -125,7 +125,6 @@ WRONG = [
     ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3", "scala": "2.13", "java": 21}}, ["images.versions.java: 21", "17"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"python": "3.7"}}, ["images.versions.python: 3.7", "3.8"]),
     ("dev", "datasets.0.mount_path", None, ["datasets[0].mount_path", "is missing"]),
-    ("dev", "datasets.0.name", "user-alice", ["datasets[0].name: user-alice", "a name of the platform"]),
     ("dev", "datasets.0.formerly", "sample", ["datasets[0].formerly: sample", "is the name itself"]),
     ("prod", "datasets.0.formerly", "gdr3", ["datasets[0].formerly: gdr3", "datasets[1]"]),
     ("dev", "datasets.0.expect", {"files": -1}, ["datasets[0].expect.files: -1", "a whole number from 0"]),
@@ -177,6 +176,61 @@ def test_message_names_file_key_value_and_what_is_accepted(stack, key, value, wo
     assert "accepted: " in message
     for word in words:
         assert word in message
+
+
+KINDS = [
+    # key of dev, value of a wrong kind, what is said of it; the third line says what is accepted
+    ("spark.max_executors", "many", "must be a whole number"),
+    ("cloud.project", 4711, "must be text"),
+    ("cloud.cluster.api_floating_ip", "yes", "must be true or false"),
+    ("spark.executor", 4, "must be a mapping"),
+    ("spark", "plenty", "must be a mapping"),
+    ("cloud.cluster.labels", "calico", "must be a mapping"),
+    ("entry", "none", "must be a mapping"),
+    ("datasets", "sample", "must be a list"),
+    ("protection", "no", "must be one of the accepted values"),
+    ("zeppelin.login", {"kind": "saml"}, "must be one of the accepted kinds"),
+    ("spark.max_executors", 0, "must be greater than or equal to 1"),
+    ("datasets.0.name", "a" * 31, "must have at most 30 characters"),
+    ("datasets.0.name", "Sample", "must be lower-case letters, digits and dashes, beginning with a letter"),
+    ("datasets.0.expect", {"files": 1, "digest": "abc"}, "must have the accepted form"),
+    ("cloud.network.gateway", "ten", "must be an IPv4 address"),
+    ("cloud.network.cidr", "10.10.0.0/33", "must be an IPv4 network"),
+    ("cloud.network.cidr", "10.10.0.5/16", "has bits set outside its prefix; did you mean 10.10.0.0/16?"),
+    ("outside", {"egress": [{"name": "a", "cidr": "0.0.0.0/0", "ports": []}]}, "must have at least 1 item"),
+    ("outside", {"egress": [{"name": "a", "cidr": 1000, "ports": [443]}]}, "must be an IPv4 network"),
+    ("cloud.site", "arkus", "must be arcus, cumulus, somerville, or a mapping that describes another site"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "sentence"), KINDS, ids=[f"{key}-{value}"[:60] for key, value, _ in KINDS])
+def test_a_value_of_the_wrong_kind_is_told_what_it_must_be(key, value, sentence):
+    assert f"\n      {sentence}\n      accepted: " in refusal(changed("dev", key, value))
+
+
+PLATFORM_NAMES = [
+    "notebooks",
+    "notebooks-prepare",
+    "backup",
+    "backup-prepare",
+    "history",
+    "history-prepare",
+    "user-alice",
+    "user-alice-prepare",
+]
+
+
+@pytest.mark.parametrize("key", ["name", "formerly"])
+@pytest.mark.parametrize("name", PLATFORM_NAMES)
+def test_no_dataset_takes_a_name_of_the_platforms_own_volumes(name, key):
+    """It would be bound through a volume that people write to."""
+    message = refusal(changed("dev", f"datasets.0.{key}", name))
+    assert f"gaia-dmp:datasets[0].{key}: {name}\n      is a name of the platform for volumes of its own" in message
+
+
+@pytest.mark.parametrize("name", ["history-2024", "my-notebooks", "users", "prepare"])
+def test_a_dataset_may_be_called_like_them(name):
+    assert settings_of(changed("dev", "datasets.0.name", name)).datasets[0].name == name
 
 
 @pytest.mark.parametrize("driver", ["vexxhost", "heat"])
@@ -281,21 +335,21 @@ class TestSecrets:
 
 
 FILES = [
-    ("config: [", "is no YAML"),
-    ("config:\n\tgaia-dmp:protection: on\n", "is no YAML"),
-    ("", "is no mapping"),
-    ("- a\n- b\n", "is no mapping"),
+    ("config: [", "is not YAML"),
+    ("config:\n\tgaia-dmp:protection: on\n", "is not YAML"),
+    ("", "must be a mapping"),
+    ("- a\n- b\n", "must be a mapping"),
     ("gaia-dmp:protection: on\n", "unknown key"),
     ("confg:\n  a: b\n", "did you mean config?"),
     ("config: nothing\n", "a mapping with keys such as gaia-dmp:cloud"),
     ("config:\n  gaia-dmp:protection: on\n  gaia-dmp:protection: off\n", "stands twice"),
-    ("config:\n  ? [a, b]\n  : c\n", "is no YAML"),
+    ("config:\n  ? [a, b]\n  : c\n", "is not YAML"),
     ("config:\n  gaia-dmp:cloud: &a [*a]\n", "no setting can have"),
     ("config:\n  gaia-dmp:spark: {max_executors: .nan}\n", "no setting can have"),
-    ("config:\n  gaia-dmp:cloud: !!python/object:os.system x\n", "is no YAML"),
-    ("config: {}\n---\nconfig: {}\n", "is no YAML"),
+    ("config:\n  gaia-dmp:cloud: !!python/object:os.system x\n", "is not YAML"),
+    ("config: {}\n---\nconfig: {}\n", "is not YAML"),
     ("config: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
-    ("config: \x00", "is no YAML"),
+    ("config: \x00", "is not YAML"),
     # A thousand million of the same, by nine anchors.
     (
         "config:\n  a0: &a0 [x]\n" + "".join(f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
@@ -315,7 +369,7 @@ def test_a_file_that_is_no_stack_file(tmp_path: Path, text: str, words: str):
 
 def test_a_missing_file_names_the_stacks_that_are_there():
     with pytest.raises(StackFileError, match="dev, local, prod"):
-        read(ROOT / "Pulumi.production.yaml")
+        load_file(ROOT, "production")
 
 
 def test_a_file_in_another_encoding(tmp_path: Path):
@@ -345,6 +399,18 @@ def test_an_empty_configuration_names_every_section_that_is_missing():
     message = refusal({})
     for section in ("protection", "cloud", "spark", "zeppelin", "entry"):
         assert f"gaia-dmp:{section}\n      is missing" in message
+
+
+def test_a_stack_file_is_loaded_with_the_secrets_that_it_names():
+    file = load_file(ROOT, "prod")
+    assert file.name == "Pulumi.prod.yaml"
+    assert file.settings == settings_of(document("prod"))
+    assert file.config["gaia-dmp:protection"] == "on"
+    assert file.secret_keys == {"gaia-dmp:tls-key", "gaia-dmp:tls-certificate", "gaia-dmp:backup-password"}
+
+
+def test_the_namespace_of_every_key_is_the_projects_name():
+    assert yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["name"] == PROJECT
 
 
 def test_an_encrypted_value_is_a_secret_key(tmp_path: Path):

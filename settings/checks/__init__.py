@@ -1,0 +1,18 @@
+"""What must hold between the sections of a stack file, one module per subject. A section's own rules stand with its record in `values`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from settings.checks import datasets, egress, entry, homes, isolation, monitoring, object_store, shares, sizes
+from settings.values.vocabulary import Problem
+
+if TYPE_CHECKING:
+    from settings.stack import StackSettings
+
+SUBJECTS = (datasets, object_store, shares, homes, sizes, entry, egress, isolation, monitoring)
+
+
+def problems(stack: "StackSettings") -> Iterator[Problem]:
+    """Everything that is wrong between sections, subject by subject. Paths begin at the top of the stack file."""
+    for subject in SUBJECTS:
+        yield from subject.problems(stack)

@@ -1,0 +1,23 @@
+"""The entry and the DNS record of the network: both must lead to one name."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from settings.values.cloud import OpenStackCloud
+from settings.values.entry import LoadBalancerEntry
+from settings.values.vocabulary import Problem
+
+if TYPE_CHECKING:
+    from settings.stack import StackSettings
+
+
+def problems(stack: "StackSettings") -> Iterator[Problem]:
+    record = stack.cloud.network.dns_record if isinstance(stack.cloud, OpenStackCloud) else None
+    if record is None:
+        return
+    involved = (("cloud", "network", "dns_record"), ("entry",))
+    if not isinstance(stack.entry, LoadBalancerEntry):
+        message, accepted = f"has no floating IP for the DNS record {record.name}", "load_balancer, or no cloud.network.dns_record"
+        yield Problem(("entry", "kind"), message, accepted, involved)
+    elif record.name != stack.entry.hostname:
+        yield Problem(("entry", "hostname"), f"is not the name of cloud.network.dns_record, {record.name}", record.name, involved)
