@@ -12,7 +12,16 @@ from pulumi_kubernetes.networking import v1 as networking
 from components.access.certificate import Certificate, make_certificate
 from components.files import text
 from components.kubernetes.namespace import NamespaceRef
-from components.kubernetes.pod import config_volume, http_probe, mount, restricted_container, restricted_pod, scratch_volume, secret_volume
+from components.kubernetes.pod import (
+    config_volume,
+    disruption_budget,
+    http_probe,
+    mount,
+    restricted_container,
+    restricted_pod,
+    scratch_volume,
+    secret_volume,
+)
 from components.names import (
     GATEWAY,
     GATEWAY_HTTP_PORT,
@@ -88,10 +97,11 @@ class GatewayArgs:
 class Gateway(pulumi.ComponentResource):
     """An unprivileged nginx gateway and what brings browsers to it.
 
-    Creates: ConfigMap, Deployment, Service; the certificate as Secret (given or self-signed) or as Certificate of cert-manager; an
-    Ingress where that is wanted. The gateway lets the interface and the login through and nothing else: `/metrics`, `/ping` and
-    `/health` of Zeppelin ask for no login. By `/spark-ui/<Pod>` it leads a person to the Spark UI of their own notebooks. A load balancer
-    is not `deleted_with` the namespace: it goes while the cluster lives, and our floating IP stays.
+    Creates: ConfigMap, Deployment of two Pods and its PodDisruptionBudget, Service; the certificate as Secret (given or self-signed)
+    or as Certificate of cert-manager; an Ingress where that is wanted. The gateway lets the interface and the login through and
+    nothing else: `/metrics`, `/ping` and `/health` of Zeppelin ask for no login. By `/spark-ui/<Pod>` it leads a person to the Spark
+    UI of their own notebooks. A load balancer is not `deleted_with` the namespace: it goes while the cluster lives, and our floating
+    IP stays.
     """
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -124,6 +134,7 @@ class Gateway(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource, depends_on=ready),
         )
+        disruption_budget(name, GATEWAY, args.namespace, GATEWAY_LABELS, self)
         match args.exposure:
             case LoadBalancer() as exposure:
                 self._load_balancer(name, exposure)

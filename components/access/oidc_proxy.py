@@ -9,7 +9,7 @@ from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
 
 from components.kubernetes.namespace import NamespaceRef
-from components.kubernetes.pod import http_probe, restricted_container, restricted_pod, secret_variable
+from components.kubernetes.pod import disruption_budget, http_probe, restricted_container, restricted_pod, secret_variable
 from components.names import OIDC_PROXY, OIDC_PROXY_LABELS, OIDC_PROXY_PORT
 from components.zeppelin.server import generation
 from settings.values.entry import Gate
@@ -43,8 +43,8 @@ class OidcProxyArgs:
 class OidcProxy(pulumi.ComponentResource):
     """A proxy in front of Zeppelin's own login, and no single sign-on: Zeppelin asks for its own name and password after it.
 
-    Creates: Secret (client secret, key of its cookie), Deployment, Service `gate`, which `files/gateway-gate.conf` asks about every
-    request; RandomPassword.
+    Creates: Secret (client secret, key of its cookie), Deployment of two Pods with a PodDisruptionBudget, Service `gate`, which
+    `files/gateway-gate.conf` asks about every request; RandomPassword.
     """
 
     service: core.Service
@@ -80,6 +80,7 @@ class OidcProxy(pulumi.ComponentResource):
             ),
             opts=inside,
         )
+        disruption_budget(name, OIDC_PROXY, args.namespace, OIDC_PROXY_LABELS, self)
         self.service = core.Service(
             f"{name}-service",
             metadata=meta.ObjectMetaArgs(name=OIDC_PROXY, namespace=namespace, labels=OIDC_PROXY_LABELS),

@@ -5,8 +5,11 @@ from typing import Any
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta import v1 as meta
+from pulumi_kubernetes.policy import v1 as policy
 
 from components.kubernetes.namespace import NamespaceRef
+from components.names import Labels
 
 Amounts = Mapping[str, str]
 """Amounts of `cpu`, `memory` and `ephemeral-storage`, as Kubernetes writes them."""
@@ -105,3 +108,13 @@ def claim_volume(name: str, claim: pulumi.Input[str], *, read_only: bool | None 
     """The volume of a claim."""
     source = core.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim, read_only=read_only)
     return core.VolumeArgs(name=name, persistent_volume_claim=source)
+
+
+def disruption_budget(name: str, title: str, namespace: NamespaceRef, labels: Labels, parent: pulumi.Resource) -> None:
+    """A PodDisruptionBudget: a drained node never takes the last Pod with these labels. title: name of the Deployment."""
+    policy.PodDisruptionBudget(
+        f"{name}-budget",
+        metadata=meta.ObjectMetaArgs(name=title, namespace=namespace.title, labels=labels),
+        spec=policy.PodDisruptionBudgetSpecArgs(min_available=1, selector=meta.LabelSelectorArgs(match_labels=labels)),
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=namespace.resource),
+    )

@@ -36,21 +36,17 @@ class SparkAdmission(pulumi.ComponentResource):
     `authentication.kubernetes.io/pod-name` and `pod-uid` (kubernetes: pkg/serviceaccount/claims.go).
     """
 
-    policies: tuple[str, ...]
-    """Names of the policies."""
-
     def __init__(self, name: str, args: SparkAdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:SparkAdmission", name, {}, opts)
         drivers, pods = user_of(SPARK_NAMESPACE, DRIVER_ACCOUNT), args.pods
         server, cleaner = user_of(ZEPPELIN_NAMESPACE, ZEPPELIN_ACCOUNT), user_of(ZEPPELIN_NAMESPACE, CLEANER)
-        self.policies = (
-            self._policy(
-                name, args, "driver", f"{USER_NAME} == {cel(drivers)} || {USER_NAME}.startsWith({cel(drivers + '-')})", driver_rules(pods)
-            ),
+        who = f"{USER_NAME} == {cel(drivers)} || {USER_NAME}.startsWith({cel(drivers + '-')})"
+        policies = (
+            self._policy(name, args, "driver", who, driver_rules(pods)),
             self._policy(name, args, "server", f"{USER_NAME} == {cel(server)}", server_rules(pods)),
             self._policy(name, args, "cleaner", f"{USER_NAME} == {cel(cleaner)}", cleaner_rules()),
         )
-        self.register_outputs({"policies": self.policies})
+        self.register_outputs({"policies": policies})
 
     def _policy(self, name: str, args: SparkAdmissionArgs, role: str, who: str, rules: Sequence[tuple[str, str]]) -> str:
         """One policy over whatever `who` writes, and its binding to the namespace. rules: (CEL expression, message)."""

@@ -3,6 +3,9 @@
 from components.spark.notebook_pods import NotebookPods
 from settings.values.spark import NotebookSize, SparkSettings
 
+SCRATCH = "/work/scratch"
+"""Where Spark writes on local disk, in drivers and executors."""
+
 
 def spark_properties(pods: NotebookPods, spark: SparkSettings, size: NotebookSize, maven_mirror: str | None = None) -> dict[str, str]:
     """The Spark settings of a notebook (spark: docs/running-on-kubernetes.md, docs/configuration.md).
@@ -12,6 +15,9 @@ def spark_properties(pods: NotebookPods, spark: SparkSettings, size: NotebookSiz
     """
     executor, driver = size.executor, size.driver
     properties = {
+        # A driver's blocks, broadcasts and spills go to the disk that scratch_gib sizes, not to /tmp of 1 GiB. Spark mounts an emptyDir at
+        # the same path in executors, which their own scratch_gib bounds (spark: LocalDirsFeatureStep).
+        "spark.local.dir": SCRATCH,
         "spark.master": "k8s://https://kubernetes.default.svc",
         "spark.submit.deployMode": "client",
         "spark.app.name": "zeppelin",
