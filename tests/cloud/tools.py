@@ -3,7 +3,7 @@
 Go modules are pinned by `tools/*/go.mod` and `go.sum`: kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic,
 actionlint, Prometheus, its exporters and Alertmanager, Helm and the charts that a stack installs; kubelet, kube-proxy, CoreDNS and
 kube-router for a node. jinjava and S3A are pinned by `tools/*/pom.xml`; Spark by the wheels, Mermaid by the npm package named here.
-`python -m tests.cloud.tools` builds whatever is missing; `python -m tests.cloud.tools node` builds what a real node needs.
+`python -m tests.cloud.tools` builds whatever is missing, `python -m tests.cloud.node build` what a real node runs.
 """
 
 import base64
@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(__file__).parent / "tools"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaia-dmp"
 GO_PROGRAMS = {
@@ -243,12 +244,8 @@ def run(*command: str, **environment: str) -> None:
 
 
 def main() -> None:
-    """Build everything that is missing; with `node` as argument, everything that a real node runs."""
+    """Build everything that is missing."""
     try:
-        if sys.argv[1:] == ["node"]:
-            for name in (*CONTROL_PLANE, *NODE_PROGRAMS):
-                program(name)
-            return
         for name in GO_PROGRAMS:
             program(name)
         alertmanager()
