@@ -172,7 +172,8 @@ class Kube:
         if not self._network:
             return ["--endpoint-reconciler-type=none"]
         client = self.folder / "kubelet-client"
-        return [f"--kubelet-client-certificate={client}.crt", f"--kubelet-client-key={client}.key"]
+        credential = [f"--kubelet-client-certificate={client}.crt", f"--kubelet-client-key={client}.key"]
+        return [*credential, "--kubelet-preferred-address-types=InternalIP"]
 
     def _launch(self, name: str, *arguments: str) -> None:
         # The log is the child's for its whole life.

@@ -44,7 +44,7 @@ GO_PROGRAMS = {
 NODE_PROGRAMS = {
     "coredns": ("coredns", "."),
     "kube-proxy": ("kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
-    "kube-router": ("kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),
+    "kube-router": ("kube-router", "."),
     "kubectl": ("kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
     "kubelet": ("kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
     "probe": ("probe", "."),

@@ -45,19 +45,10 @@ def services(folder: Path, name: str, number: int, labels: Mapping[str, str]) ->
         ],
         "kube-proxy": [str(program("kube-proxy")), f"--config={folder}/kube-proxy.json"],
         "kube-router": [
-            # The firewall alone: what stops packets. Routes, Services and addresses are others' here.
             str(program("kube-router")),
             f"--kubeconfig={folder}/kube-router.kubeconfig",
             f"--hostname-override={name}",
             f"--service-cluster-ip-range={SERVICES}",
-            "--run-firewall=true",
-            "--run-router=false",
-            "--run-service-proxy=false",
-            "--run-loadbalancer=false",
-            "--enable-cni=false",
-            "--enable-ipv6=false",
-            "--metrics-port=0",
-            "--health-port=0",
         ],
     }
 
