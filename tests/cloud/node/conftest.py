@@ -34,3 +34,11 @@ def trial(cluster: Cluster) -> Iterator[Api]:
     api = cluster.kube.api
     yield api
     api.delete(f"/api/v1/namespaces/{TRIAL}/pods", gracePeriodSeconds="0")
+
+
+@pytest.fixture(scope="module")
+def second(cluster: Cluster) -> Iterator[Node]:
+    """A second node, while the tests of one file need it."""
+    node = cluster.add_node({"capi.stackhpc.com/node-group": "spark"})
+    yield node
+    cluster.remove_node(node.name)

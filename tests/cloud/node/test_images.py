@@ -13,8 +13,10 @@ from tests.cloud.tools import program
 NAME = "registry.example.org/gaia-dmp/elsewhere:1"
 
 
-def packed(folder: Path) -> Path:
-    return images.pack(folder / "image.tar", NAME, {"probe": program("probe")}, Entrypoint=["/probe"], User="65532:65532")
+def packed(folder: Path, content: str = "") -> Path:
+    """content: what tells one image from another, which would be the same by its digest."""
+    files = {"probe": program("probe"), "content": content}
+    return images.pack(folder / "image.tar", NAME, files, Entrypoint=["/probe"], User="65532:65532")
 
 
 def test_the_same_files_make_the_same_image(node: Node, tmp_path: Path):
@@ -24,7 +26,7 @@ def test_the_same_files_make_the_same_image(node: Node, tmp_path: Path):
 
 @pytest.mark.parametrize(("kind", "name"), [("tar", ""), ("folder", ""), ("folder", "registry.example.org/gaia-dmp/renamed:2")])
 def test_a_pod_runs_an_image_that_was_loaded(node: Node, trial, tmp_path: Path, kind: str, name: str):
-    image = packed(tmp_path)
+    image = packed(tmp_path, f"{kind} {name}")
     if kind == "folder":
         with tarfile.open(image) as archive:
             archive.extractall(tmp_path / "layout", filter="data")

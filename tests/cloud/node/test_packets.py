@@ -1,7 +1,10 @@
 """Who reaches whom, by real connections between real Pods, and whether that is what the evaluator of the policies says.
 
 A Pod for each role has the role's labels and listens on every port. What is outside the cluster is played by the machine room, which
-has an address for each of it. Every role tries every other on every port; both ways of a connection count, egress and ingress.
+has an address for each of it. Every role tries every other on every port. The roles are on two nodes by turns, so a connection passes the
+rules of one node or of two.
+
+The evaluator gets the Pods' real addresses: a block of addresses means Pods as well.
 """
 
 import subprocess
@@ -16,6 +19,7 @@ from tests.cloud.api import Api, Object
 from tests.cloud.kube import die_with_parent
 from tests.cloud.node.cluster import API, Cluster
 from tests.cloud.node.machine import enter
+from tests.cloud.node.node import Node
 from tests.cloud.node.pods import execute, probe, start
 from tests.cloud.tools import program
 from tests.stacks.test_network_policies import OURS, PODS, PORTS
@@ -63,11 +67,13 @@ def said(policies: Sequence[Object], ends: Sequence[Pod]) -> set[Flow]:
 
 
 @pytest.fixture(scope="module")
-def roles(cluster: Cluster) -> Iterator[Roles]:
+def roles(cluster: Cluster, second: Node) -> Iterator[Roles]:
     api = cluster.kube.api
     for namespace in sorted({pod.namespace for pod in INSIDE}):
         api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     made = [probe(NAMES[pod.name], "serve", "", *map(str, PORTS), namespace=pod.namespace, labels=dict(pod.labels)) for pod in INSIDE]
+    for index, pod in enumerate(made):
+        pod["spec"]["nodeName"] = ("node-1", second.name)[index % 2]
     addresses = [pod.address for pod in OUTSIDE]
     cluster.room("ip", "-batch", "-", text="".join(f"address add {each}/32 dev lo\n" for each in addresses if each != API))
     server = subprocess.Popen(

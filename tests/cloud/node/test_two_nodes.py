@@ -1,20 +1,9 @@
 """Two nodes: packets between them, and a node that is emptied."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.cloud.node.cluster import Cluster
 from tests.cloud.node.node import Node
 from tests.cloud.node.pods import TRIAL, execute, kubectl, probe, start
 from tests.support.eventually import eventually
-
-
-@pytest.fixture(scope="module")
-def second(cluster: Cluster) -> Iterator[Node]:
-    node = cluster.add_node({"capi.stackhpc.com/node-group": "spark"})
-    yield node
-    cluster.remove_node(node.name)
 
 
 def test_pods_of_two_nodes_reach_each_other(cluster: Cluster, second: Node, trial):
