@@ -34,16 +34,20 @@ class Cluster:
         self.folder, self._report = folder, report
         self.nodes: dict[str, Node] = {}
         self._room: subprocess.Popen[bytes] | None = None
+        self._ends = contextlib.ExitStack()
 
     def start(self, nodes: int = 1) -> None:
         """Start everything and wait until nodes are ready and names are resolved. Raises RuntimeError."""
         sweep()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        self._ends.callback(shutil.rmtree, self.folder)
+        self._ends.callback(sweep)
         self._report("control plane")
         authority(self.folder)
         client(self.folder, "kubelet-client", "kube-apiserver", "system:masters")
         self.kube = Kube(self.folder, own_ca=True, network=Network(API, self._open_room(), self._relay))
+        self._ends.callback(self.kube.stop)
         self.kube.start()
         for item in objects():
             self.kube.api.apply(item)
@@ -51,15 +55,15 @@ class Cluster:
             self._report(f"node-{number}")
             self.add_node()
         self._report("DNS")
-        eventually(
-            lambda: self.kube.api.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns")["status"].get("readyReplicas") == 1
-        )
+        deployment = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
+        self._until("DNS", lambda: self.kube.api.get(deployment)["status"].get("readyReplicas") == 1)
 
     def add_node(self, labels: Mapping[str, str] | None = None) -> Node:
         """Start one more node and wait until it is ready. Raises RuntimeError."""
         number = next(number for number in range(1, _MOST + 1) if f"node-{number}" not in self.nodes)
         node = Node(self.folder / f"node-{number}", f"node-{number}", number)
         node.prepare(self.folder, URL)
+        self._ends.callback(node.kill)
         node.launch()
         self.nodes[node.name] = node
         self._connect(node)
@@ -86,18 +90,12 @@ class Cluster:
 
     def stop(self) -> None:
         """End everything and leave nothing: no process, no control group, no folder."""
-        for node in self.nodes.values():
-            node.kill()
-        if hasattr(self, "kube"):
-            self.kube.stop()
-        if self._room:
-            self._room.kill()
-            self._room.wait()
-        sweep()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._ends.close()
 
     def dead(self) -> str | None:
         """Name of what has ended by itself, or None."""
+        if self._room and self._room.poll() is not None:
+            return "the relay"
         return self.kube.dead() or next((name for name, node in self.nodes.items() if node.dead()), None)
 
     def pids(self) -> dict[str, int]:
@@ -121,6 +119,8 @@ class Cluster:
             self._room = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[door.fileno()], preexec_fn=die_with_parent
             )
+        self._ends.callback(self._room.wait)
+        self._ends.callback(self._room.kill)
         own = Path("/proc/self/ns/net").stat().st_ino
         eventually(lambda: Path(f"/proc/{self.room_pid}/ns/net").stat().st_ino != own)
         routes = [f"route add {config.subnet(number)} via {config.address(number)}" for number in range(1, _MOST + 1)]

@@ -75,9 +75,12 @@ class Node:
 
     def kill(self) -> None:
         """End it at once, as a power cut would: its first process takes every other along."""
-        if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        if self._process and self._process.poll() is None:
+            if self.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
             self._process.wait()
 
     def call(self, *command: str, text: str | None = None) -> str:
