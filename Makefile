@@ -6,11 +6,12 @@ OUT ?=
 SNAPSHOT ?= latest
 CONFIRM ?=
 URL ?=
+NODES ?= 1
 PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help preview diff policy test test-kube test-cloud cloud-up cloud-down cloud-status local doctor drift smoke switch restore destroy lint schema docs bench bench-kube lock clean
+.PHONY: help preview diff policy test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,11 +30,15 @@ test: .venv/.development ## every test that needs only Python
 
 test-kube: .venv/.development ## tests against a real Kubernetes API server and real Spark drivers; builds them at first (Go, Java, Maven)
 	@$(PY) -m tests.cloud.tools
-	@$(PY) -m pytest tests/cloud -n 0
+	@$(PY) -m pytest tests/cloud -n 0 --ignore=tests/cloud/node
 
 test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Go)
 	@$(PY) -m tests.cloud.openstack.build
 	@$(PY) -m pytest tests/openstack tests/engine -n 2 -rs
+
+test-node: .venv/.development ## tests on a real Kubernetes node, whose packets are stopped; builds it at first (root, containerd, Go)
+	@$(PY) -m tests.cloud.node build
+	@$(PY) -m pytest tests/cloud/node -n 0 -rs
 
 doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
 	@$(PY) -m doctor $(STACK)
@@ -61,6 +66,15 @@ cloud-down: .venv/.development ## end it and forget it
 
 cloud-status: .venv/.development ## what of it runs, and where its logs are
 	@$(PY) -m tests.cloud.openstack status
+
+node-up: .venv/.development ## a real Kubernetes node on this machine that stays; NODES=2
+	@$(PY) -m tests.cloud.node up --nodes $(NODES)
+
+node-down: .venv/.development ## end it; nothing of it is left
+	@$(PY) -m tests.cloud.node down
+
+node-status: .venv/.development ## what of it runs, and where its logs are
+	@$(PY) -m tests.cloud.node status
 
 local: .venv/.development ## the whole platform on that cloud, by the Pulumi that is on PATH
 	@$(PY) -m tests.cloud.openstack.local

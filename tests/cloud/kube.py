@@ -1,8 +1,9 @@
 """A real Kubernetes API server for tests: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and KWOK for nodes and Pods.
 
 RBAC, Pod Security, quotas, limits, priorities and ValidatingAdmissionPolicies are the real ones. What is not there: a kubelet, a
-container, a network between Pods, CSI. `python -m tests.cloud.kube` starts one and prints its kubeconfig, until it is interrupted;
-with a folder it is the cluster that the Magnum driver of the tests made there (tests/cloud/openstack/drivers).
+container, a network between Pods, CSI; tests/cloud/node has real nodes, and then there is no KWOK. `python -m tests.cloud.kube` starts
+one and prints its kubeconfig, until it is interrupted; with a folder it is the cluster that the Magnum driver of the tests made there
+(tests/cloud/openstack/drivers).
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -26,6 +28,20 @@ from tests.support.servers import free_ports
 
 _HOST = "127.0.0.1"
 _STAGES = Path(__file__).with_name("kwok.yaml")
+_KUBERNETES = "10.254.0.1"  # the Service's address, the first of the range
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of its own, which the cluster is in together with real nodes.
+
+    address: of the API server there; its port is 6443. enter: what stands before a command to run it there.
+    relay: a port of this machine that leads to the API server.
+    """
+
+    address: str
+    enter: tuple[str, ...]
+    relay: int
 
 
 class Kube:
@@ -33,10 +49,11 @@ class Kube:
 
     folder: state and one log per program. api: as its administrator. kubeconfig: path of a file for the same.
     own_ca: whether the folder holds `ca.crt` and `ca.key`, which then sign the server's certificate and whose clients are let in.
+    network: where the nodes are real; it needs `own_ca`, and in the folder `kubelet-client.crt` and `.key`, by which kubelets are asked.
     """
 
-    def __init__(self, folder: Path, *, own_ca: bool = False) -> None:
-        self.folder, self._own_ca = folder, own_ca
+    def __init__(self, folder: Path, *, own_ca: bool = False, network: Network | None = None) -> None:
+        self.folder, self._own_ca, self._network = folder, own_ca, network
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._token = secrets.token_hex(16)
         self.kubeconfig = folder / "kubeconfig"
@@ -45,6 +62,10 @@ class Kube:
         """Start every program and wait until each is healthy. Raises RuntimeError with the end of its log where one is not."""
         client, peer, api, manager, scheduler = free_ports(5)
         etcd, peers, self.url = f"http://{_HOST}:{client}", f"http://{_HOST}:{peer}", f"https://{_HOST}:{api}"
+        host, inner = _HOST, self.kubeconfig
+        if self._network:
+            host, api, self.url = self._network.address, 6443, f"https://{_HOST}:{self._network.relay}"
+            inner = self.folder / "inner.kubeconfig"
         (self.folder / "tokens.csv").write_text(f"{self._token},admin,admin,system:masters\n")
         key = self.folder / "accounts.key"
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
@@ -61,8 +82,8 @@ class Kube:
         self._launch(
             "kube-apiserver",
             f"--etcd-servers={etcd}",
-            f"--bind-address={_HOST}",
-            f"--advertise-address={_HOST}",
+            f"--bind-address={host}",
+            f"--advertise-address={host}",
             f"--secure-port={api}",
             *self._certificates(),
             f"--token-auth-file={self.folder}/tokens.csv",
@@ -71,18 +92,19 @@ class Kube:
             f"--service-account-signing-key-file={key}",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-cluster-ip-range=10.254.0.0/16",
-            "--endpoint-reconciler-type=none",
+            *self._kubelets(),
             "--allow-privileged=true",
             "--anonymous-auth=false",
         )
         ca = self.folder / ("ca.crt" if self._own_ca else "certificates/apiserver.crt")
         self._wait("kube-apiserver", ca.exists)
-        self._write_kubeconfig(ca)
+        self._write_kubeconfig(inner, f"https://{host}:{api}", ca)
+        self._write_kubeconfig(self.kubeconfig, self.url, ca)
         self.api = Api(Access(self.url, str(ca), self._token))
         self._wait("kube-apiserver", lambda: self.api.get("/readyz") == "ok")
         self._launch(
             "kube-controller-manager",
-            f"--kubeconfig={self.kubeconfig}",
+            f"--kubeconfig={inner}",
             f"--service-account-private-key-file={key}",
             f"--root-ca-file={ca}",
             "--use-service-account-credentials=true",
@@ -93,20 +115,21 @@ class Kube:
         )
         self._launch(
             "kube-scheduler",
-            f"--kubeconfig={self.kubeconfig}",
+            f"--kubeconfig={inner}",
             "--leader-elect=false",
             f"--bind-address={_HOST}",
             f"--secure-port={scheduler}",
             f"--cert-dir={self.folder}/scheduler",
         )
-        self._launch(
-            "kwok",
-            f"--kubeconfig={self.kubeconfig}",
-            f"--config={_STAGES}",
-            "--manage-all-nodes",
-            "--node-lease-duration-seconds=40",
-            "--server-address=",
-        )
+        if not self._network:
+            self._launch(
+                "kwok",
+                f"--kubeconfig={self.kubeconfig}",
+                f"--config={_STAGES}",
+                "--manage-all-nodes",
+                "--node-lease-duration-seconds=40",
+                "--server-address=",
+            )
         self._wait("kube-controller-manager", lambda: bool(self.api.get("/api/v1/namespaces/default/serviceaccounts/default")))
 
     def stop(self) -> None:
@@ -123,22 +146,40 @@ class Kube:
         size = {"cpu": str(cpu), "memory": f"{memory_gib}Gi", "ephemeral-storage": f"{disk_gib}Gi", "pods": "110"}
         self.api.patch_status(f"/api/v1/nodes/{name}", {"capacity": size, "allocatable": size})
 
+    def dead(self) -> str | None:
+        """Name of a program that has ended by itself, or None."""
+        return next((name for name, process in self._processes if process.poll() is not None), None)
+
+    def pids(self) -> dict[str, int]:
+        """Process by name."""
+        return {name: process.pid for name, process in self._processes}
+
     def _certificates(self) -> list[str]:
         """Where the API server has its certificate from: made by itself, or signed by the cluster's CA."""
         if not self._own_ca:
             return [f"--cert-dir={self.folder}/certificates"]
         ca, server = (self.folder / "ca", self.folder / "server")
-        names = f"subjectAltName=IP:{_HOST},DNS:localhost,DNS:kubernetes.default.svc"
+        names = f"subjectAltName=IP:{_HOST},IP:{_KUBERNETES},DNS:localhost,DNS:kubernetes.default.svc"
+        if self._network:
+            names += f",IP:{self._network.address}"
         request = f"openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=kube-apiserver -addext {names}"
         command = [*request.split(), "-CA", f"{ca}.crt", "-CAkey", f"{ca}.key", "-keyout", f"{server}.key", "-out", f"{server}.crt"]
         subprocess.run(command, check=True, capture_output=True)
         return [f"--client-ca-file={ca}.crt", f"--tls-cert-file={server}.crt", f"--tls-private-key-file={server}.key"]
 
+    def _kubelets(self) -> list[str]:
+        """How kubelets are asked for logs, and whether Pods find the API server by its Service: nobody does where none is real."""
+        if not self._network:
+            return ["--endpoint-reconciler-type=none"]
+        client = self.folder / "kubelet-client"
+        credential = [f"--kubelet-client-certificate={client}.crt", f"--kubelet-client-key={client}.key"]
+        return [*credential, "--kubelet-preferred-address-types=InternalIP"]
+
     def _launch(self, name: str, *arguments: str) -> None:
         # The log is the child's for its whole life.
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                [str(program(name)), *arguments],
+                [*(self._network.enter if self._network else ()), str(program(name)), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -162,16 +203,16 @@ class Kube:
     def _log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")[-2000:]
 
-    def _write_kubeconfig(self, ca: Path) -> None:
+    def _write_kubeconfig(self, path: Path, url: str, ca: Path) -> None:
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority": str(ca)}}],
+            "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": str(ca)}}],
             "users": [{"name": "admin", "user": {"token": self._token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
             "current-context": "test",
         }
-        self.kubeconfig.write_text(json.dumps(config))
+        path.write_text(json.dumps(config))
 
 
 def administrator(folder: Path) -> Api:

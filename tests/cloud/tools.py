@@ -1,8 +1,9 @@
 """The real programs that tests run against, built from package registries and cached by version.
 
-Go modules (kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic, actionlint, Prometheus, its exporters and
-Alertmanager, Helm and the charts that a stack installs) are pinned by `tools/*/go.mod` and `go.sum`; jinjava and S3A by `tools/*/pom.xml`;
-Spark by the wheels, Mermaid by the npm package named here. `python -m tests.cloud.tools` builds whatever is missing.
+Go modules are pinned by `tools/*/go.mod` and `go.sum`: kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic,
+actionlint, Prometheus, its exporters and Alertmanager, Helm and the charts that a stack installs; kubelet, kube-proxy, CoreDNS and
+kube-router for a node. jinjava and S3A are pinned by `tools/*/pom.xml`; Spark by the wheels, Mermaid by the npm package named here.
+`python -m tests.cloud.tools` builds whatever is missing, `python -m tests.cloud.node build` what a real node runs.
 """
 
 import base64
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(__file__).parent / "tools"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaia-dmp"
 GO_PROGRAMS = {
@@ -39,6 +41,20 @@ GO_PROGRAMS = {
 }
 """Program to (module folder, package)."""
 
+NODE_PROGRAMS = {
+    "coredns": ("coredns", "."),
+    "kube-proxy": ("kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
+    "kube-router": ("kube-router", "."),
+    "kubectl": ("kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
+    "kubelet": ("kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+    "probe": ("probe", "."),
+}
+"""The same for what only a real node runs (tests/cloud/node)."""
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+STATIC = ("coredns", "probe")
+"""Programs that are a whole image by themselves, so they link nothing."""
+
 SPARK = {"3.5": ("pyspark==3.5.8", "py4j==0.10.9.7"), "4.0": ("pyspark==4.0.3", "py4j==0.10.9.9")}
 """Spark's minor versions to the packages that carry driver, jars and Python side."""
 
@@ -48,20 +64,24 @@ class ToolError(Exception):
 
 
 def program(name: str) -> Path:
-    """Path of one of GO_PROGRAMS, built where the cache does not have it."""
-    module, package = GO_PROGRAMS[name]
+    """Path of one of GO_PROGRAMS or NODE_PROGRAMS, built where the cache does not have it."""
+    module, package = (GO_PROGRAMS | NODE_PROGRAMS)[name]
     folder = TOOLS / module
-    options = ["-tags="]
+    # Nobody debugs them, and without symbols they are a third smaller.
+    flags, options = "-s -w", ["-tags="]
     if module == "prometheus":
         # Without what finds targets in clouds that we do not have; some of that is in no registry here.
         options = ["-tags=remove_all_sd,enable_kubernetes_sd"]
     if module == "kubernetes":
         # It says its own version only where its build tells it; Helm's charts ask for it.
         (version,) = re.findall(r"^require k8s.io/kubernetes (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE)
-        options = [f"-ldflags=-X k8s.io/component-base/version.gitVersion={version}"]
-    build = hashlib.sha256((folder / "go.sum").read_bytes() + "".join(options).encode()).hexdigest()[:12]
+        flags += f" -X k8s.io/component-base/version.gitVersion={version}"
+    options.append(f"-ldflags={flags}")
+    sources = b"".join(file.read_bytes() for file in (folder / "go.sum", *sorted(folder.glob("*.go"))))
+    environment = {"CGO_ENABLED": "0"} if name in STATIC else {}
+    build = hashlib.sha256(sources + "".join((*options, *environment)).encode()).hexdigest()[:12]
     target = cached(f"{name}-{build}") / name
-    return made(target, name, lambda part: run("go", "build", "-C", str(folder), *options, "-o", str(part), package))
+    return made(target, name, lambda part: run("go", "build", "-C", str(folder), *options, "-o", str(part), package, **environment))
 
 
 def jinjava() -> list[str]:
@@ -215,10 +235,10 @@ class progress:  # noqa: N801 - reads as a statement
         print(f"{begin}{self._title}: done in {time.monotonic() - self._begin:.0f} s", file=sys.stderr, flush=True)
 
 
-def run(*command: str) -> None:
+def run(*command: str, **environment: str) -> None:
     if shutil.which(command[0]) is None:
         raise ToolError(f"{command[0]} is not on PATH; the tests against a real API server need Go 1.26, Java 17 and Maven")
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
     if result.returncode:
         raise ToolError(f"{' '.join(command)} ended with {result.returncode}:\n{result.stderr[-3000:]}{result.stdout[-1000:]}")
 

@@ -1,0 +1,94 @@
+"""Pods of the tests' own on a real node, and what is asked of any Pod there."""
+
+from typing import Any
+
+from tests.cloud.api import Api, ApiError, Object, collection
+from tests.cloud.kube import Kube
+from tests.cloud.node.machine import call
+from tests.cloud.node.node import PROBE
+from tests.cloud.tools import program
+from tests.support.eventually import eventually
+
+TRIAL = "trial"
+
+
+def probe(name: str, *arguments: str, namespace: str = TRIAL, labels: dict[str, str] | None = None, **container: Any) -> Object:
+    """A `restricted` Pod of the probe (tests/cloud/tools/probe), which may listen on any port."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+                "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+            },
+            "containers": [
+                {
+                    "name": "probe",
+                    "image": PROBE,
+                    "args": list(arguments) or ["pause"],
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                        "readOnlyRootFilesystem": True,
+                    },
+                    **container,
+                }
+            ],
+        },
+    }
+
+
+def start(api: Api, *pods: Object) -> list[Object]:
+    """Make Pods and wait until all are ready; returns them as they are then."""
+    for pod in pods:
+        _create(api, pod)
+    eventually(lambda: all(ready(current(api, pod)) for pod in pods), 120)
+    return [current(api, pod) for pod in pods]
+
+
+def _create(api: Api, pod: Object) -> None:
+    def made() -> bool:
+        try:
+            api.create(pod)
+        except ApiError as error:
+            # A namespace that is new gets its account from a controller.
+            if "serviceaccount" not in error.message:
+                raise
+            return False
+        return True
+
+    eventually(made)
+
+
+def current(api: Api, pod: Object) -> Object:
+    """A Pod as the API server has it now."""
+    return api.get(f"{collection(pod)}/{pod['metadata']['name']}")
+
+
+def ready(pod: Object) -> bool:
+    """Whether a Pod says that it is ready."""
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", []))
+
+
+def ended(api: Api, pod: Object) -> Object:
+    """Make a Pod and wait until it has failed; returns it as it is then."""
+    _create(api, pod)
+    eventually(lambda: current(api, pod)["status"]["phase"] == "Failed", 120)
+    return current(api, pod)
+
+
+def kubectl(kube: Kube, *arguments: str, text: str | None = None) -> str:
+    """What kubectl prints, as the administrator. Raises RuntimeError where it fails."""
+    return call(str(program("kubectl")), f"--kubeconfig={kube.kubeconfig}", *arguments, text=text)
+
+
+def execute(kube: Kube, pod: Object, *command: str, text: str | None = None) -> str:
+    """Run a command in a Pod, by API server and kubelet, and return what it prints."""
+    place = pod["metadata"]
+    return kubectl(kube, "exec", *(("-i",) if text else ()), f"--namespace={place['namespace']}", place["name"], "--", *command, text=text)

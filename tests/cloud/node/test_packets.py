@@ -1,0 +1,132 @@
+"""Who reaches whom, by real connections between real Pods, and whether that is what the evaluator of the policies says.
+
+A Pod for each role has the role's labels and listens on every port. What is outside the cluster is played by the machine room, which
+has an address for each of it. Every role tries every other on every port. The roles are on two nodes by turns, so a connection passes the
+rules of one node or of two.
+
+The evaluator gets the Pods' real addresses: a block of addresses means Pods as well.
+"""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from tests.cloud import deployed
+from tests.cloud.api import Api, Object
+from tests.cloud.kube import die_with_parent
+from tests.cloud.node.cluster import API, Cluster
+from tests.cloud.node.machine import enter
+from tests.cloud.node.node import Node
+from tests.cloud.node.pods import execute, probe, start
+from tests.cloud.tools import program
+from tests.stacks.test_network_policies import OURS, PODS, PORTS
+from tests.support.eventually import eventually
+from tests.support.network import Pod, matrix
+from tests.support.stack_files import document
+
+Flow = tuple[str, str, int]
+NAMES = {pod.name: pod.name.lower().replace(" ", "-") for pod in PODS}
+INSIDE, OUTSIDE = [pod for pod in PODS if pod.namespace], [pod for pod in PODS if not pod.namespace]
+
+
+class Roles:
+    """The roles on a cluster. ends: each with its real address."""
+
+    def __init__(self, cluster: Cluster, pods: Sequence[Object]) -> None:
+        self._cluster = cluster
+        self._pods = dict(zip((pod.name for pod in INSIDE), pods, strict=True))
+        self.ends = [replace(pod, address=self._pods[pod.name]["status"]["podIP"]) for pod in INSIDE] + OUTSIDE
+
+    def flows(self) -> set[Flow]:
+        """Every connection that was made between two of them, one at least of which is a Pod."""
+        with ThreadPoolExecutor(4) as pool:
+            return {flow for flows in pool.map(self._reached, self.ends) for flow in flows}
+
+    def resolved(self, name: str) -> dict[str, str]:
+        """What each Pod finds for a name, by the cluster's DNS."""
+        return {role: execute(self._cluster.kube, self._pods[role], "/probe", "resolve", name) for role in OURS}
+
+    def _reached(self, source: Pod) -> list[Flow]:
+        ends = {end.address: end.name for end in self.ends if end is not source and (source.namespace or end.namespace)}
+        targets = "".join(f"{address}:{port}\n" for address in ends for port in PORTS)
+        if source.namespace:
+            found = execute(self._cluster.kube, self._pods[source.name], "/probe", "try", text=targets)
+        else:
+            found = self._cluster.room(str(program("probe")), "try", source.address, text=targets)
+        pairs = (line.split(":") for line in found.splitlines())
+        return [(source.name, ends[address], int(port)) for address, port in pairs]
+
+
+def said(policies: Sequence[Object], ends: Sequence[Pod]) -> set[Flow]:
+    """What the evaluator says of the same connections."""
+    outside = {pod.name for pod in OUTSIDE}
+    return {flow for flow in matrix(policies, ends, PORTS) if not {flow[0], flow[1]} <= outside}
+
+
+@pytest.fixture(scope="module")
+def roles(cluster: Cluster, second: Node) -> Iterator[Roles]:
+    api = cluster.kube.api
+    for namespace in sorted({pod.namespace for pod in INSIDE}):
+        api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    made = [probe(NAMES[pod.name], "serve", "", *map(str, PORTS), namespace=pod.namespace, labels=dict(pod.labels)) for pod in INSIDE]
+    for index, pod in enumerate(made):
+        pod["spec"]["nodeName"] = ("node-1", second.name)[index % 2]
+    addresses = [pod.address for pod in OUTSIDE]
+    cluster.room("ip", "-batch", "-", text="".join(f"address add {each}/32 dev lo\n" for each in addresses if each != API))
+    server = subprocess.Popen(
+        [*enter(cluster.room_pid, "net"), str(program("probe")), "serve", ",".join(addresses), *map(str, PORTS)],
+        stdout=subprocess.PIPE,
+        preexec_fn=die_with_parent,
+    )
+    assert server.stdout
+    assert server.stdout.readline() == b"listening\n"
+    yield Roles(cluster, start(api, *made))
+    server.kill()
+    server.communicate()
+    for pod in made:
+        api.delete(f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}", gracePeriodSeconds="0")
+
+
+def settled(roles: Roles, expected: set[Flow]) -> set[Flow]:
+    """The flows once they are as expected, or the last ones: a firewall takes a moment to heed what is new."""
+    found: list[set[Flow]] = []
+
+    def fits() -> bool:
+        found.append(roles.flows())
+        return found[-1] == expected or len(found) > 10
+
+    eventually(fits, 300)
+    return found[-1]
+
+
+@pytest.fixture(params=["local", "dev"])
+def policies(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[list[Object]]:
+    """The NetworkPolicies of a stack, on the cluster."""
+    api = cluster.kube.api
+    found = [item for item in deployed.objects(document(request.param)) if item["kind"] == "NetworkPolicy"]
+    deployed.apply(api, found)
+    yield found
+    remove(api, found)
+
+
+def remove(api: Api, policies: Sequence[Object]) -> None:
+    for policy in policies:
+        place = policy["metadata"]
+        api.delete(f"/apis/networking.k8s.io/v1/namespaces/{place['namespace']}/networkpolicies/{place['name']}")
+
+
+def test_without_policies_everything_is_open(roles: Roles):
+    """The probes see what they should where nothing stops them."""
+    every = said([], roles.ends)
+    assert len(every) == (len(INSIDE) * (len(PODS) - 1) + len(OUTSIDE) * len(INSIDE)) * len(PORTS)
+    assert settled(roles, every) ^ every == set()
+
+
+def test_packets_go_where_the_evaluator_says(roles: Roles, policies: list[Object]):
+    expected = said(policies, roles.ends)
+    assert settled(roles, expected) ^ expected == set()
+    name = "kubernetes.default.svc.cluster.local"
+    assert roles.resolved(name) == dict.fromkeys(OURS, "10.254.0.1\n")

@@ -1,0 +1,3 @@
+module gaia-dmp/tests/probe
+
+go 1.26.0
