@@ -2,6 +2,8 @@
 STACK ?= dev
 BASE ?= origin/main
 PLAN ?=
+IMAGE ?=
+AGAIN ?=
 OUT ?=
 SNAPSHOT ?= latest
 CONFIRM ?=
@@ -11,7 +13,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help preview diff policy test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube lock clean
+.PHONY: help preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,6 +26,9 @@ diff: .venv/.runtime ## what the working tree changes, worst first: STACK="dev p
 	@$(PY) -m review $(STACK) --base $(BASE) $(if $(PLAN),--plan $(PLAN)) $(if $(OUT),--out $(OUT))
 
 policy: policy/.venv/.whole ## the environment of the policy pack, for `pulumi preview --policy-pack policy`
+
+images: .venv/.runtime ## container images, without a container engine, by root: IMAGE=spark; AGAIN=1 with what Debian has today
+	@$(PY) -m images $(if $(AGAIN),--again) $(IMAGE)
 
 test: .venv/.development ## every test that needs only Python
 	@$(PY) -m pytest
@@ -104,7 +109,7 @@ lock: .venv/.development ## compile requirements*.txt from requirements*.in
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header policy/requirements.in -o policy/requirements.txt
 	@cd tests/cloud/openstack && ../../../$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements.in -o requirements.txt
-	@cd images/spark && ../../$(PY) -m uv pip compile -q --python-version 3.10 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header requirements.in -o requirements.txt
+	@cd images/spark && ../../$(PY) -m uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header requirements.in -o requirements.txt
 
 clean: ## remove .venv and caches
 	rm -rf .venv policy/.venv .pytest_cache .ruff_cache .hypothesis out

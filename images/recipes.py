@@ -1,0 +1,97 @@
+"""The images, each with everything that is in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from images.contents import Files, Jars, Program, Spark, Step, Wheels
+from images.debian import User
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One image.
+
+    suite: of Debian; it fixes Python, Java and nginx to a minor version. packages: Debian's, beside the essential ones. users: accounts.
+    steps: what comes on top, a layer each. user: who runs the command, by number, so that the kubelet can tell that it is not root.
+    config: the rest of OCI's configuration.
+    """
+
+    suite: str
+    packages: tuple[str, ...]
+    users: tuple[User, ...]
+    steps: tuple[Step, ...]
+    user: int
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def oci_config(self) -> dict[str, Any]:
+        """The configuration as OCI spells it."""
+        environment = {"PATH": _PATH, "LANG": "C.UTF-8", **self.environment}
+        return {"User": str(self.user), "Env": [f"{key}={value}" for key, value in environment.items()], **self.config}
+
+
+def _program(name: str, *, path: str, uid: int = 65534) -> Recipe:
+    """An image around one Go program. All of them share the layer of Debian, whose shell and certificates they use."""
+    return Recipe(
+        suite="trixie",
+        packages=("ca-certificates", "tzdata"),
+        users=(),
+        steps=(Program(name=name, path=path),),
+        user=uid,
+        config={"Entrypoint": [f"/{path}"], "WorkingDir": "/"},
+    )
+
+
+RECIPES = {
+    # Driver, executor and every other interpreter run this one image: worker and driver cannot differ. Zeppelin is not in it; an
+    # initContainer copies it in (docs/decisions.md).
+    "spark": Recipe(
+        suite="bookworm",
+        packages=("openjdk-17-jre-headless", "python3", "tini", "procps", "ca-certificates", "tzdata"),
+        # Without the line in /etc/passwd, Java knows no home and Spark's Ivy fails.
+        users=(User(name="spark", uid=185, home="/home/spark"),),
+        steps=(
+            Spark(version="3.5.8", sha256="54cca0767b21b40e3953ad1d30f8601c53abf9cbda763653289cdcfcac52313c"),
+            # S3A of exactly the Hadoop that Spark 3.5.8 carries, and the AWS SDK that this S3A was built with.
+            Jars(
+                sha256={
+                    "org.apache.hadoop:hadoop-aws:3.3.4": "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
+                    "com.amazonaws:aws-java-sdk-bundle:1.12.262": "873fe7cf495126619997bec21c44de5d992544aea7e632fdc77adb1a0915bae5",
+                }
+            ),
+            Wheels(requirements="spark/requirements.txt", python="3.11"),
+            Files(
+                files={"opt/entrypoint.sh": "spark/entrypoint.sh", "opt/decom.sh": "spark/decom.sh"},
+                folders={"opt/spark/conf": 0, "opt/spark/work-dir": 185},
+            ),
+        ),
+        user=185,
+        environment={"JAVA_HOME": "/usr/lib/jvm/java-17-openjdk-amd64", "SPARK_HOME": "/opt/spark"},
+        config={"Entrypoint": ["/opt/entrypoint.sh"], "WorkingDir": "/opt/spark/work-dir"},
+    ),
+    # Debian 12's nginx does not know `http2 on`.
+    "gateway": Recipe(
+        suite="trixie",
+        packages=("nginx", "libnginx-mod-http-js", "ca-certificates"),
+        users=(User(name="nginx", uid=101, home="/nonexistent"),),
+        steps=(
+            Files(
+                files={"etc/nginx/nginx.conf": "gateway/nginx.conf"},
+                # nginx opens this file before it reads its configuration.
+                links={"var/log/nginx/error.log": "/dev/stderr", "var/log/nginx/access.log": "/dev/stdout"},
+            ),
+        ),
+        user=101,
+        config={"Cmd": ["nginx", "-g", "daemon off;"], "StopSignal": "SIGQUIT", "WorkingDir": "/"},
+    ),
+    # What follows is for the tests: programs that have images of their makers, which no package registry has.
+    "restic": _program("restic", path="usr/bin/restic", uid=1000),
+    "prometheus": _program("prometheus", path="usr/bin/prometheus"),
+    "alertmanager": _program("alertmanager", path="usr/bin/alertmanager"),
+    "kube-state-metrics": _program("kube-state-metrics", path="kube-state-metrics"),
+    "node-exporter": _program("node_exporter", path="usr/bin/node_exporter"),
+    "json-exporter": _program("json_exporter", path="usr/bin/json_exporter"),
+}
