@@ -32,6 +32,10 @@ class Finding:
     fix: str = ""
 
 
+SETTINGS = {"compute": "cloud", "data": "cloud.data_project", "buckets": "object_store"}
+"""Role of a project to the key of the stack file that names it."""
+
+
 @dataclass
 class Visit:
     """One stack on its cloud. projects: connection by role, `compute` and perhaps `data` and `buckets`; roles whose credential failed are
@@ -50,9 +54,35 @@ class Visit:
 
     def roles(self) -> dict[str, OpenStackProject]:
         """The projects that the stack file names, by role."""
-        named: dict[str, OpenStackProject | None] = {"compute": self.cloud, "data": self.cloud.data_project}
-        named["buckets"] = self.settings.object_store
-        return {role: project for role, project in named.items() if project}
+        return roles(self.settings, self.cloud)
+
+
+def roles(settings: StackSettings, cloud: OpenStackCloud) -> dict[str, OpenStackProject]:
+    """The projects that a stack file names, by role: those of SETTINGS that it has."""
+    named: dict[str, OpenStackProject | None] = {"compute": cloud, "data": cloud.data_project, "buckets": settings.object_store}
+    return {role: project for role, project in named.items() if project}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The project that a credential opens. application: the application credential as Keystone tells it, or None."""
+
+    connection: Connection
+    identity: str
+    name: str
+    application: dict[str, Any] | None
+
+    def fits(self, project: OpenStackProject) -> bool:
+        """Whether it is the project that a stack file names, by name or id."""
+        return project.project in (self.name, self.identity)
+
+
+def opened(project: OpenStackProject) -> Opened:
+    """The project that the credential of an entry opens; whoever made the entry, not the stack file, has chosen it. Raises ASKING_FAILS."""
+    connection: Any = connect(project)
+    token = connection.session.auth.get_access(connection.session)
+    # keystoneauth shows the id of an application credential alone.
+    return Opened(connection, token.project_id, token.project_name, token._data["token"].get("application_credential"))  # noqa: SLF001
 
 
 def connect(project: OpenStackProject) -> Connection:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
 from typing import Any
 
-from preview.recording import UNKNOWN, RecordedResource, Recording
+from recording import UNKNOWN, RecordedResource, Recording
 
 ANYBODY = "anybody"
 WORKLOADS = ("Pod", "Deployment", "DaemonSet", "StatefulSet", "Job", "CronJob")

@@ -7,7 +7,7 @@ from components.access import oidc_proxy as gate
 from components.spark import interpreter_files
 from components.zeppelin import cleaner as interpreter_cleaner
 from components.zeppelin import server as zeppelin
-from preview.recording import Recording
+from recording import Recording
 from tests.support.network import Pod, matrix, may, policies
 from tests.support.programs import record_data, record_stack
 from tests.support.stack_files import STACKS, document

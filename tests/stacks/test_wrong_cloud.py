@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from cli.main import main
 from operate import destroy, engine
 from preview import recorder
 from settings import StackFileError
@@ -108,14 +109,14 @@ class TestDestroy:
     @pytest.mark.parametrize(
         ("stack", "confirm", "words"),
         [
-            ("dev", "", "wants its name once more: make destroy STACK=dev CONFIRM=dev"),
-            ("dev", "prod", "CONFIRM is 'prod' and STACK is 'dev': nothing was touched"),
+            ("dev", "", "is not destroyed without its name once more: gaia destroy dev --confirm dev"),
+            ("dev", "prod", "the name to confirm is 'prod', not 'dev'; nothing was touched"),
             ("prod", "prod", "stack prod is protected"),
             ("pord", "pord", "Pulumi.pord.yaml"),
         ],
     )
     def test_is_refused(self, stack, confirm, words, capsys):
-        assert destroy.main([stack, "--confirm", confirm]) == 1
+        assert main(["destroy", stack, "--confirm", confirm]) == 1
         assert words in capsys.readouterr().err
 
     def test_of_a_credential_that_does_not_open_is_refused(self, tmp_path: Path, monkeypatch, capsys):
@@ -123,7 +124,7 @@ class TestDestroy:
         clouds = tmp_path / "clouds.yaml"
         clouds.write_text("clouds: {other: {auth: {auth_url: 'http://127.0.0.1:1', username: a, password: b, project_name: c}}}\n")
         monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
-        assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
+        assert main(["destroy", "dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
         assert "gaia-dmp:cloud.clouds_yaml: the credential iris-gaia-red was not accepted" in capsys.readouterr().err
 
 

@@ -1,6 +1,8 @@
 """Arrows point one way: __main__ -> layers -> components -> pulumi and settings.values; settings know nothing of components."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,14 @@ ALLOWED = {
     # folder: what it may import of ours; `components.names` is what everybody may know of the platform's objects
     "settings": {"settings"},
     "components": {"components", "settings.values"},
-    "policy": {"policy", "preview"},
-    "preview": {"policy", "preview", "settings"},
-    "review": {"policy", "preview", "review"},
+    "recording": {"recording"},
+    "policy": {"policy", "recording"},
+    "preview": {"preview", "recording", "settings"},
+    "review": {"policy", "recording", "review"},
     "doctor": {"doctor", "settings"},
-    "restore": {"operate", "restore"},
-    "operate": {"doctor", "operate", "preview", "review", "settings"},
+    "operate": {"doctor", "operate", "recording", "review", "settings"},
     "switch": {"components", "settings"},
+    "cli": {"cli", "doctor", "operate", "policy", "preview", "recording", "review", "settings"},
 }
 OURS = {*ALLOWED, "tests", "benchmarks"}
 MODULES = [path for folder in ALLOWED for path in sorted((ROOT / folder).rglob("*.py")) if ".venv" not in path.parts]
@@ -68,3 +71,10 @@ def test_the_preview_and_whoever_reads_it_know_no_component_by_name():
     text = "".join(path.read_text() for path in MODULES if room(path) in ("preview", "policy", "review"))
     assert "gaia-dmp:openstack:" not in text
     assert "gaia-dmp:kubernetes:" not in text
+
+
+def test_a_preview_waits_for_no_other_commands_packages():
+    """`gaia preview` imports its own rooms alone: OpenStack's and Kubernetes' clients would take longer than all of it."""
+    code = "import sys; import cli.main, cli.preview, cli.diff; print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split())
+    assert loaded & {"argcomplete", "keystoneauth1", "lightkube", "openstack", "requests"} == set()

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from policy.rights import Grant, Opening, admission_weakened, gained, grants, opened, openings, weakened
-from preview.recording import Recording
+from recording import Recording
 from tests.support.network import Pod, may, policies
 from tests.support.programs import named, record_stack
 
