@@ -8,7 +8,7 @@ from settings.values.cloud import OpenStackProject
 
 
 def credentials(visit: Visit) -> Iterator[Finding]:
-    """Each credential opens the project that the stack names, and may do what Magnum wants. Fills `visit.projects`."""
+    """Each credential opens the project that the stack names, and may do what Magnum needs. Fills `visit.projects`."""
     for role, project in visit.roles().items():
         yield from _credential(visit, role, project)
     competing = sorted(name for name in os.environ if name.startswith("OS_") and name not in {"OS_CLIENT_CONFIG_FILE", "OS_CLOUD"})

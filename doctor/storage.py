@@ -59,7 +59,7 @@ def _share_type(visit: Visit, role: str, name: str) -> Finding:
         fix = f"cloud.site.share_type, or share_type of the share: {', '.join(sorted(types)) or 'this project sees none, ask the site'}"
         return Finding(subject, "bad", f"is not there in the {role} project", fix)
     if types[name].get("driver_handles_share_servers", "False").lower() == "true":
-        return Finding(subject, "bad", "wants share networks, which native CephFS has not", "a share type that serves native CephFS")
+        return Finding(subject, "bad", "needs share networks, which native CephFS has not", "a share type that serves native CephFS")
     # Projects are not told the protocol of a type, but see it in the shares that they have of it.
     listings: list[Any] = [cast("Any", each).shared_file_system.shares(details=True) for each in visit.projects.values()]
     protocols = {share.share_protocol for listing in listings for share in listing if name in {share.share_type, share.share_type_name}}

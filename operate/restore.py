@@ -73,7 +73,7 @@ class Cluster:
         self._writing = ""
 
     def listing(self) -> str:
-        """What backups there are, in restic's words. Raises RestoreError, lightkube.ApiError."""
+        """What backups there are, in the words of restic. Raises RestoreError, lightkube.ApiError."""
         return self._run(["list"], "")
 
     def restore(self, snapshot: str) -> str:
