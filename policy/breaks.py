@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import names
-from policy.rights import ANYBODY, PSS, TOKEN, grants, objects, openings, openings_of, weak_points, workloads
+from policy.objects import objects
+from policy.openings import ANYBODY, openings, openings_of
+from policy.pods import PSS, TOKEN, weak_points, workloads
+from policy.rights import grants
 from recording import SECRET, UNKNOWN, RecordedResource, Recording
 
 NODE_NAMESPACES = (names.CSI_NAMESPACE, names.NODES_NAMESPACE)

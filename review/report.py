@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from policy import rules
-from policy.rights import WORKLOADS
+from policy.pods import WORKLOADS
 from recording import Recording
 from review.change import OPTION, Change, Effect
 from review.compare import compare

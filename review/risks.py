@@ -5,8 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from policy.admission import admission_weakened
 from policy.breaks import BUCKET, CLUSTER, SHARE
-from policy.rights import admission_weakened, gained, grants, opened, weakened, workloads
+from policy.openings import opened
+from policy.pods import weakened, workloads
+from policy.rights import gained, grants
 from policy.rules import Finding
 from recording import UNITS, UNKNOWN, RecordedResource, Recording
 from review.change import OPTION, Change

@@ -74,7 +74,7 @@ def distribution(module: str) -> set[str]:
     [
         (PROGRAM, ("requirements.in",)),
         (("tests", "benchmarks"), ("requirements.in", "requirements-dev.in")),
-        (("recording", "policy/rules.py", "policy/breaks.py", "policy/rights.py"), ("policy/requirements.in",)),
+        (("recording/model.py", "policy"), ("policy/requirements.in",)),
     ],
     ids=["program", "tests", "policy-pack"],
 )
