@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from preview.recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
-from review.compare import Change, Field, Operation, differences, meaning
+from recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
+from review.change import Change, Field, Operation
+from review.fields import differences
 from review.revisions import MAX_BYTES, RevisionError
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -76,7 +77,6 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
         sides["new"].resources += [change.after] if change.after and change.operation not in {"delete", "forget"} else []
         if change.operation in {"delete", "forget"}:
             change.after = None
-        change.effect, change.refused = meaning(change)
     return sides["old"], sides["new"], [change for change in changes.values() if change.operation != "same"]
 
 

@@ -44,8 +44,8 @@ _SUPPORTED: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
         "4.0": {"scala": ("2.13",), "java": ("17",), "python": ("3.9", "3.10", "3.11", "3.12")},
     },
 }
-"""Zeppelin's minor version to Spark's to what goes with both. Source: SparkVersion.java and CI of each tag (zeppelin-spark-k8s.md 3);
-Python: PySpark's own range."""
+"""Zeppelin's minor version to Spark's to what goes with both. Source: SparkVersion.java and
+.github/workflows/core.yml of each tag (https://github.com/apache/zeppelin/tags); Python: PySpark's own range."""
 
 _TAGS = {
     "zeppelin": ("zeppelin", r"zeppelin:v?(\d+\.\d+\.\d+)"),

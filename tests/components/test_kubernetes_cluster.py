@@ -14,7 +14,7 @@ from components.openstack.cluster import (
     template_labels,
 )
 from preview.answers import COMPUTED
-from preview.recording import SECRET, Mode
+from recording import SECRET, Mode
 from tests.support.programs import MODES, named, only, record_component
 
 CLUSTER = "openstack:containerinfra/cluster:Cluster"

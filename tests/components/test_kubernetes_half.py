@@ -11,7 +11,7 @@ from components.spark.namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark.rbac import SparkRBAC, SparkRBACArgs
 from components.storage.ceph_csi import CephCSI, CephCSIArgs
 from components.storage.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
-from preview.recording import SECRET, Mode
+from recording import SECRET, Mode
 from tests.support.programs import MODES, kubernetes_only, named, only, record_component
 
 CEPH = CephFSVolumeArgs(

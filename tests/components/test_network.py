@@ -4,7 +4,7 @@ import pulumi
 import pytest
 
 from components.openstack.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
-from preview.recording import UNKNOWN
+from recording import UNKNOWN
 from tests.support.programs import MODES, named, only, record_component
 
 CEPH = CephRouterArgs(

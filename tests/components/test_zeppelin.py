@@ -9,7 +9,7 @@ from pulumi_kubernetes.core import v1 as core
 from components.storage.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
 from components.storage.writable_share import StorageClassArgs, WritableShareArgs
 from components.zeppelin.server import Zeppelin, ZeppelinArgs, server_environment
-from preview.recording import SECRET, Mode, Recording
+from recording import SECRET, Mode, Recording
 from tests.support.programs import MODES, kubernetes_only, named, record_component
 from tests.unit.test_interpreter_files import ARGS as INTERPRETERS
 

@@ -18,7 +18,7 @@ import openstack
 import pytest
 
 from components.spark.hadoop_conf import BucketAccessArgs, core_site, s3a_properties
-from preview.recording import Recording
+from recording import Recording
 from tests.cloud import tools
 from tests.cloud.backup import Backup, contents, some_notebooks
 from tests.cloud.openstack import apply

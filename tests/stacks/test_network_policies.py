@@ -7,7 +7,7 @@ from components.access import oidc_proxy as gate
 from components.spark import interpreter_files
 from components.zeppelin import cleaner as interpreter_cleaner
 from components.zeppelin import server as zeppelin
-from preview.recording import Recording
+from recording import Recording
 from tests.support.network import Pod, matrix, may, policies
 from tests.support.programs import record_data, record_stack
 from tests.support.stack_files import STACKS, document
@@ -41,7 +41,10 @@ OUTSIDE = ("stranger", "monitoring", "dns", "API server", "node DNS", "metadata"
 
 
 def expected(*, ways_out: bool, anywhere: bool = False) -> set[tuple[str, str, int]]:
-    """The flows of the reference (zeppelin-spark-k8s.md 2.2), and no other. anywhere: whether the API server's address is not known."""
+    """The flows that Zeppelin's launcher (apache/zeppelin: K8sRemoteInterpreterProcess.java) and Spark in client mode
+    (https://spark.apache.org/docs/3.5.8/running-on-kubernetes.html#client-mode-networking) need, and no other. anywhere: whether the API
+    server's address is not known.
+    """
     flows = {(pod, where, 53) for pod in OURS for where in ("dns", "node DNS")}
     flows |= {("server", pod, 12321) for pod in INTERPRETERS} | {(pod, "server", 12320) for pod in INTERPRETERS}
     flows |= {(executor, driver, port) for executor in EXECUTORS for driver in DRIVERS for port in (22321, 22322)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from review.compare import former_urns
+from review.pairing import former_urns
 from tests.support.programs import named, record_data
 from tests.support.replay import kept, lost, versions
 from tests.support.stack_files import changed, document

@@ -8,8 +8,9 @@ import pytest
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from preview import manifests
-from preview.recording import SCHEMA, Mode, Recording
 from preview.run import PLACEHOLDER
+from recording import Mode, Recording
+from recording.schema import SCHEMA
 from tests.support.programs import MODES, named, record_stack
 from tests.support.stack_files import STACKS
 

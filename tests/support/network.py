@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from preview.recording import Recording
+from recording import Recording
 
 Policy = Mapping[str, Any]
 

@@ -11,8 +11,8 @@ import pulumi_openstack as openstack
 import pulumi_random as random
 import pulumi_tls as tls
 
-from preview.recording import Mode, RecordedResource, Recording
 from preview.run import record, record_with_fingerprints, run, stack_config
+from recording import Mode, RecordedResource, Recording
 from tests.support.stack_files import ROOT, write
 
 MODES: tuple[Mode, ...] = ("preview", "update")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from components.spark.interpreter_files import CheckedDataset, check_config
 
 from components.files import COMPONENTS
-from components.spark.interpreter_files import CheckedDataset, check_config
 from tests.support.servers import free_ports
 
 SCRIPT = str(COMPONENTS / "spark/files/check_datasets.py")

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from preview.recording import RecordedResource, Recording
+from recording import RecordedResource, Recording
 from review import github, markdown
 from review.github import DRIFT, GitHub, GitHubError, comment, drift, issue, main, members
 from tests.support.review import TODAY

@@ -10,8 +10,6 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
-
-from components.files import COMPONENTS
 from components.spark.interpreter_files import (
     CheckedDataset,
     InterpreterArgs,
@@ -26,6 +24,8 @@ from components.spark.interpreter_files import (
     shiro_ini,
     spark_properties,
 )
+
+from components.files import COMPONENTS
 from components.zeppelin.examples import example_notebooks
 from components.zeppelin.files import seed_interpreters, seed_notebooks
 from preview import manifests

@@ -8,8 +8,8 @@ import pytest
 from pulumi_openstack import compute, networking
 
 from preview.recorder import ProgramError
-from preview.recording import SECRET, UNKNOWN
 from preview.run import run
+from recording import SECRET, UNKNOWN
 from tests.support.programs import kubernetes_only, named, record_component
 
 
