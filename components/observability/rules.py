@@ -2,14 +2,22 @@
 
 from typing import Any
 
+from components import names
 from components.files import parsed, text
 from components.observability.args import MonitoringArgs
 
 
 def rules(args: MonitoringArgs) -> dict[str, Any]:
-    """The recording rules and alerts, each with the address of its runbook. Where the server stands by, nothing is said of it."""
+    """The recording rules and alerts, each with the address of its runbook. A server that stands by raises no alert about the service."""
+    values = {
+        "spark": args.spark_name,
+        "zeppelin": args.zeppelin_name,
+        "notebooks_quota": names.NOTEBOOKS_QUOTA,
+        "smoke_silent_seconds": args.smoke_minutes * 120,
+        "idle_minutes": args.idle_minutes * 2,
+    }
     source = text("observability/files/rules.yaml")
-    for key, value in {"smoke_silent_seconds": args.smoke_minutes * 120, "idle_minutes": args.idle_minutes * 2}.items():
+    for key, value in values.items():
         source = source.replace(f"@{key}@", str(value))
     groups = parsed(source)["groups"]
     if not args.serving:
