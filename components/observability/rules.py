@@ -12,6 +12,7 @@ def rules(args: MonitoringArgs) -> dict[str, Any]:
     values = {
         "spark": args.spark_name,
         "zeppelin": args.zeppelin_name,
+        "backup": names.BACKUP,
         "notebooks_quota": names.NOTEBOOKS_QUOTA,
         "smoke_silent_seconds": args.smoke_minutes * 120,
         "idle_minutes": args.idle_minutes * 2,
