@@ -20,7 +20,7 @@ ACCOUNT, STATE_METRICS_ACCOUNT = "prometheus", "kube-state-metrics"
 ALERTS = "alerts"
 """Name of the Secret with the address of alerts."""
 
-WATCHED = {"": ("pods", "resourcequotas"), "batch": ("cronjobs",)}
+WATCHED = {"": ("pods", "resourcequotas"), "batch": ("cronjobs", "jobs")}
 """API group to what kube-state-metrics reads in the namespaces of Spark and Zeppelin. In the cluster it reads nodes alone."""
 
 _OFF = (
