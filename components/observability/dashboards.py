@@ -72,7 +72,7 @@ NOTEBOOK = (
     ),
     Panel(
         "Memory of the JVM",
-        "The largest heap of any executor, and the largest Python beside one. What grows into the limit is killed.",
+        "The largest heap of any executor, and the largest Python beside one. A process that grows into its limit is killed.",
         "bytes",
         {
             f"max by (pod) (metrics_executor_JVMHeapMemory_bytes{{{MINE}}})": "{{pod}} heap",
@@ -81,7 +81,7 @@ NOTEBOOK = (
     ),
     Panel(
         "Spilled to disc",
-        "What did not fit into memory and went to local scratch. A little is well; as much as the shuffle itself wants larger executors.",
+        "What did not fit into memory and went to local scratch. A little is normal. As much as the shuffle calls for larger executors.",
         "bytes",
         {f"sum by (pod) (spark_stage_disk_bytes_spilled{{{MINE}}})": "{{pod}}"},
     ),
