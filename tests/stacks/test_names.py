@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
-from preview.recording import Recording
 
 from components.observability import dashboards
+from recording import Recording
 from tests.support.programs import named, record_data
 from tests.support.stack_files import ROOT, document
 

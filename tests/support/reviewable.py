@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from preview.recording import Recording
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from components.files import COMPONENTS
+from recording import Recording
 from tests.support.stack_files import ROOT
 
 URN = re.compile(r"urn:pulumi:[^:\"]+::[^:\"]+::(?:[^$\"]*\$)*([^$\"]+)")
