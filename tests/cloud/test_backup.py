@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 import restore.__main__ as restore
-from components.zeppelin import backup as notebook_backup
-from components.zeppelin import server as zeppelin
+from components.names import RESTORE, ZEPPELIN
 from tests.cloud.api import Api
 from tests.cloud.backup import Backup, contents, some_notebooks
 from tests.cloud.deployed import SERVER
@@ -138,7 +137,7 @@ class TestMakeRestore:
         assert scale["spec"]["replicas"] == 1
 
     def test_it_knows_the_names_of_the_components(self):
-        assert (restore.NAMESPACE, restore.SERVER, restore.JOB) == (SERVER, zeppelin.SERVICE, notebook_backup.RESTORE)
+        assert (restore.NAMESPACE, restore.SERVER, restore.JOB) == (SERVER, ZEPPELIN, RESTORE)
 
     def test_a_stack_without_backups_is_told_so(self, api: Api, tmp_path, capfd, monkeypatch):
         monkeypatch.setattr(restore, "JOB", "no-such-job")

@@ -26,9 +26,9 @@ def test_charts_come_change_and_go(cloud: Cloud, platform: Callable[..., Platfor
         chart.write_text(re.sub("^kubeVersion:.*\n", "", chart.read_text(), flags=re.MULTILINE))
     charts = f'chart=f"{disc}/{{chart}}",'
     # No repository is reached from here, and nobody in the tests' cluster makes volumes.
-    patch = {"components/monitoring.py": ("            chart=chart,\n            version=version,\n", f"            {charts}\n")}
+    patch = {"components/observability/stack.py": ("            chart=chart,\n            version=version,\n", f"            {charts}\n")}
     copied(source, patch)
-    file = source / "components" / "monitoring.py"
+    file = source / "components" / "observability" / "stack.py"
     text = file.read_text()
     for old, new in (
         ("            repository_opts=helm.RepositoryOptsArgs(repo=repository),\n", ""),
