@@ -2,11 +2,15 @@
 
 import pytest
 
-from components.access import gateway as entry
-from components.access import oidc_proxy as gate
-from components.spark import interpreter_files
-from components.zeppelin import cleaner as interpreter_cleaner
-from components.zeppelin import server as zeppelin
+from components.names import (
+    CLEANER_LABELS,
+    DRIVER_LABELS,
+    EXECUTOR_LABELS,
+    GATEWAY_LABELS,
+    INTERPRETER_LABELS,
+    OIDC_PROXY_LABELS,
+    ZEPPELIN_LABELS,
+)
 from recording import Recording
 from tests.support.network import Pod, matrix, may, policies
 from tests.support.programs import record_data, record_stack
@@ -14,15 +18,15 @@ from tests.support.stack_files import STACKS, document
 
 SPARK, SERVER = "gaia-spark", "gaia-zeppelin"
 PODS = (
-    Pod("server", SERVER, zeppelin.LABELS),
-    Pod("gateway", SERVER, entry.LABELS),
-    Pod("gate", SERVER, gate.LABELS),
-    Pod("cleaner", SERVER, interpreter_cleaner.LABELS),
-    Pod("driver", SPARK, interpreter_files.DRIVER_LABELS | {"gaia-dmp/user": "alice"}),
-    Pod("other driver", SPARK, interpreter_files.DRIVER_LABELS | {"gaia-dmp/user": "bob"}),
-    Pod("python", SPARK, interpreter_files.INTERPRETER_LABELS | {"gaia-dmp/group": "python"}),
-    Pod("executor", SPARK, interpreter_files.EXECUTOR_LABELS | {"spark-role": "executor"}),
-    Pod("other executor", SPARK, interpreter_files.EXECUTOR_LABELS),
+    Pod("server", SERVER, ZEPPELIN_LABELS),
+    Pod("gateway", SERVER, GATEWAY_LABELS),
+    Pod("gate", SERVER, OIDC_PROXY_LABELS),
+    Pod("cleaner", SERVER, CLEANER_LABELS),
+    Pod("driver", SPARK, {**DRIVER_LABELS, "gaia-dmp/user": "alice"}),
+    Pod("other driver", SPARK, {**DRIVER_LABELS, "gaia-dmp/user": "bob"}),
+    Pod("python", SPARK, {**INTERPRETER_LABELS, "gaia-dmp/group": "python"}),
+    Pod("executor", SPARK, {**EXECUTOR_LABELS, "spark-role": "executor"}),
+    Pod("other executor", SPARK, EXECUTOR_LABELS),
     Pod("stranger in gaia-spark", SPARK, {"app": "x"}),
     Pod("stranger", "default", {"app": "x"}),
     Pod("monitoring", "monitoring", {}),
@@ -108,8 +112,8 @@ def test_cilium_is_told_of_the_api_server_in_its_own_words():
     data["gaia-dmp:cloud"]["cluster"]["template"]["network_driver"] = "cilium"
     ours = [r.inputs for r in record_data(data).resources if r.inputs.get("kind") == "CiliumNetworkPolicy"]
     assert [(p["metadata"]["namespace"], p["spec"]["endpointSelector"]["matchLabels"]) for p in ours] == [
-        (SPARK, interpreter_files.DRIVER_LABELS),
-        (SERVER, zeppelin.LABELS),
-        (SERVER, interpreter_cleaner.LABELS),
+        (SPARK, DRIVER_LABELS),
+        (SERVER, ZEPPELIN_LABELS),
+        (SERVER, CLEANER_LABELS),
     ]
     assert all(p["spec"]["egress"] == [{"toEntities": ["kube-apiserver"]}] for p in ours)
