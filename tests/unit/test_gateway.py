@@ -59,9 +59,9 @@ def configure(folder: Path, file: str, backend: str, listen: int, gate: str = ""
     locations = locations.replace("/etc/nginx/conf.d", str(folder))
     (folder / "locations.inc").write_text(locations.replace("http://$spark_pod.@spark_domain@", f"http://{backend}"))
     for way, host in (("history", "spark-history.@history_domain@"), ("grafana", "grafana.@monitoring_domain@")):
-        more = text(f"gateway-{way}.conf").replace("@spark_settings@", "spark spark-large")
+        more = text(f"access/files/gateway-{way}.conf").replace("@spark_settings@", "spark spark-large")
         (folder / f"way-{way}.inc").write_text(more.replace(f"http://{host}", f"http://{backend}"))
-    server = text(file).replace("zeppelin-server:8080", backend).replace("listen 8080", f"listen 127.0.0.1:{listen}")
+    server = text(f"access/files/{file}").replace("zeppelin-server:8080", backend).replace("listen 8080", f"listen 127.0.0.1:{listen}")
     # `http2 on` came with nginx 1.25; the image has it, Debian's may not.
     server = (
         server.replace("http2 on;", "")
