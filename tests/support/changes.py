@@ -319,7 +319,9 @@ CASES = (
         "wider network access",
         _set("outside.egress.0.ports", [443, 22]),
         operations={"spark-network-interpreter-out-packages": "update"},
-        risks=("app.kubernetes.io/name=zeppelin-interpreter, egress to 0.0.0.0/0 but 169.254.169.254/32, TCP 22",),
+        risks=(
+            "app.kubernetes.io/name=zeppelin-interpreter, egress to 0.0.0.0/0 but 169.254.169.254/32, 172.16.0.0/13, 172.24.0.0/13, TCP 22",
+        ),
     ),
     Case(
         "egress-less",
