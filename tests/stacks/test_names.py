@@ -20,11 +20,11 @@ KINDS = {
 }  # fmt: skip
 """How a command or a label of a metric says a kind."""
 
-OF_CHARTS = {("Service", "prometheus-server"), ("Deployment", "cluster-autoscaler"), ("Namespace", "kube-system")}
+OF_CHARTS = {("Service", "prometheus-server"), ("Deployment", "cluster-autoscaler"), ("Namespace", "kube-system"), ("Namespace", "default")}
 """What charts and clusters bring, which no program of ours registers."""
 
 IN_COMMAND = re.compile(r"\b(cronjob|job|deploy|deployment|daemonset|service)/([a-z0-9][a-z0-9-]*[a-z0-9])")
-IN_NAMESPACE = re.compile(r"(?:-n|--namespace)[ =]([a-z0-9][a-z0-9-]*)")
+IN_NAMESPACE = re.compile(r"(?:-n|--namespace)[ =]([a-z0-9][a-z0-9-]*)(?![\w.])")  # containerd's namespaces have a dot
 IN_QUERY = re.compile(r'\b(namespace|cronjob|resourcequota)="([^"]+)"')
 TEXTS = [*sorted((ROOT / "docs/runbooks").glob("*.md")), *sorted((ROOT / "docs/how-to").glob("*.md")), ROOT / "README.md"]
 
