@@ -25,7 +25,11 @@ def run(options: argparse.Namespace) -> Exit:
         complain(error)
         return Exit.FAILED
     if options.out:
-        write(reports, options.out)
+        try:
+            write(reports, options.out)
+        except OSError as error:
+            complain(f"--out {options.out} cannot be written: {error.strerror}")
+            return Exit.FAILED
     if options.json:
         sys.stdout.write(as_json(reports))
     else:

@@ -4,6 +4,7 @@
 import argparse
 import importlib
 import importlib.metadata
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -57,10 +58,14 @@ def _folder(parser: argparse.ArgumentParser, words: str) -> None:
     parser.add_argument("--folder", type=Path, default=ROOT, help=f"{words}; by default that of this program")
 
 
-def _positive(text: str) -> float:
-    seconds = float(text)
-    if seconds <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is no time to wait")
+def _seconds(text: str) -> float:
+    """A time to wait. argparse says what is wrong of it by the message."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds above 0")
     return seconds
 
 
@@ -106,8 +111,8 @@ def parser() -> argparse.ArgumentParser:
     restore = _command(commands, "restore", "put backed-up notebooks back, with Zeppelin stopped for as long", stack="required")
     restore.add_argument("--snapshot", default="latest", help="id of a backup; latest by default; list shows what there is")
     restore.add_argument("--kubeconfig", type=Path, help="of the stack's cluster; by default the stack's output of that name")
-    restore.add_argument("--stop-timeout", type=_positive, metavar="SECONDS", help="how long Zeppelin may take to stop; 300 by default")
-    restore.add_argument("--job-timeout", type=_positive, metavar="SECONDS", help="how long the job may take; three hours by default")
+    restore.add_argument("--stop-timeout", type=_seconds, metavar="SECONDS", help="how long Zeppelin may take to stop; 300 by default")
+    restore.add_argument("--job-timeout", type=_seconds, metavar="SECONDS", help="how long the job may take; three hours by default")
 
     completion = commands.add_parser("completion", help='print what a shell needs to complete: eval "$(gaia completion bash)"')
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))

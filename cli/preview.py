@@ -21,7 +21,7 @@ from settings import StackFileError
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Preview one stack: FOUND where the stack file, the program, a rule or a schema refuses."""
+    """Preview one stack: FOUND where the stack file, the program, a rule or a schema refuses, FAILED where `--out` cannot be written."""
     terminal = errors()
     if terminal.is_terminal:
         terminal.print(f"Recording stack {options.stack} ...", style="dim")
@@ -37,8 +37,12 @@ def run(options: argparse.Namespace) -> Exit:
     objects = manifests.of(recording)
     invalid = manifests.check(objects, recording.kubernetes_version)
     if options.out:
-        recording.write(options.out)
-        manifests.write(objects, options.out / "manifests")
+        try:
+            recording.write(options.out)
+            manifests.write(objects, options.out / "manifests")
+        except OSError as error:
+            complain(f"--out {options.out} cannot be written: {error.strerror}")
+            return Exit.FAILED
     if options.json:
         plain = {"stack": options.stack, "recording": asdict(recording), "policy": list(map(asdict, findings)), "manifests": invalid}
         print_json({"version": 1} | plain)

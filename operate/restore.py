@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from lightkube import ApiError, Client, KubeConfig
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
@@ -54,7 +55,7 @@ class Cluster:
     """The namespace of Zeppelin on one cluster.
 
     file: kubeconfig. say: told what is being done. stop_seconds, job_seconds: how long to wait for Zeppelin to stop, and for a Job to end.
-    poll_seconds: between two looks.
+    poll_seconds: between two looks. Raises RestoreError where the file is no kubeconfig.
     """
 
     def __init__(
@@ -66,7 +67,11 @@ class Cluster:
         job_seconds: float = JOB_SECONDS,
         poll_seconds: float = 1,
     ) -> None:
-        self._api = Client(KubeConfig.from_file(file), namespace=_NAMESPACE)
+        try:
+            config = KubeConfig.from_file(file)
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            raise RestoreError(f"{file} is not a kubeconfig: {' '.join(str(error).split())}") from None
+        self._api = Client(config, namespace=_NAMESPACE)
         self._say = say
         self._stop_seconds, self._job_seconds, self._poll_seconds = stop_seconds, job_seconds, poll_seconds
         # The Job that may still write; Zeppelin does not start beside it.

@@ -6,6 +6,7 @@ Forms: pulumi 3.260, sdk/go/common/apitype (PreviewStep in preview.go of pkg/bac
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
@@ -33,6 +34,14 @@ _OPERATIONS: Mapping[str, Operation] = {
     "import-replacement": "replace",
     "remove-pending-replace": "same",
 }
+
+
+def read_file(file: Path) -> str:
+    """The text of a plan. Raises RevisionError where it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RevisionError(f"the plan {file} cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
 
 
 def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]]:

@@ -39,7 +39,7 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
                 reports.append(Report(name, title, "working tree", refused=refused))
                 continue
             if planned:
-                text = planned.read_text(encoding="utf-8")
+                text = plan.read_file(planned)
                 old, new, changes = plan.read_plan(text, name)
                 # A preview tells no outputs of the stack; capacity follows from the stack file alone.
                 old.outputs, new.outputs = ({"capacity": side.outputs.get("capacity")} if side else {} for side in sides)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values.api_server import ApiServer
+from settings.values.api_server import TOLD_BY, ApiServer
 from settings.values.cluster import DEFAULT_WORKERS, ClusterSettings, NetworkDriver, Reserve
 from settings.values.network import NetworkSettings
 from settings.values.sites import CephPort, CephRouter, SiteChoice
@@ -259,12 +259,25 @@ class KubernetesCloud(Settings):
             if pool.name in names:
                 yield Problem(("pools", index, "name"), "is taken by another pool", f"a name other than {', '.join(names)}")
             names.append(pool.name)
+        yield from self._api_server_problems()
         if self.identity and self.provider != "eks":
             # On gke it comes from the metadata server, which is closed to notebooks: it also tells a node's own secrets.
             message, accepted = "is for provider eks alone", "no value, and buckets by keys (access_key_secret, secret_key_secret)"
             yield Problem(("identity",), message, accepted, (("provider",),))
         elif self.identity and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", self.identity):
             yield Problem(("identity",), "is not the ARN of an IAM role", "such as arn:aws:iam::111122223333:role/gaia-spark")
+
+    def _api_server_problems(self) -> Iterator[Problem]:
+        """Addresses that are those of Services or of Pods. On some clusters Pods share a network with the API server: single ones may."""
+        accepted = f"addresses that {TOLD_BY} tells, such as 172.18.0.2/32"
+        for index, network in enumerate(self.api_server.cidrs):
+            path = ("api_server", "cidrs", index)
+            if any(network.subnet_of(services) for services in self.service_cidrs):
+                message = "must not be an address of a Service: policies see the address behind it"
+                yield Problem(path, message, accepted, (("service_cidrs",),))
+            elif network.prefixlen < 32 and any(network.subnet_of(pods) for pods in self.pod_cidrs):
+                message = "must be single addresses within pod_cidrs: every driver would reach the Pods of all of it"
+                yield Problem(path, message, accepted, (("pod_cidrs",),))
 
 
 ONE_NODE_CLASSES = {

@@ -11,6 +11,7 @@ import pytest
 
 from components.observability import dashboards
 from recording import Recording
+from settings.values.dataset import is_reserved
 from tests.support.programs import named, record_data
 from tests.support.stack_files import ROOT, document
 
@@ -96,3 +97,14 @@ def test_a_stack_that_stands_by_still_watches_its_backups():
     assert "service" not in groups
     assert "BackupOverdue" in groups["data"]
     assert named(recording, "notebook-backup-backup-notebooks").inputs["spec"]["suspend"] is False
+
+
+def test_whatever_is_written_has_a_name_that_no_dataset_may_have(recording):
+    """A dataset of such a name would be bound to a volume that may be written."""
+    writable = [
+        each.name.removesuffix("-volume")
+        for each in recording.of_type("kubernetes:core/v1:PersistentVolume")
+        if not each.inputs["spec"].get("csi", {}).get("readOnly") and not each.name.startswith("data-")
+    ]
+    assert {"notebooks", "notebooks-prepare", "backup", "history", "user-alice"} <= set(writable)
+    assert [name for name in writable if not is_reserved(name)] == []

@@ -28,7 +28,17 @@ def test_without_a_command_it_says_what_there_is(capsys):
     assert [command for command in COMMANDS if f"    {command} " not in shown] == []
 
 
-@pytest.mark.parametrize("arguments", [["no-such-command"], ["destroy"], ["restore", "x", "--stop-timeout", "0"], ["doctor", "--jso"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["no-such-command"],
+        ["destroy"],
+        ["restore", "x", "--stop-timeout", "0"],
+        ["restore", "x", "--job-timeout", "nan"],
+        ["restore", "x", "--stop-timeout", "inf"],
+        ["doctor", "--jso"],
+    ],
+)
 def test_wrong_words_are_refused_before_anything_is_done(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
@@ -80,3 +90,23 @@ def test_a_preview_for_machines(tmp_path: Path, capsys):
 
 def test_the_folder_is_that_of_the_program():
     assert parser().parse_args(["preview"]).folder == ROOT
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, capsys):
+    file = tmp_path / "file"
+    file.touch()
+    assert main(["preview", "local", "--out", str(file)]) == 3
+    assert capsys.readouterr().err == f"--out {file} cannot be written: File exists\n"
+
+
+@pytest.mark.parametrize("text", ["a: [", "apiVersion: v1\nkind: Config\n", "just words"])
+def test_a_file_that_is_no_kubeconfig_is_said(text, tmp_path: Path, capsys):
+    file = tmp_path / "kubeconfig"
+    file.write_text(text)
+    assert main(["restore", "dev", "--snapshot", "list", "--kubeconfig", str(file)]) == 3
+    assert f"{file} is not a kubeconfig" in capsys.readouterr().err
+
+
+def test_a_plan_that_is_not_there_is_said(tmp_path: Path, capsys):
+    assert main(["diff", "local", "--base", "HEAD", "--plan", str(tmp_path / "plan.json")]) == 3
+    assert capsys.readouterr().err == f"the plan {tmp_path}/plan.json cannot be read: No such file or directory\n"

@@ -18,6 +18,8 @@ WRONG = [
     ({"cidrs": ["10.0.0.1", "34.0.0.0/8"]}, ["api_server.cidrs[1]: 34.0.0.0/8", "must be a public network of /24 or smaller"]),
     ({"cidrs": ["34.118.0.0/23"]}, ["api_server.cidrs[0]: 34.118.0.0/23", "must be a public network of /24 or smaller"]),
     ({"cidrs": ["172.18.0.0/15"]}, ["api_server.cidrs[0]: 172.18.0.0/15", "must be a network of /16 or smaller", TOLD_BY]),
+    ({"cidrs": ["10.96.0.1"]}, ["api_server.cidrs[0]: 10.96.0.1/32", "must not be an address of a Service", TOLD_BY]),
+    ({"cidrs": ["10.244.1.0/24"]}, ["api_server.cidrs[0]: 10.244.1.0/24", "must be single addresses within pod_cidrs"]),
     ({"cidrs": ["169.254.169.254"]}, ["api_server.cidrs[0]: 169.254.169.254/32", "must not be the cloud's metadata address"]),
 ]
 
@@ -29,7 +31,9 @@ def test_an_api_server_that_is_anywhere_is_refused(value, words):
     assert "1 error; nothing was registered" in message
 
 
-@pytest.mark.parametrize("cidrs", [["172.18.0.2"], ["172.18.0.0/16"], ["10.0.1.16/28", "10.0.2.16/28"], ["34.118.9.0/24", "34.118.8.7/32"]])
+@pytest.mark.parametrize(
+    "cidrs", [["172.18.0.2"], ["172.18.0.0/16"], ["10.0.1.16/28", "10.0.2.16/28"], ["34.118.9.0/24", "34.118.8.7/32"], ["10.244.1.7"]]
+)
 def test_an_api_server_has_one_address_or_several(cidrs):
     cloud = settings_of(changed("local", "cloud.api_server", {"cidrs": cidrs})).cloud
     assert cloud.kind == "kubernetes"

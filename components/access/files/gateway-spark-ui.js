@@ -72,7 +72,7 @@ async function history(r) {
     }
 }
 
-// As the stack makes names of objects from login names (settings/login.py, slug).
+// As the stack makes names of objects from login names (settings/values/login.py, slug).
 function slug(name) {
     return name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
 }
