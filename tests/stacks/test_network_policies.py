@@ -159,9 +159,9 @@ def test_cilium_is_told_of_the_api_server_in_its_own_words():
 
 def test_an_api_server_may_have_several_addresses():
     data = document("local")
-    data["gaia-dmp:cloud"] |= {"api_server": {"cidrs": ["10.0.1.16/28", "198.51.100.9/32"]}, "pod_cidrs": ["10.0.1.0/24"]}
+    data["gaia-dmp:cloud"] |= {"api_server": {"cidrs": ["10.0.1.16/32", "198.51.100.9/32"]}, "pod_cidrs": ["10.0.1.0/24"]}
     assert rule(record_data(data), SPARK, "api-server-0") == [
-        {"ipBlock": {"cidr": "10.0.1.16/28"}},
+        {"ipBlock": {"cidr": "10.0.1.16/32"}},
         {"ipBlock": {"cidr": "198.51.100.9/32"}},
     ]
 
