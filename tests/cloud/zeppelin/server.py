@@ -88,7 +88,7 @@ def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
         try:
 
             def answers() -> bool:
-                assert processes[0].poll() is None, log.read_text()
+                assert processes[0].poll() is None, log.read_text(errors="replace")
                 with contextlib.suppress(httpx.HTTPError):
                     return httpx.get(f"http://127.0.0.1:{http}/api/version").status_code == 200
                 return False
