@@ -59,7 +59,7 @@ def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
     http, rpc, websocket = free_ports(3)
     environment, files = _files(folder)
     conf = folder / "conf"
-    for each in ("conf", "notebooks/conf", "notebooks/recovery", "notebooks/notebook", "work"):
+    for each in ("conf", "notebooks/conf", "notebooks/recovery", "notebooks/notebook", "work/local-repo"):
         (folder / each).mkdir(parents=True)
     (conf / "log4j.properties").write_text(files["log4j.properties"])
     hashes = {name: shiro_hash(password, name.encode() * 4) for name, password in PEOPLE.items()}
