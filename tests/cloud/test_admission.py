@@ -292,6 +292,10 @@ class TestServer:
             ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "by its own name"),
             ("metadata/labels/spark-role", "executor", "labelled as one"),
             ("metadata/ownerReferences", [{"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "x"}], "owned by nothing"),
+            ("metadata/labels/gaia-dmp~user", "guest.anonymous", "somebody's"),
+            ("metadata/labels/gaia-dmp~user", "guest.null", "somebody's"),
+            ("metadata/labels/gaia-dmp~user", "guest", "somebody's"),
+            ("metadata/labels/gaia-dmp~user", None, "somebody's"),
         ],
     )
     def test_it_makes_no_other_pod(self, server, notes, path, value, words):
