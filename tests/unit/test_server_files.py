@@ -41,7 +41,7 @@ def test_a_server_that_answers_both_is_alive(ports):
 
 
 def test_a_server_whose_thread_for_interpreters_is_dead_is_not(ports):
-    assert "refused" in alive.main([ports[0], str(free_ports(1)[0])])
+    assert "refused" in str(alive.main([ports[0], str(free_ports(1)[0])]))
 
 
 def test_a_port_that_takes_connections_and_does_not_speak_thrift_is_not(ports):
