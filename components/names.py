@@ -104,6 +104,9 @@ ZEPPELIN_UID = 1000
 
 # TCP ports.
 ZEPPELIN_PORT = 8080
+WEBSOCKET_PORT = 8081
+"""Port of what stands before Zeppelin's websocket."""
+
 RPC_PORT = 12320
 """Port of Zeppelin's server for interpreters: one port, so that a Service can name it."""
 

@@ -38,6 +38,7 @@ from components.names import (
     STATE_METRICS_LABELS,
     STATE_METRICS_PORT,
     UI_PORT,
+    WEBSOCKET_PORT,
     ZEPPELIN_LABELS,
     ZEPPELIN_NAMESPACE,
     ZEPPELIN_PORT,
@@ -86,12 +87,12 @@ def notebook_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
 def server_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
     """Flows of Zeppelin, of the gateway, of the OIDC proxy and of the test notebook. monitoring: whether Prometheus asks."""
     flows = [
-        Flow(title="server-from-gateway", labels=ZEPPELIN_LABELS, ingress=[GATEWAY], ports=(ZEPPELIN_PORT,)),
+        Flow(title="server-from-gateway", labels=ZEPPELIN_LABELS, ingress=[GATEWAY], ports=(ZEPPELIN_PORT, WEBSOCKET_PORT)),
         Flow(title="server-from-interpreters", labels=ZEPPELIN_LABELS, ingress=[INTERPRETER], ports=(RPC_PORT,)),
         Flow(title="server-to-interpreters", labels=ZEPPELIN_LABELS, egress=[INTERPRETER], ports=(INTERPRETER_PORT,)),
         # Browsers come by a load balancer, an Ingress controller or a node; who may is said there.
         Flow(title="gateway-from-anywhere", labels=GATEWAY_LABELS, ingress=[Peer()], ports=(GATEWAY_HTTP_PORT, GATEWAY_HTTPS_PORT)),
-        Flow(title="gateway-to-server", labels=GATEWAY_LABELS, egress=[SERVER], ports=(ZEPPELIN_PORT,)),
+        Flow(title="gateway-to-server", labels=GATEWAY_LABELS, egress=[SERVER], ports=(ZEPPELIN_PORT, WEBSOCKET_PORT)),
         Flow(title="gateway-to-spark-ui", labels=GATEWAY_LABELS, egress=[DRIVER], ports=(UI_PORT,)),
         Flow(title="gateway-to-gate", labels=GATEWAY_LABELS, egress=[OIDC_PROXY], ports=(OIDC_PROXY_PORT,)),
         Flow(title="gate-from-gateway", labels=OIDC_PROXY_LABELS, ingress=[GATEWAY], ports=(OIDC_PROXY_PORT,)),

@@ -179,6 +179,11 @@ def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
             f"&& object.spec.?initContainers.orValue([]).all(c, c.image == {cel(pods.zeppelin_image)}))",
             f"an interpreter runs {pods.spark_image}, with Zeppelin of {pods.zeppelin_image} copied in",
         ),
+        # A paragraph that ran when the server went is recovered in nobody's name (zeppelin: notebook/Paragraph.java, recover, 0.12.1).
+        (
+            f"{_NOT_PODS} || !({label} in ['', 'guest', 'guest.anonymous', 'guest.null'])",
+            "an interpreter is somebody's who is logged in",
+        ),
         (f"{_NOT_PODS} || !has(object.metadata.ownerReferences)", "an interpreter is owned by nothing"),
         (f"{_NOT_PODS} || object.spec.restartPolicy == 'Never'", "an interpreter is not restarted"),
         (

@@ -16,6 +16,7 @@ from components.kubernetes.namespace import NamespaceRef, secured_namespace
 from components.names import (
     NOTEBOOKS_CLAIM,
     RPC_PORT,
+    WEBSOCKET_PORT,
     ZEPPELIN,
     ZEPPELIN_ACCOUNT,
     ZEPPELIN_LABELS,
@@ -92,7 +93,7 @@ class Zeppelin(pulumi.ComponentResource):
     """The namespace."""
 
     service: core.Service
-    """The Service: `http` for browsers, `rpc` for interpreters."""
+    """The Service: `http` and `websocket` for browsers, `rpc` for interpreters."""
 
     notebooks_claim: pulumi.Output[str]
     """Name of the claim of notebooks and configuration."""
@@ -162,6 +163,7 @@ class Zeppelin(pulumi.ComponentResource):
                 ports=[
                     core.ServicePortArgs(name="http", port=ZEPPELIN_PORT, target_port="http"),
                     core.ServicePortArgs(name="rpc", port=RPC_PORT, target_port="rpc"),
+                    core.ServicePortArgs(name="websocket", port=WEBSOCKET_PORT, target_port="websocket"),
                 ],
             ),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace.resource, depends_on=[deployment]),
@@ -207,6 +209,9 @@ class Zeppelin(pulumi.ComponentResource):
                 "interpreter.json": interpreter_settings(interpreters),
                 "seed_interpreters.py": text("zeppelin/files/seed_interpreters.py"),
                 "seed_notebooks.py": text("zeppelin/files/seed_notebooks.py"),
+                "alive.py": text("zeppelin/files/alive.py"),
+                "websocket_guard.py": text("zeppelin/files/websocket_guard.py"),
+                "log4j.properties": text("zeppelin/files/log4j.properties"),
                 "notebooks.json": args.examples,
             }
             | _certificates(args),

@@ -17,13 +17,15 @@ from components.kubernetes.pod import (
     secret_variable,
     secret_volume,
 )
-from components.names import RPC_PORT, SPARK_NAMESPACE, ZEPPELIN, ZEPPELIN_PORT, ZEPPELIN_UID
+from components.names import RPC_PORT, SPARK_NAMESPACE, WEBSOCKET_PORT, ZEPPELIN, ZEPPELIN_PORT, ZEPPELIN_UID
 from components.zeppelin.interpreters import InterpreterArgs
 from settings.values.zeppelin import ZeppelinSettings
 
 CONNECT_SECONDS = 180
 """Seconds that an interpreter has from the start of its Pod until it answers: a JVM, and nothing to download."""
 
+_ALIVE = "/opt/platform/alive.py"
+_GUARD = "/opt/platform/websocket_guard.py"
 _SEED = """
 mkdir -p /notebooks/notebook /notebooks/conf /notebooks/recovery
 python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json /opt/zeppelin/interpreter /work/interpreter
@@ -95,15 +97,36 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         # A first start indexes all notebooks before it answers.
         startup_probe=http_probe("/api/version", "http", period=10, timeout=5, failures=60),
         readiness_probe=http_probe("/api/version", "http", period=10, timeout=5, failures=3),
-        liveness_probe=http_probe("/ping", "http", period=20, timeout=5, failures=6),
+        # The thread that interpreters talk to can die alone; then every start of one waits for its whole time-out.
+        liveness_probe=core.ProbeArgs(
+            exec_=core.ExecActionArgs(command=["python3", _ALIVE, str(ZEPPELIN_PORT), str(RPC_PORT)]),
+            period_seconds=20,
+            timeout_seconds=10,
+            failure_threshold=4,
+        ),
         volume_mounts=[
             notebooks,
             mount("work", "/work"),
             mount("tmp", "/tmp"),  # noqa: S108 - path inside the container
             mount("platform", "/opt/platform/k8s/interpreter/100-interpreter.yaml", file="100-interpreter.yaml"),
+            mount("platform", _ALIVE, file="alive.py", read_only=True),
+            # Which of the two is read depends on the image (zeppelin: bin/common.sh).
+            mount("platform", "/opt/zeppelin/conf/log4j.properties", file="log4j.properties", read_only=True),
+            mount("platform", "/opt/zeppelin/conf/log4j_docker.properties", file="log4j.properties", read_only=True),
             mount("login", "/opt/zeppelin/conf/shiro.ini", file="shiro.ini", read_only=True),
             *certificates,
         ],
+    )
+    guard = restricted_container(
+        "websocket",
+        args.image,
+        # A message may have ten megabytes, and is held whole.
+        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
+        limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"},
+        command=["python3", _GUARD, str(WEBSOCKET_PORT), str(ZEPPELIN_PORT)],
+        ports=[core.ContainerPortArgs(name="websocket", container_port=WEBSOCKET_PORT)],
+        liveness_probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="websocket"), period_seconds=20, timeout_seconds=5),
+        volume_mounts=[mount("platform", _GUARD, file="websocket_guard.py", read_only=True)],
     )
     return restricted_pod(
         args.namespace,
@@ -112,7 +135,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         gid=0,
         # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
         fs_group=ZEPPELIN_UID,
-        containers=[server],
+        containers=[server, guard],
         volumes=[
             claim_volume("notebooks", args.claim),
             config_volume("platform", args.files),
@@ -167,10 +190,12 @@ def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> d
         "ZEPPELIN_WAR_TEMPDIR": "/work/webapps",
         "ZEPPELIN_SEARCH_INDEX_PATH": "/work/index",
         "ZEPPELIN_INTERPRETER_LOCALREPO": "/work/local-repo",
-        # From this folder the server's RPC reads libraries by any name, `../..` included, for whoever asks: 0.12.1 gave shiro.ini and
-        # /etc/passwd (zeppelin: interpreter/RemoteInterpreterEventServer.java, getLibrary; mended by c5353cbc33, in no release). Nothing is
-        # ever below a path that goes through a device. Libraries come with the images.
+        # From this folder the server's RPC reads libraries by any name, `../..` included, for whoever asks: 0.12.1 would give each notebook
+        # each file of the server, its token among them (zeppelin: interpreter/RemoteInterpreterEventServer.java, getLibrary; mended by
+        # c5353cbc33, in no release). Nothing is ever below a path that goes through a device. Libraries come with the images.
         "ZEPPELIN_DEP_LOCALREPO": "/dev/null/none",
+        # Who is on the page of jobs hears of everybody's notebooks (socket/NotebookServer.java, JobManagerServiceCallback).
+        "ZEPPELIN_JOBMANAGER_ENABLE": "false",
         "ZEPPELIN_LOG_DIR": "/work/logs",
         "ZEPPELIN_PID_DIR": "/work/run",
         "ZEPPELIN_MEM": f"-Xmx{memory_gib * 768}m",

@@ -298,6 +298,11 @@ class TestServer:
         pod = renamed(notes["alice"][0], "spark-alice-bad")
         assert words in refused(server.create, changed(pod, path, value))
 
+    @pytest.mark.parametrize("nobody", ["guest.anonymous", "guest.null", "guest", None])
+    def test_it_makes_no_pod_for_nobody(self, server, notes, nobody):
+        pod = changed(renamed(notes["guest"][0], "spark-anonymous-bad"), "metadata/labels/gaia-dmp~user", nobody)
+        assert "somebody's who is logged in" in refused(server.create, pod)
+
     def test_markdown_gets_no_token(self, server, notes):
         pod = changed(notes["md"][0], "spec/automountServiceAccountToken", True)
         assert "has no token" in refused(server.create, pod)
@@ -330,11 +335,12 @@ class TestServer:
     def test_event_logs_are_for_spark_and_for_who_is_somebody(self, server, notes):
         logs = {"name": "history", "persistentVolumeClaim": {"claimName": "spark-history"}}
         assert "mounts emptyDir" in refused(server.create, changed(notes["md"][0], "spec/volumes/+", logs))
-        nobody = changed(notes["guest"][0], "metadata/labels/gaia-dmp~user", None)
+        # The label of another guest, so that the Pod is a copy that the test may change.
+        guest = changed(notes["guest"][0], "metadata/labels/gaia-dmp~user", "guest.dave")
         for kind in ("containers", "initContainers"):
-            for mount in nobody["spec"][kind][0]["volumeMounts"]:
+            for mount in guest["spec"][kind][0]["volumeMounts"]:
                 mount.pop("subPath", None)
-        assert "own folder of event logs" in refused(server.create, nobody)
+        assert "own folder of event logs" in refused(server.create, guest)
 
     @pytest.mark.parametrize(
         ("path", "value"),

@@ -21,8 +21,8 @@ from tests.cloud.api import Api
 from tests.cloud.kube import die_with_parent
 from tests.cloud.kubelet import _OPENED, Kubelet
 from tests.support.eventually import eventually
+from tests.support.gateway import Backend, Browser, configure, needs_nginx, serve
 from tests.support.servers import free_ports, serving
-from tests.unit.test_gateway import Backend, Browser, configure, needs_nginx, serve
 
 ALICE = "spark-alice-2abcdefgh-qwerty"
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.cloud import tools
 from tests.cloud.kube import die_with_parent
+from tests.support.gateway import ALICE, Backend, Browser, configure, needs_nginx, serve
 from tests.support.servers import free_ports, serving
-from tests.unit.test_gateway import ALICE, Backend, Browser, configure, needs_nginx, serve
 
 BASE = f"/spark-ui/{ALICE}"
 PROGRAM = """

@@ -68,13 +68,14 @@ def test_one_server_writes_notebooks():
 def test_probes_ask_where_zeppelin_answers():
     container = server(recorded())["template"]["spec"]["containers"][0]
     assert container["readinessProbe"]["httpGet"]["path"] == "/api/version"
-    assert container["livenessProbe"]["httpGet"]["path"] == "/ping"
+    # Its arguments are the ports of browsers and of interpreters, which the Service has too.
+    assert container["livenessProbe"]["exec"]["command"][-2:] == ["8080", "12320"]
 
 
 def test_the_service_has_the_names_that_zeppelin_looks_for():
     service = named(recorded(), "zeppelin-service").inputs
     assert service["metadata"]["name"] == "zeppelin-server"
-    assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {"http": 8080, "rpc": 12320}
+    assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {"http": 8080, "rpc": 12320, "websocket": 8081}
     assert service["spec"].get("type") is None
 
 

@@ -1,0 +1,102 @@
+"""A real Zeppelin 0.12, built elsewhere and named by ZEPPELIN_HOME, with the files and the environment of the recorded stack."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components.files import COMPONENTS
+from components.zeppelin.files.seed_interpreters import seeded
+from components.zeppelin.shiro import shiro_hash, shiro_ini
+from tests.cloud import deployed
+from tests.support.eventually import eventually
+from tests.support.servers import free_ports
+
+HOME = os.environ.get("ZEPPELIN_HOME", "")
+needs_zeppelin = pytest.mark.skipif(not HOME, reason="ZEPPELIN_HOME names no built Zeppelin 0.12: it is in no package registry")
+PEOPLE = {"alice": "alice-secret", "bob": "bob-secret", "root": "root-secret"}
+"""Login names and passwords; root is the administrator."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that runs, and what stands before its websocket."""
+
+    address: str
+    """host:port of Zeppelin."""
+
+    messages: str
+    """host:port of the guard before its websocket."""
+
+    rpc: int
+    """Port for interpreters."""
+
+    log: Path
+    """All that the server wrote."""
+
+
+def _files(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The server's environment with the paths of this test, and its files."""
+    maps = [item["data"] for item in deployed.objects(deployed.stack()) if item["kind"] == "ConfigMap"]
+    environment = next(data for data in maps if "ZEPPELIN_ADDR" in data)
+    files = next(data for data in maps if "interpreter.json" in data)
+    moved = {
+        key: value.replace("/notebooks", f"{folder}/notebooks").replace("/work", f"{folder}/work") for key, value in environment.items()
+    }
+    return moved, files
+
+
+@contextlib.contextmanager
+def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
+    """A server until the end of the `with`. Its interpreters are processes of this machine. origin: where browsers come from."""
+    http, rpc, websocket = free_ports(3)
+    environment, files = _files(folder)
+    conf = folder / "conf"
+    for each in ("conf", "notebooks/conf", "notebooks/recovery", "notebooks/notebook", "work/local-repo"):
+        (folder / each).mkdir(parents=True)
+    (conf / "log4j.properties").write_text(files["log4j.properties"])
+    hashes = {name: shiro_hash(password, name.encode() * 4) for name, password in PEOPLE.items()}
+    (conf / "shiro.ini").write_text(shiro_ini(hashes, ["root"], "", secure=False))
+    (folder / "notebooks/conf/interpreter.json").write_text(json.dumps(seeded(json.loads(files["interpreter.json"]), None)))
+    environment |= {
+        "PATH": os.environ["PATH"],
+        "ZEPPELIN_HOME": HOME,
+        "ZEPPELIN_CONF_DIR": str(conf),
+        "ZEPPELIN_ADDR": "127.0.0.1",
+        "ZEPPELIN_PORT": str(http),
+        "ZEPPELIN_SERVER_RPC_PORTRANGE": f"{rpc}:{rpc}",
+        "ZEPPELIN_ALLOWED_ORIGINS": origin,
+        "ZEPPELIN_RUN_MODE": "local",
+        "ZEPPELIN_INTERPRETER_DIR": f"{HOME}/interpreter",
+        "ZEPPELIN_MEM": "-Xmx512m",
+        "ZEPPELIN_INTP_MEM": "-Xmx256m",
+    }
+    log = folder / "server.log"
+    guard = [sys.executable, str(COMPONENTS / "zeppelin/files/websocket_guard.py"), str(websocket), str(http)]
+    with log.open("wb") as out:
+        processes = [
+            subprocess.Popen([f"{HOME}/bin/zeppelin.sh"], env=environment, stdout=out, stderr=out, start_new_session=True),
+            subprocess.Popen(guard, stdout=out, stderr=out),
+        ]
+        try:
+
+            def answers() -> bool:
+                assert processes[0].poll() is None, log.read_text(errors="replace")
+                with contextlib.suppress(httpx.HTTPError):
+                    return httpx.get(f"http://127.0.0.1:{http}/api/version").status_code == 200
+                return False
+
+            eventually(answers, 180)
+            yield Running(address=f"127.0.0.1:{http}", messages=f"127.0.0.1:{websocket}", rpc=rpc, log=log)
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(60)

@@ -1,0 +1,110 @@
+"""What the server's Pod is given to keep its door: a probe for both its ports, a log without tickets, a guard before its websocket."""
+
+import configparser
+import socketserver
+import struct
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from components.files import text
+from components.zeppelin.files import alive, websocket_guard
+from components.zeppelin.shiro import shiro_ini
+from tests.support.servers import Quiet, free_ports, serving
+
+
+class Pong(Quiet):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+
+class Rpc(socketserver.BaseRequestHandler):
+    """Answers each call as a Thrift server does that does not know it."""
+
+    def handle(self) -> None:
+        self.request.recv(100)
+        self.request.sendall(struct.pack(">II", 0x80010003, 5))
+
+
+@pytest.fixture
+def ports() -> Iterator[tuple[str, str]]:
+    with serving(Pong) as http, socketserver.TCPServer(("127.0.0.1", 0), Rpc) as rpc:
+        threading.Thread(target=rpc.serve_forever, args=(0.05,), daemon=True).start()
+        yield http.split(":")[1], str(rpc.server_address[1])
+        rpc.shutdown()
+
+
+def test_a_server_that_answers_both_is_alive(ports):
+    assert alive.main(ports) is None
+
+
+def test_a_server_whose_thread_for_interpreters_is_dead_is_not(ports):
+    assert "refused" in str(alive.main([ports[0], str(free_ports(1)[0])]))
+
+
+def test_a_port_that_takes_connections_and_does_not_speak_thrift_is_not(ports):
+    assert alive.main([ports[0], ports[0]]) is not None
+
+
+def test_no_class_that_knows_tickets_writes_them():
+    lines = text("zeppelin/files/log4j.properties").splitlines()
+    known = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines if not line.startswith("#"))}
+    assert known["log4j.logger.org.apache.zeppelin.rest.SecurityRestApi"] == "ERROR"
+    assert known["log4j.logger.org.apache.zeppelin.rest.LoginRestApi"] == "WARN"
+    assert known["log4j.appender.stdout.filter.ticket.StringToMatch"] == '"ticket"'
+    assert known["log4j.appender.stdout.filter.ticket.AcceptOnMatch"] == "false"
+
+
+@pytest.mark.parametrize("path", ["/api/session/**", "/api/log/**", "/api/helium/enable/**", "/api/interpreter/**"])
+def test_what_is_everybodys_is_an_administrators(path):
+    rules = configparser.RawConfigParser(delimiters=("=",), strict=False)
+    rules.optionxform = str  # type: ignore[method-assign] - paths keep their case
+    rules.read_string(shiro_ini({"alice": "x"}, [], "", secure=True))
+    assert rules["urls"][path] == "authc, roles[admin]"
+    assert list(rules["urls"])[-1] == "/**"
+
+
+class Known(websocket_guard.Asker):
+    """Somebody, and the lists of one notebook."""
+
+    def __init__(self, entities, **lists):
+        self._entities, self._lists = entities, lists
+
+    def _get(self, path):
+        return self._lists if path == "notebook/2ABCDEFGH/permissions" else None
+
+
+BOBS = {"owners": ["bob"], "writers": ["bob", "carol"], "runners": ["bob", "dave"], "readers": ["bob", "erin"]}
+
+
+@pytest.mark.parametrize(
+    ("who", "op", "may"),
+    [
+        ("alice", "CONVERT_NOTE_NBFORMAT", False),
+        ("erin", "CONVERT_NOTE_NBFORMAT", True),
+        ("erin", "SAVE_INTERPRETER_BINDINGS", False),
+        ("carol", "SAVE_INTERPRETER_BINDINGS", True),
+        ("erin", "ANGULAR_OBJECT_UPDATED", False),
+        ("dave", "ANGULAR_OBJECT_UPDATED", True),
+        ("alice", "EMPTY_TRASH", False),
+        ("admin", "EMPTY_TRASH", True),
+        ("admin", "WATCHER", False),
+        ("alice", "RUN_PARAGRAPH", True),
+    ],
+)
+def test_who_may_send_what(who, op, may):
+    objection = Known({who}, **BOBS).objection({"op": op, "data": {"noteId": "2ABCDEFGH"}})
+    assert (objection is None) is may
+
+
+@pytest.mark.parametrize("note", [None, "", "2ABCDEFGX", "2ABCDEFGH/../x", ["2ABCDEFGH"], "２ABC"])
+def test_a_notebook_that_is_none_is_nobodys(note):
+    assert Known({"bob"}, **BOBS).objection({"op": "CONVERT_NOTE_NBFORMAT", "data": {"noteId": note}}) is not None
+
+
+@pytest.mark.parametrize("said", [b'{"op":"PING","op":"EMPTY_TRASH"}', b"{op:1}", b"[]", b'{"op":1}', b'{"op":"PING","data":[1]}', b"\xff"])
+def test_what_can_be_read_in_two_ways_is_no_message(said):
+    with pytest.raises(websocket_guard.RefusedError):
+        websocket_guard.parsed(said)
