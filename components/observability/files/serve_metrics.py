@@ -1,10 +1,14 @@
 """Serves metrics in Prometheus' text format, for the scripts beside it. Python 3.8, standard library alone."""
 
 import http.server
+import signal
+import sys
 
 
 def serve(port, metrics):
-    """Answer /metrics by what `metrics()` says, and /healthz, for ever."""
+    """Answer /metrics by what `metrics()` says, and /healthz, until the Pod is told to end."""
+    # The first process of a container does not end by this signal unless it says so itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import time
 
@@ -98,6 +99,8 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     with open(sys.argv[1]) as config_file:
         settings = json.load(config_file)
+    # The first process of a container does not end by this signal unless it says so itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while True:
         round_(settings)
         time.sleep(settings["every"])

@@ -42,7 +42,7 @@ class Api:
 
 def age(item, now, field="creationTimestamp"):
     """Seconds since an object was made."""
-    made = datetime.datetime.strptime(item["metadata"][field], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+    made = datetime.datetime.strptime(item["metadata"][field], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
     return (now - made).total_seconds()
 
 
@@ -85,7 +85,7 @@ def clean(api, namespace, keep, wait, now):
 
 
 def main(environment):
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)
     arguments = environment["NAMESPACE"], int(environment["KEEP_SECONDS"]), int(environment["WAIT_SECONDS"])
     for line in clean(Api(environment), *arguments, now):
         print(line)
