@@ -30,6 +30,19 @@ class PodSize(Settings):
         return self.memory_gib + self.overhead_gib
 
 
+class LanguageSize(Settings):
+    """The size of one interpreter beside Spark: Markdown, Python, a shell. It requests a quarter of its cores, because it mostly waits."""
+
+    cores: Cores = 1
+    """Processor cores that it may use."""
+
+    memory_gib: GiB = 1
+    """Memory, in GiB. Python without Spark holds its data here."""
+
+    scratch_gib: GiB = 4
+    """Local disk, in GiB, 2 of them for Zeppelin."""
+
+
 class Quota(Settings):
     """What all Pods of namespace gaia-spark may request together."""
 
@@ -124,7 +137,10 @@ class SparkSettings(Settings):
     """Pool that drivers and executors run on: the name of a pool, or default-worker."""
 
     driver: PodSize
-    """Size of a driver, which is also the size of any other interpreter."""
+    """Size of a driver."""
+
+    languages: LanguageSize = LanguageSize()
+    """Size of any other interpreter."""
 
     executor: PodSize
     """Size of an executor."""
