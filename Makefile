@@ -1,4 +1,5 @@
 # gaia-dmp. `make help` lists what there is. Every target makes .venv from the pinned requirements where it is missing or old.
+# What is done with a stack is done by the program `gaia`, which .venv/bin has: `.venv/bin/gaia --help`.
 STACK ?= dev
 BASE ?= origin/main
 PLAN ?=
@@ -11,6 +12,7 @@ URL ?=
 NODES ?= 1
 PYTHON ?= python3
 PY := .venv/bin/python
+GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
 .PHONY: help preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube lock clean
@@ -20,10 +22,10 @@ help: ## list the targets
 	@echo "  STACK=<name> chooses the stack (dev), OUT=<folder> where files go"
 
 preview: .venv/.runtime ## the whole platform of a stack, offline: STACK=prod OUT=out
-	@$(PY) -m preview $(STACK) $(if $(OUT),--out $(OUT))
+	@$(GAIA) preview $(STACK) $(if $(OUT),--out $(OUT))
 
 diff: .venv/.runtime ## what the working tree changes, worst first: STACK="dev prod" BASE=origin/main OUT=out; PLAN=plan.json for an engine's plan
-	@$(PY) -m review $(STACK) --base $(BASE) $(if $(PLAN),--plan $(PLAN)) $(if $(OUT),--out $(OUT))
+	@$(GAIA) diff $(STACK) --base $(BASE) $(if $(PLAN),--plan $(PLAN)) $(if $(OUT),--out $(OUT))
 
 policy: policy/.venv/.whole ## the environment of the policy pack, for `pulumi preview --policy-pack policy`
 
@@ -46,22 +48,22 @@ test-node: .venv/.development ## tests on a real Kubernetes node, whose packets 
 	@$(PY) -m pytest tests/cloud/node -n 0 -rs
 
 doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
-	@$(PY) -m doctor $(STACK)
+	@$(GAIA) doctor $(STACK)
 
 drift: .venv/.runtime ## what the cloud no longer has as the state says, and days left on certificates; changes nothing: STACK=prod
-	@$(PY) -m operate.drift $(STACK)
+	@$(GAIA) drift $(STACK)
 
 smoke: .venv/.runtime ## count, cross-match and plot in a notebook, as a person would: STACK=prod URL=http://localhost:8080 behind a port-forward
-	@$(PY) -m operate.smoke $(STACK) $(if $(URL),--url $(URL))
+	@$(GAIA) smoke $(STACK) $(if $(URL),--url $(URL))
 
 switch: .venv/.runtime ## lead the public name to the stack that switch/Pulumi.<STACK>.yaml calls live: STACK=prod
-	@pulumi --cwd switch up --stack $(STACK)
+	@$(GAIA) switch $(STACK)
 
 destroy: .venv/.runtime ## take a stack down, and say what is kept: STACK=dev CONFIRM=dev
-	@$(PY) -m operate.destroy $(STACK) --confirm "$(CONFIRM)"
+	@$(GAIA) destroy $(STACK) --confirm "$(CONFIRM)"
 
 restore: .venv/.runtime ## put backed-up notebooks back: STACK=prod SNAPSHOT=latest; SNAPSHOT=list shows what there is
-	@$(PY) -m restore $(STACK) --snapshot $(SNAPSHOT)
+	@$(GAIA) restore $(STACK) --snapshot $(SNAPSHOT)
 
 cloud-up: .venv/.development ## an OpenStack cloud on this machine that stays: seven real services, two projects and one for data
 	@$(PY) -m tests.cloud.openstack up
@@ -92,7 +94,7 @@ lint: .venv/.development ## ruff, pyright and zizmor
 
 schema: .venv/.runtime ## JSON Schemas of stack files and of recordings, and the reference page
 	@$(PY) -m settings.reference
-	@$(PY) -m preview.recording
+	@$(PY) -m recording.schema
 
 docs: schema .venv/.development ## the same, and the gallery of reviews
 	@$(PY) -m tests.support.gallery
@@ -124,9 +126,10 @@ policy/.venv/.whole: policy/requirements.txt
 	@policy/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r policy/requirements.txt
 	@touch $@
 
-.venv/.runtime: requirements.txt | .venv/bin/python
+.venv/.runtime: requirements.txt pyproject.toml | .venv/bin/python
 	@echo "Installing requirements.txt ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 .venv/.development: requirements-dev.txt .venv/.runtime

@@ -17,13 +17,13 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = 7
 PROVIDERS = ("pulumi_openstack", "pulumi_kubernetes", "pulumi_random", "pulumi_tls")
-PREVIEW = "import sys; from preview.__main__ import main; sys.exit(main({arguments!r}))"
-DIFF = "import sys; from review.__main__ import main; sys.exit(main(['prod', '--base', 'HEAD']))"
+PREVIEW = "import sys; from cli.main import main; sys.exit(main(['preview', *{arguments!r}]))"
+DIFF = "import sys; from cli.main import main; sys.exit(main(['diff', 'prod', '--base', 'HEAD']))"
 LISTING = """
 import contextlib, io, json, sys
-from preview.__main__ import main
+from cli.main import main
 with contextlib.redirect_stdout(io.StringIO()):
-    main(["prod"])
+    main(["preview", "prod"])
 print(json.dumps([m for m in sys.modules if m.split(".")[0] in {packages!r} or m == "pulumi"]))
 """
 SCALED = """

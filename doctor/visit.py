@@ -32,6 +32,10 @@ class Finding:
     fix: str = ""
 
 
+SETTINGS = {"compute": "cloud", "data": "cloud.data_project", "buckets": "object_store"}
+"""Role of a project to the key of the stack file that names it."""
+
+
 @dataclass
 class Visit:
     """One stack on its cloud. projects: connection by role, `compute` and perhaps `data` and `buckets`; roles whose credential failed are
@@ -50,9 +54,13 @@ class Visit:
 
     def roles(self) -> dict[str, OpenStackProject]:
         """The projects that the stack file names, by role."""
-        named: dict[str, OpenStackProject | None] = {"compute": self.cloud, "data": self.cloud.data_project}
-        named["buckets"] = self.settings.object_store
-        return {role: project for role, project in named.items() if project}
+        return roles(self.settings, self.cloud)
+
+
+def roles(settings: StackSettings, cloud: OpenStackCloud) -> dict[str, OpenStackProject]:
+    """The projects that a stack file names, by role: those of SETTINGS that it has."""
+    named: dict[str, OpenStackProject | None] = {"compute": cloud, "data": cloud.data_project, "buckets": settings.object_store}
+    return {role: project for role, project in named.items() if project}
 
 
 def connect(project: OpenStackProject) -> Connection:

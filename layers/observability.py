@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from components.kubernetes.connections import monitoring_flows
 from components.kubernetes.network_policies import NetworkPolicies
 from components.names import GATEWAY, MONITORING_NAMESPACE, PROMETHEUS_LABELS, STATE_METRICS_LABELS, ZEPPELIN, ZEPPELIN_PORT
+from components.observability.args import MonitoringArgs, Receiver
 from components.observability.smoke_test import SmokeTest, SmokeTestArgs
-from components.observability.stack import Monitoring, MonitoringArgs, Receiver
+from components.observability.stack import Monitoring
 from layers.spark import Spark
 from layers.stack import Stack
 from layers.storage import Storage

@@ -108,5 +108,6 @@ class Stack:
             flows=flows,
             api_callers=api_callers,
             api_server=cloud.api_server,
+            inner_networks=cloud.inner_networks,
             cilium=cloud.network_driver == "cilium",
         )

@@ -1,12 +1,10 @@
-"""`python -m operate.destroy STACK --confirm STACK`: take a stack down, and say what is kept and how to find it.
+"""Take a stack down, and say what is kept and how to find it.
 
 Before the engine is asked: the name is typed twice, the stack is not protected, and each credential opens the project that the stack
 file names. `pulumi destroy` itself runs no program, and would take a cloud that knows none of the ids for one in which all is gone.
 """
 
-import argparse
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from doctor.credential import NotAcceptedError, OtherProjectError, open_project
-from operate.engine import ROOT, EngineError, resources, run
-from settings import StackFileError, StackSettings, load_file
+from doctor.projects import NotAcceptedError, OtherProjectError, open_project
+from doctor.visit import SETTINGS, roles
+from operate.engine import resources, run
+from settings import StackSettings, load_file
 from settings.values.cloud import OpenStackCloud, OpenStackProject
 
 
@@ -37,9 +36,12 @@ class Kept:
 def check(stack: str, confirm: str, folder: Path) -> StackSettings:
     """The settings of a stack that may be taken down. Raises RefusedError, or StackFileError where its file is wrong."""
     if not confirm:
-        raise RefusedError(f"destroying {stack} wants its name once more: make destroy STACK={stack} CONFIRM={stack}")
+        raise RefusedError(
+            f"stack {stack} is not destroyed without its name once more: gaia destroy {stack} --confirm {stack}, "
+            f"or make destroy STACK={stack} CONFIRM={stack}"
+        )
     if confirm != stack:
-        raise RefusedError(f"CONFIRM is {confirm!r} and STACK is {stack!r}: nothing was touched")
+        raise RefusedError(f"stack {stack} is not destroyed: the name to confirm is {confirm!r}, not {stack!r}; nothing was touched")
     file = load_file(folder, stack)
     settings = file.settings
     if settings.protected:
@@ -48,10 +50,8 @@ def check(stack: str, confirm: str, folder: Path) -> StackSettings:
             f"`pulumi up --stack {stack}`, and come again"
         )
     if isinstance(settings.cloud, OpenStackCloud):
-        roles = {"cloud": settings.cloud, "cloud.data_project": settings.cloud.data_project, "object_store": settings.object_store}
-        for setting, named in roles.items():
-            if named:
-                _same_project(setting, named, file.name)
+        for role, project in roles(settings, settings.cloud).items():
+            _same_project(SETTINGS[role], project, file.name)
     return settings
 
 
@@ -101,27 +101,14 @@ def show(found: Sequence[Kept], stack: str, console: Console) -> None:
     console.print("\nA later stack takes each over: `source: {kind: adopt, share: <name>}`, docs/how-to/datasets.md and backups.md.")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Take a stack down. Returns 0, or 1 where it was refused or did not come to its end."""
-    parser = argparse.ArgumentParser(prog="destroy", description="Take a stack down, and say what is kept.")
-    parser.add_argument("stack", help="name of the stack")
-    parser.add_argument("--confirm", default="", help="its name once more")
-    parser.add_argument("--folder", type=Path, default=ROOT, help="where the program is")
-    options = parser.parse_args(arguments)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        check(options.stack, options.confirm, options.folder)
-        found = kept(resources(options.stack, options.folder))
-        errors.print(f"Destroying stack {options.stack}; it takes minutes ...")
-        # With its preview, which refuses before anything is touched (docs/how-to/when-up-fails.md).
-        run(options.stack, "destroy", "--yes", folder=options.folder)
-    except (RefusedError, StackFileError, EngineError) as error:
-        errors.print(str(error), style="red", markup=False)
-        return 1
-    show(found, options.stack, console)
-    return 0
+def destroy(stack: str, confirm: str, folder: Path, say: Callable[[str], None]) -> list[Kept]:
+    """Take a stack down; what is kept. confirm: its name once more. folder: where the program is. say: told before it begins.
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises RefusedError, StackFileError, EngineError.
+    """
+    check(stack, confirm, folder)
+    found = kept(resources(stack, folder))
+    say(f"Destroying stack {stack}; it takes minutes ...")
+    # With its preview, which refuses before anything is touched (docs/how-to/when-up-fails.md).
+    run(stack, "destroy", "--yes", folder=folder)
+    return found

@@ -1,12 +1,6 @@
-"""`python -m operate.drift STACK`: what in the cloud is no longer what the state says, and how many days certificates still have.
+"""What in the cloud is no longer what the state says, and how many days certificates still have. Changes nothing."""
 
-Changes nothing. Ends with 0 where all is as it was, with 1 where something differs, ends within 60 days or cannot be told.
-"""
-
-import argparse
-import contextlib
 import datetime as dt
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from operate.deadlines import WARNING_DAYS, Deadline, of_address, of_kubeconfig
-from operate.engine import ROOT, EngineError, outputs, run
-from preview.recording import STACK_TYPE
+from operate.engine import outputs, run
+from recording import STACK_TYPE
 from review.plan import steps
 
 
@@ -69,27 +63,13 @@ def show(found: Sequence[Difference], deadlines: Sequence[Deadline], console: Co
             console.print(f"  see {each.runbook}")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Look at one stack. Returns 0, or 1 where somebody must look."""
-    parser = argparse.ArgumentParser(prog="drift", description="What differs between the cloud and the state; it changes nothing.")
-    parser.add_argument("stack", nargs="?", default="dev", help="name of the stack")
-    parser.add_argument("--folder", type=Path, default=ROOT, help="where the program is")
-    options = parser.parse_args(arguments)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        with errors.status(f"Asking the cloud of stack {options.stack} ...") if errors.is_terminal else contextlib.nullcontext():
-            text = run(options.stack, "refresh", "--preview-only", "--json", folder=options.folder)
-            known = outputs(options.stack, options.folder)
-        found = differences(text, options.stack)
-    except (EngineError, ValueError) as error:
-        errors.print(str(error), style="red", markup=False)
-        return 1
+def look(stack: str, folder: Path) -> tuple[list[Difference], list[Deadline]]:
+    """What differs, and what ends when. folder: where the program is.
+
+    Raises EngineError, or ValueError where the engine's answer is none.
+    """
+    text = run(stack, "refresh", "--preview-only", "--json", folder=folder)
+    known = outputs(stack, folder)
     now = dt.datetime.now(dt.UTC)
     deadlines = [*of_kubeconfig(known.get("kubeconfig") or "", now), *of_address(known.get("zeppelin_url") or "", now)]
-    show(found, deadlines, console)
-    return int(bool(found) or any(each.near for each in deadlines))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return differences(text, stack), deadlines

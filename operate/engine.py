@@ -13,15 +13,25 @@ class EngineError(Exception):
     """Pulumi could not do it; the message holds its words."""
 
 
-def run(stack: str, *words: str, folder: Path = ROOT) -> str:
-    """What `pulumi <words> --stack <stack>` prints. Raises EngineError where it is not there or ends with an error."""
+def _found() -> None:
     if shutil.which("pulumi") is None:
         raise EngineError("pulumi is not on PATH; install it as https://www.pulumi.com/docs/install says")
+
+
+def run(stack: str, *words: str, folder: Path = ROOT) -> str:
+    """What `pulumi <words> --stack <stack>` prints. Raises EngineError where it is not there or ends with an error."""
+    _found()
     command = ["pulumi", *words, "--stack", stack, "--non-interactive", "--color", "never"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - names of stacks are arguments
     if done.returncode:
         raise EngineError(f"pulumi {' '.join(words)} of stack {stack}:\n{(done.stderr.strip() or done.stdout.strip())[-4000:]}")
     return done.stdout
+
+
+def attend(stack: str, *words: str, folder: Path = ROOT) -> int:
+    """Run `pulumi <words> --stack <stack>` on this terminal, where it may ask back; its exit code. Raises EngineError without Pulumi."""
+    _found()
+    return subprocess.run(["pulumi", *words, "--stack", stack], cwd=folder, check=False).returncode  # noqa: S603, S607
 
 
 def outputs(stack: str, folder: Path = ROOT) -> dict[str, Any]:

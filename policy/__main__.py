@@ -22,7 +22,7 @@ from pulumi_policy.proxy import UnknownValueError
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from policy import rules
-from preview.recording import UNKNOWN, RecordedResource, Recording
+from recording import UNKNOWN, RecordedResource, Recording
 
 CLEAR = "no-secret-in-clear"
 """The one rule that is the offline preview's alone: the engine hands secrets over in clear."""
@@ -81,8 +81,9 @@ def validation(rule: rules.Rule) -> Callable[[StackValidationArgs, ReportViolati
 
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
         today = dt.datetime.now(dt.UTC).date()
-        for finding in rules.broken(rules.check(recording(args), rules.waivers(), today, [rule])):
-            report_violation(f"{finding.name}: {finding.message}; {finding.fix}", finding.urn or None)
+        found = rules.check(recording(args), rules.waivers(), today, [rule])
+        for finding in [*rules.broken(found), *rules.advised(found)]:
+            report_violation(finding.text, finding.urn or None)
 
     return validate
 
@@ -93,7 +94,12 @@ PolicyPack(
     policies=[
         ResourceValidationPolicy(name="collect", description="Keeps what the rules are asked about; finds nothing.", validate=collect),
         *(
-            StackValidationPolicy(name=rule.id, description=f"{rule.holds}: {rule.reason}.", validate=validation(rule))
+            StackValidationPolicy(
+                name=rule.id,
+                description=f"{rule.holds}: {rule.reason}.",
+                validate=validation(rule),
+                enforcement_level=EnforcementLevel(rule.level),
+            )
             for rule in rules.RULES
             if rule.id != CLEAR
         ),

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 import yaml
 
-from preview.recording import SECRET, UNKNOWN, Recording
+from recording import SECRET, UNKNOWN, Recording
 
 CUSTOM_SCHEMAS = Path(__file__).resolve().parent.parent / "schema" / "custom-resources"
 """JSON Schemas of the custom resources that we make, `<group>_<version>_<kind>.json`."""

@@ -10,7 +10,7 @@ from pulumi.runtime.mocks import MockMonitor, Mocks
 from pulumi.runtime.proto import resource_pb2
 
 from preview.answers import COMPUTED, QUERIES, identifier
-from preview.recording import SECRET, STACK_TYPE, UNKNOWN, Mode, RecordedInvoke, RecordedResource, Recording
+from recording import SECRET, STACK_TYPE, UNKNOWN, Mode, RecordedInvoke, RecordedResource, Recording
 
 _PROVIDER = "pulumi:providers:"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"

@@ -19,7 +19,7 @@ from pulumi.runtime.settings import configure, reset_options
 from pulumi.runtime.stack import run_in_stack
 
 from preview.recorder import Recorder
-from preview.recording import SECRET, UNKNOWN, Mode, Recording
+from recording import SECRET, UNKNOWN, Mode, Recording
 from settings import PROJECT, load_file
 
 PLACEHOLDER = "offline-placeholder"

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from preview.recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
+from recording import SECRET, STACK_TYPE, UNITS, UNKNOWN, RecordedResource, Recording, short_type
 
 _MARKS = (
     ("protect", "protected"),
@@ -17,16 +17,6 @@ _MARKS = (
     ("ignoreChanges", "ignores {}"),
     ("deletedWith", "deleted with {}"),
 )
-
-UNITS = (
-    ("nodes", "nodes"),
-    ("vcpus", "vCPU"),
-    ("memory_gib", "GiB memory"),
-    ("disk_gib", "GiB disk"),
-    ("share_gib", "GiB shares"),
-    ("floating_ips", "floating IPs"),
-)
-"""Keys of a capacity, and what they count."""
 
 
 def print_recording(recording: Recording, console: Console) -> None:
@@ -65,12 +55,6 @@ def _branches(below: Mapping[str, list[RecordedResource]], parent: str, indent: 
         branch, further = ("└─ ", "   ") if last else ("├─ ", "│  ")
         yield f"{indent}{branch}{short_type(resource.type)}", resource.name, _info(resource), not resource.custom
         yield from _branches(below, resource.urn, indent + further)
-
-
-def short_type(type_: str) -> str:
-    """`openstack:networking/subnet:Subnet` as the engine shows it, `openstack:networking:Subnet`."""
-    package, module, name = type_.split(":")
-    return f"{package}:{module.split('/')[0]}:{name}"
 
 
 def _info(resource: RecordedResource) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from policy import rules
-from preview.recording import Recording
+from recording import Recording
 from review import markdown
 from review.report import Report, build
 from review.revisions import MAX_BYTES, RevisionError, read

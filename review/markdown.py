@@ -4,9 +4,10 @@ markup.
 
 from collections.abc import Mapping, Sequence
 
-from preview.tree import UNITS, short_type
-from review.compare import Change
-from review.report import REFUSALS, TITLES, Category, Report, grouped
+from recording import UNITS, short_type
+from review.change import Change
+from review.report import REFUSALS, Report, grouped
+from review.risks import TITLES, Category
 from review.texts import clean, pair, shown, text_diff
 
 MARKER = "<!-- gaia-dmp: review of stacks -->"
@@ -119,7 +120,7 @@ def _groups(report: Report, detail: int) -> list[str]:
             lines.append(f"- ... and {len(changes) - CHANGES} more, of {_kinds(changes[CHANGES:])}")
         if detail == 0:
             lines = [f"- {len(changes)}: {_kinds(changes)}"]
-        parts.append(_folded(f"{effect} ({len(changes)})", "\n".join(lines)))
+        parts.append(_folded(f"{effect.value} ({len(changes)})", "\n".join(lines)))
     return parts
 
 

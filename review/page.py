@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from preview.recording import RecordedResource
-from preview.tree import short_type
-from review.compare import Change, Field
-from review.report import REFUSALS, TITLES, Report
+from recording import RecordedResource, short_type
+from review.change import Change, Field
+from review.report import REFUSALS, Report
+from review.risks import TITLES
 from review.texts import clean, shown, text_diff
 
 _HERE = Path(__file__).resolve().parent
@@ -90,7 +90,7 @@ def _resource(resource: RecordedResource, change: Change | None, box: str, risks
         "kind": clean(short_type(resource.type).rsplit(":", 1)[-1]),
         "box": box,
         "operation": change.operation if change else "same",
-        "effect": change.effect if change else "",
+        "effect": change.effect.value if change else "",
         "refused": change.refused if change else "",
         "forced_by": [clean(each) for each in change.forced_by] if change else [],
         "fields": [_field(each) for each in change.fields[:200]] if change else [],

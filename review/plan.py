@@ -6,10 +6,12 @@ Forms: pulumi 3.260, sdk/go/common/apitype (PreviewStep in preview.go of pkg/bac
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from preview.recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
-from review.compare import Change, Field, Operation, differences, meaning
+from recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
+from review.change import Change, Field, Operation
+from review.fields import differences
 from review.revisions import MAX_BYTES, RevisionError
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -32,6 +34,14 @@ _OPERATIONS: Mapping[str, Operation] = {
     "import-replacement": "replace",
     "remove-pending-replace": "same",
 }
+
+
+def read_file(file: Path) -> str:
+    """The text of a plan. Raises RevisionError where it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RevisionError(f"the plan {file} cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
 
 
 def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]]:
@@ -76,7 +86,6 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
         sides["new"].resources += [change.after] if change.after and change.operation not in {"delete", "forget"} else []
         if change.operation in {"delete", "forget"}:
             change.after = None
-        change.effect, change.refused = meaning(change)
     return sides["old"], sides["new"], [change for change in changes.values() if change.operation != "same"]
 
 

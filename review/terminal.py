@@ -5,20 +5,24 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from preview.tree import UNITS, short_type
-from review.compare import Change, Field
-from review.report import REFUSALS, TITLES, Report, grouped
+from recording import UNITS, short_type
+from review.change import Change, Effect, Field
+from review.report import REFUSALS, Report, grouped
+from review.risks import TITLES
 from review.texts import clean, pair, text_diff
 
 _STYLES = {
-    "refused": "bold red",
-    "replacement": "red",
-    "delete": "red",
-    "leaves": "yellow",
-    "upgrade": "yellow",
-    "restart": "yellow",
-    "runs again": "yellow",
-    "create": "green",
+    Effect.REFUSED: "bold red",
+    Effect.REPLACED_AND_KEPT: "red",
+    Effect.REPLACED: "red",
+    Effect.PERHAPS_REPLACED: "red",
+    Effect.DELETED: "red",
+    Effect.LEAVES: "yellow",
+    Effect.UPGRADE: "yellow",
+    Effect.RESTART: "yellow",
+    Effect.RUN_AGAIN: "yellow",
+    Effect.PERHAPS_RUN_AGAIN: "yellow",
+    Effect.CREATED: "green",
 }
 _SIGNS = {"create": "+", "delete": "-", "replace": "+-", "update": "~", "same": " ", "read": ">", "forget": "<"}
 
@@ -56,8 +60,8 @@ def print_report(report: Report, console: Console) -> None:
 
 def _print_changes(report: Report, console: Console) -> None:
     for effect, changes in grouped(report.changes).items():
-        style = next((style for word, style in _STYLES.items() if effect.startswith(word)), "")
-        console.print(Text(f"{effect} ({len(changes)})", style=style or "bold"))
+        style = _STYLES.get(effect, "")
+        console.print(Text(f"{effect.value} ({len(changes)})", style=style or "bold"))
         for change in changes:
             console.print(
                 Text(f"  {_SIGNS[change.operation]:<3}{short_type(change.type)}  {clean(change.name)}{_forced(change)}", style=style)

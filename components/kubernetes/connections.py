@@ -119,7 +119,10 @@ def monitoring_flows(nodes: str, egress: Sequence[Egress]) -> list[Flow]:
         Flow(title="prometheus-to-smoke-test", labels=PROMETHEUS_LABELS, egress=[SMOKE_TEST], ports=(SMOKE_TEST_PORT,)),
         # These two have the address of their node.
         Flow(
-            title="prometheus-to-nodes", labels=PROMETHEUS_LABELS, egress=[Peer(cidr=nodes)], ports=(NODE_EXPORTER_PORT, CEPH_PLUGIN_PORT)
+            title="prometheus-to-nodes",
+            labels=PROMETHEUS_LABELS,
+            egress=[Peer(cidr=nodes, nodes=True)],
+            ports=(NODE_EXPORTER_PORT, CEPH_PLUGIN_PORT),
         ),
         Flow(title="grafana-from-gateway", labels=GRAFANA_LABELS, ingress=[GATEWAY], ports=(GRAFANA_PORT,)),
     ]

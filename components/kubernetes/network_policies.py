@@ -10,10 +10,8 @@ from pulumi_kubernetes.meta import v1 as meta
 from pulumi_kubernetes.networking import v1 as networking
 
 from components.kubernetes.namespace import NamespaceRef
-from settings.values.cloud import ApiServer
-
-METADATA = IPv4Network("169.254.169.254/32")
-"""Where a cloud tells a node its own secrets (OpenStack: Nova metadata service). No Pod may ask."""
+from settings.values.api_server import ApiServer
+from settings.values.network import METADATA
 
 NODE_LOCAL_DNS = "169.254.20.10/32"
 """Address of the node-local DNS cache (kubernetes: nodelocaldns add-on), which is no Pod that a selector could find."""
@@ -32,7 +30,11 @@ class Peer:
     """Labels of the Pods; all Pods of the namespace where there are none."""
 
     cidr: str | None = None
-    """An IPv4 network."""
+    """An IPv4 network. Addresses of Pods and Services within a wider one are excepted: a network means what is outside the cluster."""
+
+    nodes: bool = False
+    """Whether the network is that of the nodes, from which nothing but the metadata address is excepted: some clusters give Pods addresses
+    of the same network (VPC CNI of Amazon)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,9 @@ class NetworkPoliciesArgs:
     api_server: ApiServer
     """The API server's own addresses."""
 
+    inner_networks: Sequence[IPv4Network] = ()
+    """Where the addresses of Pods and Services are, as far as it is known."""
+
     cilium: bool = False
     """Whether the container network is Cilium."""
 
@@ -87,7 +92,7 @@ class NetworkPolicies(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:NetworkPolicies", name, {}, opts)
-        self._name, self._namespace = name, args.namespace.title
+        self._name, self._namespace, self._inner = name, args.namespace.title, args.inner_networks
         self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
         self._policy("closed", {}, types=("Ingress", "Egress"))
         dns = [Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}), Peer(cidr=NODE_LOCAL_DNS)]
@@ -95,7 +100,8 @@ class NetworkPolicies(pulumi.ComponentResource):
             self._flow(flow)
         for index, labels in enumerate(args.api_callers):
             title = f"api-server-{index}"
-            self._flow(Flow(title=title, labels=labels, egress=[Peer(cidr=str(args.api_server.cidr))], ports=args.api_server.ports))
+            addresses = [Peer(cidr=str(network)) for network in args.api_server.cidrs]
+            self._flow(Flow(title=title, labels=labels, egress=addresses, ports=args.api_server.ports))
             if args.cilium:
                 CustomResource(
                     f"{name}-{title}-cilium",
@@ -113,8 +119,8 @@ class NetworkPolicies(pulumi.ComponentResource):
             for port in flow.ports
             for protocol in (("TCP", "UDP") if flow.udp else ("TCP",))
         ]
-        ingress = [networking.NetworkPolicyIngressRuleArgs(from_=_peers(flow.ingress), ports=ports)]
-        egress = [networking.NetworkPolicyEgressRuleArgs(to=_peers(flow.egress), ports=ports)]
+        ingress = [networking.NetworkPolicyIngressRuleArgs(from_=self._peers(flow.ingress), ports=ports)]
+        egress = [networking.NetworkPolicyEgressRuleArgs(to=self._peers(flow.egress), ports=ports)]
         self._policy(
             flow.title,
             flow.labels,
@@ -141,18 +147,17 @@ class NetworkPolicies(pulumi.ComponentResource):
             opts=self._inside,
         )
 
+    def _peers(self, peers: Sequence[Peer]) -> list[networking.NetworkPolicyPeerArgs] | None:
+        """The peers of a rule; None, which means anybody, where one of them is anybody."""
+        return None if Peer() in peers else [_peer(peer, () if peer.nodes else self._inner) for peer in peers]
 
-def _peers(peers: Sequence[Peer]) -> list[networking.NetworkPolicyPeerArgs] | None:
-    """The peers of a rule; None, which means anybody, where one of them is anybody."""
-    return None if Peer() in peers else [_peer(peer) for peer in peers]
 
-
-def _peer(peer: Peer) -> networking.NetworkPolicyPeerArgs:
+def _peer(peer: Peer, inner: Sequence[IPv4Network]) -> networking.NetworkPolicyPeerArgs:
     if peer.cidr:
-        inside = METADATA.subnet_of(IPv4Network(peer.cidr)) and IPv4Network(peer.cidr) != METADATA
-        return networking.NetworkPolicyPeerArgs(
-            ip_block=networking.IPBlockArgs(cidr=peer.cidr, except_=[str(METADATA)] if inside else None)
-        )
+        network = IPv4Network(peer.cidr)
+        # Kubernetes takes no exception that is the whole network; who names a network within one of these means it.
+        cut = [str(each) for each in (METADATA, *inner) if each != network and each.subnet_of(network)]
+        return networking.NetworkPolicyPeerArgs(ip_block=networking.IPBlockArgs(cidr=peer.cidr, except_=cut or None))
     return networking.NetworkPolicyPeerArgs(
         namespace_selector=meta.LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": peer.namespace or ""}),
         pod_selector=meta.LabelSelectorArgs(match_labels=dict(peer.labels or {})),

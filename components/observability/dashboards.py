@@ -10,9 +10,15 @@ from grafana_foundation_sdk.builders import dashboard, prometheus, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType, DataSourceRef
 
+from components import names
+
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 MINE = 'person="${__user.login}"'
-"""What is of whoever looks: the gateway tells Grafana who that is, in the form that is in the names of objects."""
+"""Selects what belongs to whoever looks. The gateway tells Grafana who that is, in the form that the names of objects have."""
+
+IN_SPARK = f'namespace="{names.SPARK_NAMESPACE}"'
+MY_QUOTAS = names.person_quota("(driver|executor)", "${__user.login}")
+"""A regular expression for the quotas of whoever looks."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ NOTEBOOK = (
     ),
     Panel(
         "Memory of the JVM",
-        "The largest heap of any executor, and the largest Python beside one. What grows into the limit is killed.",
+        "The largest heap of any executor, and the largest Python beside one. A process that grows into its limit is killed.",
         "bytes",
         {
             f"max by (pod) (metrics_executor_JVMHeapMemory_bytes{{{MINE}}})": "{{pod}} heap",
@@ -75,7 +81,7 @@ NOTEBOOK = (
     ),
     Panel(
         "Spilled to disc",
-        "What did not fit into memory and went to local scratch. A little is well; as much as the shuffle itself wants larger executors.",
+        "What did not fit into memory and went to local scratch. A little is normal. As much as the shuffle calls for larger executors.",
         "bytes",
         {f"sum by (pod) (spark_stage_disk_bytes_spilled{{{MINE}}})": "{{pod}}"},
     ),
@@ -102,8 +108,8 @@ NOTEBOOK = (
         "Of your own limits: 1 is full, and what you start then waits.",
         "percentunit",
         {
-            'max by (resourcequota, resource) (gaia_dmp:quota:used_ratio{namespace="gaia-spark",'
-            ' resourcequota=~"(driver|executor)-${__user.login}"})': "{{resourcequota}} {{resource}}"
+            f"max by (resourcequota, resource) (gaia_dmp:quota:used_ratio{{{IN_SPARK},"
+            f' resourcequota=~"{MY_QUOTAS}"}})': "{{resourcequota}} {{resource}}"
         },
     ),
 )
@@ -113,7 +119,7 @@ PLATFORM = (
         'sum by (status) (kube_node_status_condition{condition="Ready"})': "ready {{status}}",
     }),
     Panel("Quota used", "Of all notebooks together: 1 is full.", "percentunit", {
-        'gaia_dmp:quota:used_ratio{namespace="gaia-spark", resourcequota="notebooks"}': "{{resource}}",
+        f'gaia_dmp:quota:used_ratio{{{IN_SPARK}, resourcequota="{names.NOTEBOOKS_QUOTA}"}}': "{{resource}}",
     }),
     Panel("Who uses what", "Executors by person.", "short", {"gaia_dmp:person:executors": "{{person}}"}),
     Panel("Pods that wait", "Pods without a node yet, by namespace.", "short", {

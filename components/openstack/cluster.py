@@ -81,7 +81,8 @@ def cluster_labels(args: KubernetesClusterArgs) -> dict[str, str]:
 
 def template_labels(args: KubernetesClusterArgs) -> dict[str, str]:
     """The labels that belong on the template: an upgrade to a new template reads the version from there, and the autoscaler is
-    switched on there so that no later switch of it touches the cluster's own labels.
+    switched on there so that no later switch of it touches the cluster's own labels, which would replace the cluster
+    (https://github.com/terraform-provider-openstack/terraform-provider-openstack/issues/1625).
     """
     cluster, ceph = args.cluster, args.site.ceph
     labels = {"auto_scaling_enabled": str(any(pool.autoscale for pool in cluster.pools)).lower()}

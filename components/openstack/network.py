@@ -31,7 +31,7 @@ class Network(pulumi.ComponentResource):
     and its DNS record.
 
     Whoever takes `node_subnet_id` waits for everything that a node must find when it boots: a node learns routes from DHCP
-    once, so they stand before it does (https://github.com/wfau/gaia-dmp, deployments/cclake-kubernetes).
+    once, so they stand before it does (openstack/neutron: neutron/agent/linux/dhcp.py, classless-static-route).
     """
 
     network_id: pulumi.Output[str]

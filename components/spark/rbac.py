@@ -59,13 +59,13 @@ class SparkRBAC(pulumi.ComponentResource):
         super().__init__("gaia-dmp:kubernetes:SparkRBAC", name, {}, opts)
         self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
         self._namespace = args.namespace.title
-        self._annotations = dict(args.annotations)
         drivers = [DRIVER_ACCOUNT, *(f"{DRIVER_ACCOUNT}-{person}" for person in args.people)]
-        for account in (*drivers, EXECUTOR_ACCOUNT, INTERPRETER_ACCOUNT):
-            self._account(name, account)
-        self._grant(name, "spark-driver", DRIVER_RULES, drivers, self._namespace)
-        self._grant(name, "zeppelin-server", SERVER_RULES, [ZEPPELIN_ACCOUNT], ZEPPELIN_NAMESPACE)
-        self._grant(name, "interpreter-cleaner", CLEANER_RULES, [CLEANER], ZEPPELIN_NAMESPACE)
+        for account in (*drivers, EXECUTOR_ACCOUNT):
+            self._account(name, account, args.annotations)
+        self._account(name, INTERPRETER_ACCOUNT, {})
+        self._grant(name, DRIVER_ACCOUNT, DRIVER_RULES, drivers, self._namespace)
+        self._grant(name, ZEPPELIN_ACCOUNT, SERVER_RULES, [ZEPPELIN_ACCOUNT], ZEPPELIN_NAMESPACE)
+        self._grant(name, CLEANER, CLEANER_RULES, [CLEANER], ZEPPELIN_NAMESPACE)
         self.register_outputs(
             {
                 "driver_account": DRIVER_ACCOUNT,
@@ -74,13 +74,13 @@ class SparkRBAC(pulumi.ComponentResource):
             }
         )
 
-    def _account(self, name: str, title: str) -> None:
+    def _account(self, name: str, title: str, annotations: Mapping[str, str]) -> None:
         core.ServiceAccount(
             f"{name}-{title}",
             metadata=meta.ObjectMetaArgs(
                 name=title,
                 namespace=self._namespace,
-                annotations=self._annotations if self._annotations and title.startswith("spark-") else None,
+                annotations=dict(annotations) or None,
             ),
             automount_service_account_token=False,
             opts=self._inside,

@@ -167,7 +167,10 @@ def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> d
         "ZEPPELIN_WAR_TEMPDIR": "/work/webapps",
         "ZEPPELIN_SEARCH_INDEX_PATH": "/work/index",
         "ZEPPELIN_INTERPRETER_LOCALREPO": "/work/local-repo",
-        "ZEPPELIN_DEP_LOCALREPO": "/work/local-repo",
+        # From this folder the server's RPC reads libraries by any name, `../..` included, for whoever asks: 0.12.1 gave shiro.ini and
+        # /etc/passwd (zeppelin: interpreter/RemoteInterpreterEventServer.java, getLibrary; mended by c5353cbc33, in no release). Nothing is
+        # ever below a path that goes through a device. Libraries come with the images.
+        "ZEPPELIN_DEP_LOCALREPO": "/dev/null/none",
         "ZEPPELIN_LOG_DIR": "/work/logs",
         "ZEPPELIN_PID_DIR": "/work/run",
         "ZEPPELIN_MEM": f"-Xmx{memory_gib * 768}m",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from settings.loading.refusal import Finding, nearest, refusal, shown, unknown_key
+from settings.loading.stack_name import bucket_findings, name_findings, of_file
 from settings.loading.validation import validate
 from settings.loading.yaml_file import read
 from settings.stack import StackSettings
@@ -33,6 +34,9 @@ def load_file(folder: Path, stack: str) -> StackFile:
     Raises StackFileError with every finding, and where there is no such file.
     """
     path = folder / f"Pulumi.{stack}.yaml"
+    wrong = list(name_findings(stack))
+    if wrong:
+        raise refusal(path.name, wrong)
     config, encrypted = read(path)
     settings = load(config, encrypted, path.name, need_secrets=False)
     named = {f"{PROJECT}:{key}" for key in settings.secret_keys()}
@@ -49,7 +53,8 @@ def load(config: Mapping[str, str], secret_keys: Collection[str], file: str, *, 
 
     Raises StackFileError with every finding.
     """
-    findings: list[Finding] = []
+    stack = of_file(file)
+    findings = list(name_findings(stack))
     data: dict[str, Any] = {}
     others: list[str] = []
     for key, text in config.items():
@@ -72,6 +77,7 @@ def load(config: Mapping[str, str], secret_keys: Collection[str], file: str, *, 
             data[name] = _from_engine(text)
     settings, field_findings = validate(data)
     findings += field_findings
+    findings += bucket_findings(stack, settings) if settings else ()
     named = settings.secret_keys() if settings else {}
     findings += _secret_findings(named, others, config, secret_keys, known=settings is not None, need_secrets=need_secrets)
     if findings or settings is None:

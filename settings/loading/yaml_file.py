@@ -47,6 +47,8 @@ def read(path: Path) -> tuple[dict[str, str], set[str]]:
         _count(document)
         json.dumps(document, default=str, allow_nan=False)
     except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise refusal(file, [Finding("folder", f"there is no folder {path.parent}", "the folder of the stack files")]) from None
         others = ", ".join(sorted(found.name.removeprefix("Pulumi.").removesuffix(".yaml") for found in path.parent.glob("Pulumi.*.yaml")))
         raise refusal(file, [Finding("file", f"there is no {file} in {path.parent}", f"a stack that has a file: {others}")]) from None
     except (UnicodeDecodeError, OSError) as error:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from settings.values.api_server import TOLD_BY, ApiServer
 from settings.values.cluster import DEFAULT_WORKERS, ClusterSettings, NetworkDriver, Reserve
 from settings.values.network import NetworkSettings
 from settings.values.sites import CephPort, CephRouter, SiteChoice
@@ -22,16 +23,6 @@ class NodeSize(Settings):
     disk_gib: int
     minimum: int
     maximum: int
-
-
-class ApiServer(Settings):
-    """Where Pods really meet the Kubernetes API: network policies see the address behind its Service."""
-
-    cidr: IPv4Network = IPv4Network("0.0.0.0/0")
-    """Network of the API server's own addresses, as an IPv4 network; any address by default."""
-
-    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(strict=False, min_length=1)] = (443, 6443)
-    """TCP ports of the API server."""
 
 
 class OpenStackProject(Settings):
@@ -83,7 +74,12 @@ class OpenStackCloud(OpenStackProject):
     @property
     def api_server(self) -> ApiServer:
         """Where Pods really meet the Kubernetes API: behind its Service stand the control plane nodes, on our subnet."""
-        return ApiServer(cidr=self.network.subnet, ports=(6443,))
+        return ApiServer(cidrs=(self.network.subnet,), ports=(6443,))
+
+    @property
+    def inner_networks(self) -> tuple[IPv4Network, ...]:
+        """Where the addresses of Pods and Services are."""
+        return (self.cluster.pod_cidr, self.cluster.service_cidr)
 
     @property
     def node_network(self) -> IPv4Network:
@@ -224,11 +220,24 @@ class KubernetesCloud(Settings):
     network_driver: NetworkDriver | Literal["other"] = "other"
     """Container network of the cluster: calico, cilium, flannel or other. Cilium wants a policy of its own kind for the API server."""
 
-    api_server: ApiServer = ApiServer()
-    """Where Pods really meet the Kubernetes API."""
+    api_server: Annotated[ApiServer, Field(examples=[{"cidrs": ["172.18.0.2/32"]}])]
+    """Where Pods really meet the Kubernetes API, such as {cidrs: [172.18.0.2/32]}: the addresses that
+    `kubectl get endpointslices -n default kubernetes` tells."""
+
+    pod_cidrs: Annotated[tuple[IPv4Network, ...], Field(strict=False, max_length=20)] = ()
+    """Address ranges of the cluster's Pods, as IPv4 networks. No way out leads there, nor does a wide `api_server`; where none is given, a
+    way out to 0.0.0.0/0 reaches Pods of other namespaces too."""
+
+    service_cidrs: Annotated[tuple[IPv4Network, ...], Field(strict=False, max_length=20)] = ()
+    """Address ranges of the cluster's Services, as IPv4 networks, closed like `pod_cidrs`."""
 
     node_network: IPv4Network = IPv4Network("0.0.0.0/0")
     """Where the nodes' own addresses are, as an IPv4 network, for the metrics of nodes; any address by default."""
+
+    @property
+    def inner_networks(self) -> tuple[IPv4Network, ...]:
+        """Where the addresses of Pods and Services are, as far as the stack file says it."""
+        return (*self.pod_cidrs, *self.service_cidrs)
 
     def node_sizes(self) -> list[NodeSize]:
         """Every pool that Pods can run on."""
@@ -250,12 +259,25 @@ class KubernetesCloud(Settings):
             if pool.name in names:
                 yield Problem(("pools", index, "name"), "is taken by another pool", f"a name other than {', '.join(names)}")
             names.append(pool.name)
+        yield from self._api_server_problems()
         if self.identity and self.provider != "eks":
             # On gke it comes from the metadata server, which is closed to notebooks: it also tells a node's own secrets.
             message, accepted = "is for provider eks alone", "no value, and buckets by keys (access_key_secret, secret_key_secret)"
             yield Problem(("identity",), message, accepted, (("provider",),))
         elif self.identity and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", self.identity):
             yield Problem(("identity",), "is not the ARN of an IAM role", "such as arn:aws:iam::111122223333:role/gaia-spark")
+
+    def _api_server_problems(self) -> Iterator[Problem]:
+        """Addresses that are those of Services or of Pods. On some clusters Pods share a network with the API server: single ones may."""
+        accepted = f"addresses that {TOLD_BY} tells, such as 172.18.0.2/32"
+        for index, network in enumerate(self.api_server.cidrs):
+            path = ("api_server", "cidrs", index)
+            if any(network.subnet_of(services) for services in self.service_cidrs):
+                message = "must not be an address of a Service: policies see the address behind it"
+                yield Problem(path, message, accepted, (("service_cidrs",),))
+            elif network.prefixlen < 32 and any(network.subnet_of(pods) for pods in self.pod_cidrs):
+                message = "must be single addresses within pod_cidrs: every driver would reach the Pods of all of it"
+                yield Problem(path, message, accepted, (("pod_cidrs",),))
 
 
 ONE_NODE_CLASSES = {

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from settings.values.network import METADATA
 from settings.values.vocabulary import ConfigKey, Image, Name, ObjectName, Problem, Settings, Url
 
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,2}$")]
@@ -44,8 +45,8 @@ _SUPPORTED: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
         "4.0": {"scala": ("2.13",), "java": ("17",), "python": ("3.9", "3.10", "3.11", "3.12")},
     },
 }
-"""Zeppelin's minor version to Spark's to what goes with both. Source: SparkVersion.java and CI of each tag (zeppelin-spark-k8s.md 3);
-Python: PySpark's own range."""
+"""Zeppelin's minor version to Spark's to what goes with both. Source: SparkVersion.java and
+.github/workflows/core.yml of each tag (https://github.com/apache/zeppelin/tags); Python: PySpark's own range."""
 
 _TAGS = {
     "zeppelin": ("zeppelin", r"zeppelin:v?(\d+\.\d+\.\d+)"),
@@ -126,7 +127,9 @@ def _minor(version: str) -> str:
 
 
 class Egress(Settings):
-    """A way out. Everything else is closed; the cloud's metadata address is closed whatever is said here."""
+    """A way out. Everything else is closed; the cloud's metadata address is closed whatever is said here, and so are the networks of Pods
+    and Services within a wider `cidr`, where the stack knows them.
+    """
 
     name: Annotated[Name, Field(examples=["packages"], max_length=30)]
     """Name of the way, unique in the stack."""
@@ -142,6 +145,11 @@ class Egress(Settings):
     )
     """Who may go: notebooks (interpreters and executors), server (Zeppelin: LDAP, git), gate (oauth2-proxy), backup (of notebooks, to a
     bucket), alerts (Alertmanager, to a chat)."""
+
+    def problems(self) -> Iterator[Problem]:
+        if self.cidr == METADATA:
+            # Of a wider network it is excepted; there is nothing else in this one.
+            yield Problem(("cidr",), "must not be the cloud's metadata address: it tells a node's own secrets", "another network")
 
 
 class OutsideSettings(Settings):

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from settings.values.vocabulary import Hostname, Problem, Settings
 
+METADATA = IPv4Network("169.254.169.254/32")
+"""Where a cloud tells a node its own secrets (OpenStack: Nova metadata service). No Pod may ask."""
+
 
 class AllocationPool(Settings):
     """The addresses that DHCP gives to nodes and load balancers."""

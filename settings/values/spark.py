@@ -79,7 +79,7 @@ class PerPerson(Settings):
     """What one person may have at the same time."""
 
     interpreters: Annotated[int, Field(ge=1, le=500)] = 6
-    """Interpreters: one per notebook and language."""
+    """Interpreters: one per notebook and language. `quota` must hold as many drivers of the largest size, and an executor beside them."""
 
     executors: Annotated[int, Field(ge=1, le=5000)] | None = None
     """Executors of all their notebooks; by default as many as the largest profile's `max_executors`."""
@@ -213,6 +213,34 @@ class SparkSettings(Settings):
                     f"at least {size.max_executors}, or smaller max_executors",
                     (where,),
                 )
+        yield from self._person_problems()
+
+    def _person_problems(self) -> Iterator[Problem]:
+        """Whether the quota holds what one person may have: their idle interpreters must leave room for an executor to work with."""
+        sizes, promised = list(self.sizes().values()), self.per_person.interpreters
+        fits = []
+        for key, of_driver, of_executor in (
+            ("cores", max(size.driver.cores for size in sizes), min(size.executor.cores for size in sizes)),
+            (
+                "memory_gib",
+                max(size.driver.total_memory_gib for size in sizes),
+                min(size.executor.total_memory_gib for size in sizes),
+            ),
+            ("scratch_gib", max(size.driver.scratch_gib for size in sizes), min(size.executor.scratch_gib for size in sizes)),
+            ("pods", 1, 1),
+        ):
+            limit = getattr(self.quota, key)
+            fits.append(((limit - of_executor) // of_driver, key, promised * of_driver + of_executor, limit))
+        fit, key, wanted, limit = min(fits)
+        # Where not even one fits, that is said of max_executors.
+        if 1 <= fit < promised:
+            yield Problem(
+                ("per_person", "interpreters"),
+                f"must fit spark.quota.{key} {limit}: {promised} drivers and an executor ask for {wanted}, so idle interpreters of one "
+                "person would leave no room to work",
+                f"at most {fit} for this quota, or a spark.quota.{key} of at least {wanted}",
+                (("quota",), ("driver",), ("executor",), ("profiles",)),
+            )
 
     def _quota_problems(self, size: NotebookSize, where: KeyPath, involves: tuple[KeyPath, ...]) -> Iterator[Problem]:
         driver, executor, quota = size.driver, size.executor, self.quota

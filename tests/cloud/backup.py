@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.files import COMPONENTS
-from preview.recording import Recording
+from recording import Recording
 from tests.cloud import tools
 from tests.support.programs import named
 

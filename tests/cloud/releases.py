@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from preview.recording import Recording
+from recording import Recording
 from tests.cloud import tools
 from tests.cloud.api import Object
 from tests.support.programs import record_data

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import restore.__main__ as restore
-from components.zeppelin import backup as notebook_backup
-from components.zeppelin import server as zeppelin
+from cli.main import main
+from components import names
 from tests.cloud.api import Api
 from tests.cloud.backup import Backup, contents, some_notebooks
 from tests.cloud.deployed import SERVER
@@ -104,7 +103,7 @@ def kubeconfig(api: Api, folder: Path) -> Path:
 
 
 class TestMakeRestore:
-    """`python -m restore` on a real API server; KWOK plays the Pods, so what they do is tested above."""
+    """`gaia restore` on a real API server; KWOK plays the Pods, so what they do is tested above."""
 
     def test_it_stops_zeppelin_restores_and_starts_it_again(self, api: Api, tmp_path, capfd):
         jobs, pods = (f"/{group}/namespaces/{SERVER}/{kind}" for group, kind in (("apis/batch/v1", "jobs"), ("api/v1", "pods")))
@@ -123,7 +122,7 @@ class TestMakeRestore:
         watcher.start()
         file = str(kubeconfig(api, tmp_path))
         for arguments in (["--snapshot", "57d2333a"], ["--snapshot", "list"]):
-            assert restore.main(["kube", "--kubeconfig", file, *arguments]) == 0, capfd.readouterr().err
+            assert main(["restore", "kube", "--kubeconfig", file, *arguments]) == 0, capfd.readouterr().err
         watching.set()
         watcher.join()
         made = [job for job in api.items(jobs) if job["metadata"]["name"] not in before]
@@ -137,10 +136,7 @@ class TestMakeRestore:
         scale = api.call("GET", f"/apis/apps/v1/namespaces/{SERVER}/deployments/zeppelin-server/scale")
         assert scale["spec"]["replicas"] == 1
 
-    def test_it_knows_the_names_of_the_components(self):
-        assert (restore.NAMESPACE, restore.SERVER, restore.JOB) == (SERVER, zeppelin.SERVICE, notebook_backup.RESTORE)
-
     def test_a_stack_without_backups_is_told_so(self, api: Api, tmp_path, capfd, monkeypatch):
-        monkeypatch.setattr(restore, "JOB", "no-such-job")
-        assert restore.main(["kube", "--kubeconfig", str(kubeconfig(api, tmp_path)), "--snapshot", "list"]) == 1
+        monkeypatch.setattr(names, "RESTORE", "no-such-job")
+        assert main(["restore", "kube", "--kubeconfig", str(kubeconfig(api, tmp_path)), "--snapshot", "list"]) == 3
         assert "zeppelin.backup is not set" in capfd.readouterr().err

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.observability import stack as monitoring
+from components import names
 from preview import manifests
 from tests.cloud import deployed, releases
 from tests.cloud.api import Api, Object, collection
@@ -55,11 +55,11 @@ def test_an_api_server_takes_all_of_it_under_pod_security(api: Api, charts, obje
 
 def test_there_are_the_pods_that_policies_and_rights_speak_of(charts, objects):
     known = {
-        "prometheus-server": (monitoring.PROMETHEUS_LABELS, monitoring.PROMETHEUS_PORT, "prometheus"),
-        "prometheus-kube-state-metrics": (monitoring.STATE_LABELS, monitoring.STATE_PORT, "kube-state-metrics"),
-        "prometheus-alertmanager": (monitoring.ALERTMANAGER_LABELS, monitoring.ALERTMANAGER_PORT, "prometheus-alertmanager"),
-        "prometheus-json-exporter": (monitoring.JSON_LABELS, monitoring.JSON_PORT, "prometheus-json-exporter"),
-        "grafana": (monitoring.GRAFANA_LABELS, monitoring.GRAFANA_PORT, "grafana"),
+        "prometheus-server": (names.PROMETHEUS_LABELS, names.PROMETHEUS_PORT, "prometheus"),
+        "prometheus-kube-state-metrics": (names.STATE_METRICS_LABELS, names.STATE_METRICS_PORT, "kube-state-metrics"),
+        "prometheus-alertmanager": (names.ALERTMANAGER_LABELS, names.ALERTMANAGER_PORT, "prometheus-alertmanager"),
+        "prometheus-json-exporter": (names.JSON_EXPORTER_LABELS, names.JSON_EXPORTER_PORT, "prometheus-json-exporter"),
+        "grafana": (names.GRAFANA_LABELS, names.GRAFANA_PORT, "grafana"),
     }
     pods = every_pod(charts)
     assert sorted(pods) == sorted([*known, "prometheus-node-exporter"])

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from components.files import COMPONENTS
-from components.spark.history_server import PORT, history_environment
+from components.names import HISTORY_PORT
+from components.spark.history_server import history_environment
 from tests.cloud import driver, tools
 from tests.cloud.api import Api
 from tests.cloud.kube import die_with_parent
@@ -64,7 +65,7 @@ def history(api: Api, items, minor: str, tmp_path_factory: pytest.TempPathFactor
     runner.stop()
     port, listen = free_ports(2)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SPARK")} | history_environment()
-    options = environment.pop("SPARK_HISTORY_OPTS").replace("file:///gathered", gathered.as_uri()).replace(f"={PORT}", f"={port}")
+    options = environment.pop("SPARK_HISTORY_OPTS").replace("file:///gathered", gathered.as_uri()).replace(f"={HISTORY_PORT}", f"={port}")
     options = options.replace("update.interval=20s", "update.interval=1s").split()
     opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
     command = ["java", *opened, *options, "-cp", f"{tools.spark(minor)}/pyspark/jars/*", "org.apache.spark.deploy.history.HistoryServer"]

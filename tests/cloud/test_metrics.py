@@ -225,7 +225,7 @@ def prometheus(kube: Kube, api: Api, items, charts, tmp_path_factory) -> Iterato
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
     }
-    kind = type("Own", (Zeppelin,), {"notes": {}, "asked": []})
+    kind = type("Own", (Zeppelin,), {"notes": {}, "paths": {}, "asked": []})
     executors = Kubelet(api, tools.spark("3.5"), folder / "executors")
     settings = {"spark.ui.port": str(ports["ui"])}
     processes = Processes(folder, commands, environment)

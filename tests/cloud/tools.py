@@ -94,7 +94,7 @@ def jinjava() -> list[str]:
 
 
 def charts() -> Path:
-    """A folder with the charts that components/monitoring.py installs, each with the charts that it depends on."""
+    """A folder with the charts that components/observability/charts installs, each with the charts that it depends on."""
     folder = TOOLS / "charts"
     sources = {
         "prometheus-community": ("prometheus", "prometheus-node-exporter", "prometheus-json-exporter"),

@@ -15,7 +15,7 @@ from components.openstack.cephfs_share import (
     shrink_refused,
 )
 from preview.answers import COMPUTED
-from preview.recording import SECRET, UNKNOWN, Mode
+from recording import SECRET, UNKNOWN, Mode
 from tests.support.programs import MODES, only, record_component
 
 SHARE = "openstack:sharedfilesystem/share:Share"

@@ -1,5 +1,7 @@
 """The cluster: what an upgrade touches, what an autoscaler owns, what each driver reads, what is secret."""
 
+import json
+
 import pulumi
 import pytest
 
@@ -7,44 +9,52 @@ from components.openstack.cluster import (
     NODE_GROUP_LABEL,
     KubernetesCluster,
     KubernetesClusterArgs,
-    NamedTemplateArgs,
-    OwnTemplateArgs,
-    PoolArgs,
     cluster_labels,
     template_labels,
 )
 from preview.answers import COMPUTED
-from preview.recording import SECRET, Mode
+from recording import SECRET, Mode
+from settings.values.cluster import ClusterSettings
+from settings.values.sites import Site
 from tests.support.programs import MODES, named, only, record_component
 
 CLUSTER = "openstack:containerinfra/cluster:Cluster"
 TEMPLATE = "openstack:containerinfra/clusterTemplate:ClusterTemplate"
 POOL = "openstack:containerinfra/nodeGroup:NodeGroup"
+SITE = Site(external_network="public", octavia_provider="amphora")
+LARGE = {"flavor": "large", "vcpus": 8, "memory_gib": 32, "disk_gib": 80}
 
 
-def args(**changes) -> KubernetesClusterArgs:
+def args(*, site: Site = SITE, protect: bool = True, **changes) -> KubernetesClusterArgs:
+    """changes: keys of the cluster's settings, as a stack file has them."""
     given = {
-        "title": "gaia-dmp-test",
         "driver": "capi-helm",
         "kubernetes_version": "1.35.4",
-        "template": OwnTemplateArgs(image="ubuntu", network_driver="calico"),
+        "template": {"kind": "own", "image": "ubuntu", "network_driver": "calico"},
         "public_key": "ssh-ed25519 AAAA me",
-        "external_network_id": "ext",
-        "network_id": "net",
-        "subnet_id": "sub",
-        "control_plane_flavor": "small",
-        "control_plane_count": 3,
-        "worker_flavor": "large",
-        "worker_count": 2,
-        "octavia_provider": "amphora",
+        "control_plane": LARGE | {"flavor": "small", "count": 3},
+        "workers": LARGE | {"count": 2},
         "pod_cidr": "172.16.0.0/13",
         "service_cidr": "172.24.0.0/13",
     }
-    return KubernetesClusterArgs(**(given | changes))
+    cluster = ClusterSettings.model_validate_json(json.dumps(given | changes))
+    return KubernetesClusterArgs(
+        title="gaia-dmp-test",
+        cluster=cluster,
+        site=site,
+        external_network_id="ext",
+        network_id="net",
+        subnet_id="sub",
+        protect=protect,
+    )
 
 
 def recorded(mode: Mode = "update", **changes):
     return record_component(lambda opts: KubernetesCluster("cluster", args(**changes), opts), mode)
+
+
+def pool(name: str, **size) -> dict:
+    return LARGE | {"name": name} | size
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -60,7 +70,7 @@ def test_a_changed_flavour_upgrades_in_place(mode):
 
 
 def test_a_named_template_is_found_and_takes_the_flavours_on_the_cluster():
-    recording = recorded(template=NamedTemplateArgs(template="site-template"))
+    recording = recorded(template={"kind": "named", "name": "site-template"})
     assert recording.of_type(TEMPLATE) == []
     assert recording.invokes[0].args == {"name": "site-template"}
     cluster = only(recording, CLUSTER)
@@ -81,8 +91,7 @@ def test_protection_is_as_told(protect):
 
 
 def test_pools_are_made_one_after_another_and_die_with_the_cluster():
-    pools = [PoolArgs(name=name, flavor="large", count=1) for name in ("a", "b", "c")]
-    recording = recorded(pools=pools)
+    recording = recorded(pools=[pool(name, count=1) for name in ("a", "b", "c")])
     waits = {name: " ".join(named(recording, f"cluster-pool-{name}").options["dependencies"]) for name in "abc"}
     assert "::cluster-cluster" in waits["a"]
     assert "::cluster-pool-a" in waits["b"]
@@ -92,9 +101,7 @@ def test_pools_are_made_one_after_another_and_die_with_the_cluster():
 
 
 def test_the_autoscaler_owns_the_size_of_its_pool_alone():
-    recording = recorded(
-        pools=[PoolArgs(name="spark", flavor="large", count=1, autoscale=(1, 6)), PoolArgs(name="fixed", flavor="large", count=2)]
-    )
+    recording = recorded(pools=[pool("spark", autoscale={"minimum": 1, "maximum": 6}), pool("fixed", count=2)])
     spark, fixed = named(recording, "cluster-pool-spark"), named(recording, "cluster-pool-fixed")
     assert (spark.inputs["minNodeCount"], spark.inputs["maxNodeCount"]) == (1, 6)
     assert spark.options["ignoreChanges"] == ["nodeCount"]
@@ -139,7 +146,7 @@ def test_the_version_is_told_where_it_is_read(driver, tag):
 
 
 def test_ovn_gets_the_algorithm_that_it_has():
-    assert cluster_labels(args(octavia_provider="ovn"))["octavia_lb_algorithm"] == "SOURCE_IP_PORT"
+    assert cluster_labels(args(site=Site(external_network="public", octavia_provider="ovn")))["octavia_lb_algorithm"] == "SOURCE_IP_PORT"
     assert "octavia_lb_algorithm" not in cluster_labels(args())
 
 
@@ -157,7 +164,7 @@ def test_a_cluster_that_is_not_there_is_not_taken_for_one(monkeypatch):
     monkeypatch.setattr(pulumi.log, "error", lambda message, resource: said.append((message, resource._name)))
     monkeypatch.setitem(COMPUTED, CLUSTER, lambda _name, _inputs: {"apiAddress": "", "kubeconfig": {}})
     with pytest.raises(RuntimeError, match="cluster gaia-dmp-test is not there"):
-        recorded(pools=[PoolArgs(name="spark", flavor="large", count=2)])
+        recorded(pools=[pool("spark", count=2)])
     message, resource = said[0]
     assert "has no API address: its creation failed, or has not ended" in message
     assert ("openstack coe cluster delete" in message, "pulumi refresh" in message) == (True, True)

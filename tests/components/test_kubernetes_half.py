@@ -4,38 +4,40 @@ import json
 
 import pulumi
 import pytest
-from pulumi_kubernetes.core import v1 as core
 
-from components.access.gateway import CertManagerTlsArgs, Entry, EntryArgs, IngressArgs, LoadBalancerArgs, SecretTlsArgs, SelfSignedTlsArgs
+from components.access.certificate import GivenTls
+from components.access.gateway import Gateway, GatewayArgs, LoadBalancer
 from components.spark.namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark.rbac import SparkRBAC, SparkRBACArgs
 from components.storage.ceph_csi import CephCSI, CephCSIArgs
-from components.storage.data_volume import CephFSVolumeArgs, CSIVolumeArgs, DataVolume, DataVolumeArgs, NFSVolumeArgs
-from preview.recording import SECRET, Mode
-from tests.support.programs import MODES, kubernetes_only, named, only, record_component
+from components.storage.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
+from recording import SECRET, Mode
+from settings.values.dataset import CsiVolume, NfsExport
+from settings.values.entry import CertManagerTls, IngressEntry, SelfSignedTls
+from settings.values.spark import PerPerson, PodSize, Quota, SparkSettings
+from tests.support.programs import MODES, named, namespace_ref, only, record_component
 
 CEPH = CephFSVolumeArgs(
-    driver="cephfs.csi.ceph.com",
-    secret_namespace="keys",
     cluster_id="c1",
     root_path="/volumes/a",
     ceph_id="reader",
     key="PLAIN-KEY",
     fs_name=None,
 )
-
-
-def namespace(opts: pulumi.ResourceOptions, name: str = "ns") -> core.Namespace:
-    return core.Namespace(name, metadata={"name": name}, opts=kubernetes_only(opts))
+SPARK = SparkSettings(
+    pool="spark",
+    driver=PodSize(cores=2, memory_gib=3, overhead_gib=1, scratch_gib=8),
+    executor=PodSize(cores=2, memory_gib=4, overhead_gib=2, scratch_gib=10),
+    max_executors=4,
+    quota=Quota(cores=14, memory_gib=56, scratch_gib=80, pods=50),
+    per_person=PerPerson(interpreters=3),
+)
 
 
 class TestSparkRBAC:
     def recorded(self):
         def program(opts: pulumi.ResourceOptions) -> None:
-            args = SparkRBACArgs(
-                namespace=namespace(opts), server_namespace="zeppelin", server_account="server", cleaner_account="cleaner", people=["alice"]
-            )
-            SparkRBAC("rbac", args, opts)
+            SparkRBAC("rbac", SparkRBACArgs(namespace=namespace_ref(opts), people=["alice"]), opts)
 
         return record_component(program)
 
@@ -58,10 +60,10 @@ class TestSparkRBAC:
         bindings = self.recorded().of_type("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding")
         subjects = [(subject["namespace"], subject["name"]) for binding in bindings for subject in binding.inputs["subjects"]]
         assert sorted(subjects) == [
+            ("gaia-zeppelin", "interpreter-cleaner"),
+            ("gaia-zeppelin", "zeppelin-server"),
             ("ns", "spark-driver"),
             ("ns", "spark-driver-alice"),
-            ("zeppelin", "cleaner"),
-            ("zeppelin", "server"),
         ]
 
     def test_nothing_is_cluster_wide_and_no_account_has_a_token_by_itself(self):
@@ -79,16 +81,7 @@ class TestSparkRBAC:
 
 class TestSparkNamespace:
     def recorded(self, **changes):
-        args = {
-            "namespace": "gaia-spark",
-            "cores": 14,
-            "memory_gib": 56,
-            "scratch_gib": 80,
-            "pods": 50,
-            "person_interpreters": 3,
-            "person_executors": {"pods": "4", "cpu": "8", "memory": "24Gi"},
-        } | changes
-        return record_component(lambda opts: SparkNamespace("spark", SparkNamespaceArgs(**args), opts))
+        return record_component(lambda opts: SparkNamespace("spark", SparkNamespaceArgs(spark=SPARK, **changes), opts))
 
     def test_pod_security_is_restricted(self):
         labels = only(self.recorded(), "kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
@@ -126,7 +119,7 @@ class TestSparkNamespace:
 
     def test_the_pull_secret_is_the_only_secret(self):
         assert self.recorded().of_type("kubernetes:core/v1:Secret") == []
-        recording = self.recorded(pull_secret="PLAIN-LOGIN")
+        recording = self.recorded(login="PLAIN-LOGIN")
         assert only(recording, "kubernetes:core/v1:Secret").inputs["type"] == "kubernetes.io/dockerconfigjson"
 
 
@@ -135,7 +128,6 @@ class TestCephCSI:
 
     def recorded(self, mode: Mode = "update", **changes):
         args = {
-            "namespace": "gaia-csi",
             "image": "csi:1",
             "registrar_image": "registrar:1",
             "monitors": {"gdr3": ["a:6789", "b:6789"]},
@@ -211,13 +203,13 @@ class TestCephCSI:
 
 
 class TestDataVolume:
-    def recorded(self, source: CephFSVolumeArgs | NFSVolumeArgs | CSIVolumeArgs = CEPH, mode: Mode = "update", **changes):
+    def recorded(self, source: CephFSVolumeArgs | NfsExport | CsiVolume = CEPH, mode: Mode = "update", **changes):
         def program(opts: pulumi.ResourceOptions) -> None:
             args = DataVolumeArgs(
                 **({"handle": "gaia-spark-x", "claim_name": "data-x", "namespace": "spark", "size_gib": 10, "source": source} | changes)
             )
             volume = DataVolume("data", args, opts)
-            volume.bind(namespace(opts, "spark"), namespace(opts, "keys"))
+            volume.bind(namespace_ref(opts, "spark"), namespace_ref(opts, "gaia-csi"))
 
         return record_component(program, mode)
 
@@ -234,13 +226,11 @@ class TestDataVolume:
     def test_the_volume_is_static_and_names_its_key(self):
         csi = only(self.recorded(), "kubernetes:core/v1:PersistentVolume").inputs["spec"]["csi"]
         assert csi["volumeAttributes"] == {"clusterID": "c1", "rootPath": "/volumes/a", "staticVolume": "true"}
-        assert csi["nodeStageSecretRef"] == {"name": "ceph-key-gaia-spark-x", "namespace": "keys"}
+        assert csi["nodeStageSecretRef"] == {"name": "ceph-key-gaia-spark-x", "namespace": "gaia-csi"}
         assert csi["volumeHandle"] == "gaia-spark-x"
 
     def test_a_file_system_of_several_is_named(self):
-        source = CephFSVolumeArgs(
-            driver="d", secret_namespace="keys", cluster_id="c1", root_path="/a", ceph_id="reader", key="PLAIN-KEY", fs_name="cephfs2"
-        )
+        source = CephFSVolumeArgs(cluster_id="c1", root_path="/a", ceph_id="reader", key="PLAIN-KEY", fs_name="cephfs2")
         csi = only(self.recorded(source), "kubernetes:core/v1:PersistentVolume").inputs["spec"]["csi"]
         assert csi["volumeAttributes"]["fsName"] == "cephfs2"
 
@@ -251,7 +241,7 @@ class TestDataVolume:
     def test_the_key_stays_in_the_namespace_of_keys_and_out_of_sight(self):
         recording = self.recorded()
         secret = only(recording, "kubernetes:core/v1:Secret").inputs
-        assert secret["metadata"]["namespace"] == "keys"
+        assert secret["metadata"]["namespace"] == "gaia-csi"
         assert secret["stringData"] == SECRET or secret["stringData"]["userKey"] == SECRET
         assert "PLAIN-KEY" not in recording.to_json()
 
@@ -272,28 +262,27 @@ class TestDataVolume:
         assert not [urn for urn in options.get("dependencies", []) if "Namespace" in urn]
 
     def test_nfs_and_any_csi_volume(self):
-        nfs = only(self.recorded(NFSVolumeArgs(server="nfs", path="/export")), "kubernetes:core/v1:PersistentVolume").inputs["spec"]
+        nfs = only(self.recorded(NfsExport(kind="nfs", server="nfs", path="/export")), "kubernetes:core/v1:PersistentVolume").inputs["spec"]
         assert nfs["nfs"] == {"server": "nfs", "path": "/export", "readOnly": True}
-        source = CSIVolumeArgs(driver="efs.csi.aws.com", volume_handle="fs-1")
+        source = CsiVolume(kind="csi", driver="efs.csi.aws.com", volume_handle="fs-1")
         csi = only(self.recorded(source), "kubernetes:core/v1:PersistentVolume").inputs["spec"]["csi"]
         assert csi == {"driver": "efs.csi.aws.com", "volumeHandle": "fs-1", "readOnly": True}
 
 
-class TestEntry:
+class TestGateway:
     def recorded(self, exposure=None, tls=None):
         def program(opts: pulumi.ResourceOptions) -> None:
-            args = EntryArgs(
-                namespace=namespace(opts),
+            args = GatewayArgs(
+                namespace=namespace_ref(opts),
                 url="https://zeppelin.example.org",
                 hostname="zeppelin.example.org",
                 spark_settings=["spark", "spark-large"],
-                spark_domain="gaia-spark.svc.cluster.local:4040",
                 image="nginx:1",
                 exposure=exposure
-                or LoadBalancerArgs(address="198.51.100.10", annotations={"loadbalancer.openstack.org/keep-floatingip": "true"}),
-                tls=tls or SecretTlsArgs(certificate="PLAIN-CERT", key="PLAIN-KEY"),
+                or LoadBalancer(address="198.51.100.10", annotations={"loadbalancer.openstack.org/keep-floatingip": "true"}),
+                tls=tls or GivenTls(certificate="PLAIN-CERT", key="PLAIN-KEY"),
             )
-            Entry("entry", args, opts)
+            Gateway("entry", args, opts)
 
         return record_component(program, "update")
 
@@ -305,7 +294,7 @@ class TestEntry:
         assert "deletedWith" not in service.options  # it must go while the cluster lives
 
     def test_who_may_come(self):
-        service = named(self.recorded(LoadBalancerArgs(allowed_cidrs=["192.0.2.0/24"])), "entry-service")
+        service = named(self.recorded(LoadBalancer(allowed_cidrs=["192.0.2.0/24"])), "entry-service")
         assert service.inputs["spec"]["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
 
     def test_the_gateway_is_restricted(self):
@@ -324,7 +313,8 @@ class TestEntry:
         assert "PLAIN-" not in recording.to_json()
 
     def test_behind_an_ingress_the_gateway_speaks_plain_and_still_filters(self):
-        recording = self.recorded(IngressArgs(class_name="nginx"))
+        tls = SelfSignedTls(kind="self_signed")
+        recording = self.recorded(IngressEntry(kind="ingress", hostname="zeppelin.example.org", class_name="nginx", tls=tls))
         ingress = named(recording, "entry-ingress").inputs["spec"]
         assert ingress["ingressClassName"] == "nginx"
         assert ingress["tls"][0]["hosts"] == ["zeppelin.example.org"]
@@ -334,12 +324,12 @@ class TestEntry:
         assert "metrics|ping|health" in data["locations.inc"]
 
     def test_cert_manager_is_asked_for_a_certificate(self):
-        recording = self.recorded(tls=CertManagerTlsArgs(issuer="letsencrypt", issuer_kind="ClusterIssuer"))
+        recording = self.recorded(tls=CertManagerTls(kind="cert_manager", issuer="letsencrypt", issuer_kind="ClusterIssuer"))
         certificate = named(recording, "entry-certificate").inputs
         assert (certificate["apiVersion"], certificate["kind"]) == ("cert-manager.io/v1", "Certificate")
         assert certificate["spec"]["issuerRef"] == {"name": "letsencrypt", "kind": "ClusterIssuer"}
 
     def test_self_signed(self):
-        recording = self.recorded(tls=SelfSignedTlsArgs(valid_days=90))
+        recording = self.recorded(tls=SelfSignedTls(kind="self_signed", valid_days=90))
         certificate = only(recording, "tls:index/selfSignedCert:SelfSignedCert").inputs
         assert (certificate["dnsNames"], certificate["validityPeriodHours"]) == (["zeppelin.example.org"], 2160)

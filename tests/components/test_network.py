@@ -1,29 +1,40 @@
 """The network: order, routes, addresses; a node that waits for the subnet waits for every route."""
 
+import json
+
 import pulumi
+import pulumi_openstack as openstack
 import pytest
 
-from components.openstack.network import CephRouteArgs, CephRouterArgs, DnsRecordArgs, Network, NetworkArgs
-from preview.recording import UNKNOWN
-from tests.support.programs import MODES, named, only, record_component
+from components.openstack.network import Network, NetworkArgs
+from recording import UNKNOWN
+from settings.values.network import NetworkSettings
+from settings.values.sites import Site
+from tests.support.programs import MODES, named, only, only_by, record_component
 
-CEPH = CephRouterArgs(
-    network="cephfs",
-    address="10.10.0.15",
-    routes=[CephRouteArgs(destination="10.4.200.0/24", next_hop="10.9.0.1"), CephRouteArgs(destination="10.206.0.0/16")],
-)
+CEPH = {
+    "kind": "router",
+    "network": "cephfs",
+    "cidr": "10.9.0.0/16",
+    "routes": [{"destination": "10.4.200.0/24", "next_hop": "10.9.0.1"}, {"destination": "10.206.0.0/16"}],
+}
 
 
-def args(**changes) -> NetworkArgs:
+def args(*, ceph: dict | None = None, public_address: bool = False, **changes) -> NetworkArgs:
+    """ceph: the site's way to Ceph. changes: keys of the network's settings. Both as a stack file has them."""
     given = {
-        "title": "gaia-dmp-test",
-        "external_network": "public",
         "subnet": "10.10.0.0/24",
         "gateway": "10.10.0.1",
-        "allocation_pool": ("10.10.0.50", "10.10.0.250"),
-        "dns_nameservers": ["8.8.8.8"],
+        "allocation_pool": {"start": "10.10.0.50", "end": "10.10.0.250"},
+        "ceph_router_address": "10.10.0.15" if ceph else None,
     }
-    return NetworkArgs(**(given | changes))
+    site = {"external_network": "public", "dns_nameservers": ["8.8.8.8"], "ceph": ceph}
+    return NetworkArgs(
+        title="gaia-dmp-test",
+        network=NetworkSettings.model_validate_json(json.dumps(given | changes)),
+        site=Site.model_validate_json(json.dumps(site)),
+        public_address=public_address,
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -57,10 +68,15 @@ def test_ceph_router_has_its_fixed_address_and_every_route(mode):
 def test_whoever_takes_the_subnet_waits_for_routes_and_interfaces():
     def program(opts: pulumi.ResourceOptions) -> None:
         network = Network("net", args(ceph=CEPH), opts)
-        Network("node", args(subnet=network.node_subnet_id), opts)
+        openstack.networking.Port(
+            "node",
+            network_id=network.network_id,
+            fixed_ips=[openstack.networking.PortFixedIpArgs(subnet_id=network.node_subnet_id)],
+            opts=only_by(openstack.Provider, opts),
+        )
 
     recording = record_component(program, "update")
-    waits = " ".join(named(recording, "node-subnet").options["dependencies"])
+    waits = " ".join(named(recording, "node").options["dependencies"])
     for name in (
         "net-router-interface",
         "net-ceph-router-interface",
@@ -78,7 +94,7 @@ def test_without_a_ceph_network_there_is_one_router():
 
 
 def test_public_address_and_its_record():
-    record = DnsRecordArgs(zone="example.org", name="zeppelin.example.org", ttl=300)
+    record = {"zone": "example.org", "name": "zeppelin.example.org", "ttl": 300}
     recording = record_component(lambda opts: Network("net", args(public_address=True, dns_record=record), opts), "update")
     assert only(recording, "openstack:networking/floatingIp:FloatingIp").inputs["pool"] == "public"
     found = only(recording, "openstack:dns/recordSet:RecordSet").inputs

@@ -8,17 +8,18 @@ import pulumi
 import pytest
 from pulumi_openstack import networking
 
-from components.openstack.project import OpenStackProjectArgs, openstack_project
+from components.openstack.project import openstack_project
 from preview import recorder
 from preview.run import run
+from settings.values.cloud import OpenStackProject
 from tests.support.programs import record_data
 from tests.support.stack_files import document
 
-ARGS = OpenStackProjectArgs(project="iris-gaia-red", clouds_yaml="red", setting="cloud.project")
+PROJECT = OpenStackProject(project="iris-gaia-red", clouds_yaml="red")
 
 
 def program() -> None:
-    provider = openstack_project("openstack", ARGS).provider
+    provider = openstack_project("openstack", PROJECT, "cloud.project").provider
     networking.Network("network", opts=pulumi.ResourceOptions(provider=provider))
 
 

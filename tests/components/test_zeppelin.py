@@ -4,43 +4,42 @@ from dataclasses import replace
 
 import pulumi
 import pytest
-from pulumi_kubernetes.core import v1 as core
 
+from components.kubernetes.namespace import NamespaceRef
 from components.storage.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs
-from components.storage.writable_share import StorageClassArgs, WritableShareArgs
-from components.zeppelin.server import Zeppelin, ZeppelinArgs, server_environment
-from preview.recording import SECRET, Mode, Recording
-from tests.support.programs import MODES, kubernetes_only, named, record_component
-from tests.unit.test_interpreter_files import ARGS as INTERPRETERS
+from components.storage.writable_share import Home, StorageClass, WritableShare
+from components.zeppelin.server import Zeppelin, ZeppelinArgs
+from components.zeppelin.server_pod import server_environment
+from recording import SECRET, Mode, Recording
+from settings.values.zeppelin import NotebookVolume, ZeppelinSettings
+from tests.support.notebooks import INTERPRETERS
+from tests.support.programs import MODES, named, namespace_ref, record_component
+
+ORIGIN = "https://zeppelin.example.org"
+SETTINGS = ZeppelinSettings(notebooks=NotebookVolume(kind="storage_class", name="fast", size_gib=5), cores=2, memory_gib=4)
 
 
-def args(spark: core.Namespace, notebooks: StorageClassArgs | WritableShareArgs) -> ZeppelinArgs:
+def args(spark: NamespaceRef, notebooks: Home) -> ZeppelinArgs:
     return ZeppelinArgs(
-        namespace="gaia-zeppelin",
+        server=SETTINGS,
         interpreters=INTERPRETERS,
         spark_namespace=spark,
-        priority="gaia-spark-server",
         notebooks=notebooks,
-        people={"admin": True, "alice": False},
-        notebooks_seed="{}",
-        cores=2,
-        memory_gib=4,
-        idle_minutes=60,
-        origin="https://zeppelin.example.org",
+        people=["admin", "alice"],
+        administrators=["admin"],
+        examples="{}",
+        origin=ORIGIN,
     )
 
 
 def recorded(mode: Mode = "update", *, share: bool = False) -> Recording:
     def program(opts: pulumi.ResourceOptions) -> None:
-        one = kubernetes_only(opts)
-        spark = core.Namespace("spark", metadata={"name": "gaia-spark"}, opts=one)
+        spark = namespace_ref(opts, "gaia-spark")
         if not share:
-            Zeppelin("zeppelin", args(spark, StorageClassArgs(storage_class="fast", size_gib=5)), opts)
+            Zeppelin("zeppelin", args(spark, StorageClass(name="fast", size_gib=5)), opts)
             return
-        keys = core.Namespace("keys", metadata={"name": "gaia-csi"}, opts=one)
-        ceph = CephFSVolumeArgs(
-            driver="cephfs.csi.ceph.com", secret_namespace="gaia-csi", cluster_id="c", root_path="/a", ceph_id="writer", key="PLAIN-KEY"
-        )
+        keys = namespace_ref(opts, "gaia-csi")
+        ceph = CephFSVolumeArgs(cluster_id="c", root_path="/a", ceph_id="writer", key="PLAIN-KEY")
         given = DataVolumeArgs(
             handle="h1",
             claim_name="notebooks",
@@ -52,7 +51,7 @@ def recorded(mode: Mode = "update", *, share: bool = False) -> Recording:
         )
         volume = DataVolume("notebooks", given, opts)
         prepare = DataVolume("prepare", replace(given, handle="h2", claim_name="prepare", namespace="gaia-csi"), opts)
-        Zeppelin("zeppelin", args(spark, WritableShareArgs(volume=volume, prepare=prepare, keys=keys, image="i:1")), opts)
+        Zeppelin("zeppelin", args(spark, WritableShare(volume=volume, prepare=prepare, keys=keys, image="i:1")), opts)
 
     return record_component(program, mode)
 
@@ -106,7 +105,7 @@ def test_settings_that_matter():
 
 
 def test_every_setting_is_text():
-    environment = server_environment(args(None, StorageClassArgs(storage_class=None, size_gib=1)))  # type: ignore[arg-type]
+    environment = server_environment(INTERPRETERS, ORIGIN, SETTINGS.memory_gib)
     assert all(isinstance(value, str) for value in environment.values())
 
 

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from pulumi.automation import LocalWorkspace, Stack
 
-from operate import destroy, drift
+from cli.main import main
+from operate import drift
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.seed import SHARE_TYPE
@@ -147,16 +148,16 @@ def test_a_switch_an_upgrade_and_a_teardown_leave_the_data_alone(  # noqa: PLR09
         data.shared_file_system.delete_access_rule(rule[1].id, rule[0].id)
         found = drift.differences(drift.run("green", "refresh", "--preview-only", "--json", folder=green.folder), "green")
         assert [(each.operation, each.name) for each in found] == [("delete", "data-gdr3-access-gaia-dmp-green-data-gdr3")]
-        assert drift.main(["green", "--folder", str(green.folder)]) == 1
+        assert main(["drift", "green", "--folder", str(green.folder)]) == 1
         assert "gone" in capsys.readouterr().out
         assert not green.refresh().error
         untouched(green.up())
 
         # Blue goes: refused unless it is meant, and then what it keeps is told.
         ids = blue.ids()
-        assert destroy.main(["blue", "--confirm", "green", "--folder", str(blue.folder)]) == 1
+        assert main(["destroy", "blue", "--confirm", "green", "--folder", str(blue.folder)]) == 1
         assert blue.ids() == ids
-        assert destroy.main(["blue", "--confirm", "blue", "--folder", str(blue.folder)]) == 0
+        assert main(["destroy", "blue", "--confirm", "blue", "--folder", str(blue.folder)]) == 0
         shown = capsys.readouterr().out
         assert "gaia-dmp-blue-history" in shown
         assert f"openstack share show {ids['history-share']}" in shown

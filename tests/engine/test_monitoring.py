@@ -24,19 +24,24 @@ def test_charts_come_change_and_go(cloud: Cloud, platform: Callable[..., Platfor
     # The tests' API server was built without saying its version.
     for chart in disc.rglob("Chart.yaml"):
         chart.write_text(re.sub("^kubeVersion:.*\n", "", chart.read_text(), flags=re.MULTILINE))
-    charts = f'chart=f"{disc}/{{chart}}",'
-    # No repository is reached from here, and nobody in the tests' cluster makes volumes.
-    patch = {"components/monitoring.py": ("            chart=chart,\n            version=version,\n", f"            {charts}\n")}
-    copied(source, patch)
-    file = source / "components" / "monitoring.py"
-    text = file.read_text()
-    for old, new in (
-        ("            repository_opts=helm.RepositoryOptsArgs(repo=repository),\n", ""),
-        ('"persistentVolume": {\n                "enabled": True,', '"persistentVolume": {\n                "enabled": False,'),
+    charts = f'chart=f"{disc}/{{chart.name}}",'
+    here = "components/observability"
+    # No repository is reached from here.
+    stack = f"{here}/stack.py"
+    chart_and_version = "            chart=chart.name,\n            version=chart.version,\n"
+    copied(source, {stack: (chart_and_version, f"            {charts}\n")})
+    for file, old, text in (
+        (stack, "            repository_opts=helm.RepositoryOptsArgs(repo=chart.repository),\n", ""),
+        # Nobody in the tests' cluster makes volumes.
+        (
+            f"{here}/charts/prometheus.py",
+            '"persistentVolume": {\n                "enabled": True,',
+            '"persistentVolume": {\n                "enabled": False,',
+        ),
     ):
-        assert text.count(old) == 1
-        text = text.replace(old, new)
-    file.write_text(text)
+        program = (source / file).read_text()
+        assert program.count(old) == 1
+        (source / file).write_text(program.replace(old, text))
     data = document("dev")
     data["gaia-dmp:monitoring"] = {}
     dev = platform("dev", data, source=source)

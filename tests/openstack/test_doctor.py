@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from doctor import __main__ as program
+from cli.main import main
 from doctor import visit as doctor_visit
 from doctor.checks import examine
 from doctor.visit import Finding, Visit
@@ -44,7 +44,7 @@ def bad(found: list[Finding]) -> list[Finding]:
 def test_a_sound_cloud_has_nothing_wrong_and_is_left_as_it_was(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     project = connect(cloud.clouds_yaml, "iris-gaia-red")
     before = held(project)
-    assert program.main(["dev"]) == 0
+    assert main(["doctor", "dev"]) == 0
     shown = capsys.readouterr().out
     assert "✓  credential iris-gaia-red" in shown
     assert "0 wrong" in shown
@@ -351,12 +351,12 @@ def test_a_share_in_error_is_not_adopted(cloud: Cloud) -> None:
 
 def test_the_program_ends_with_1_where_something_is_wrong(cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, "dev", changed("dev", "cloud.cluster.workers.flavor", "vm.v9"))
-    assert program.main(["dev", "--folder", str(tmp_path)]) == 1
+    assert main(["doctor", "dev", "--folder", str(tmp_path)]) == 1
     shown = capsys.readouterr().out
     assert "✗  flavour vm.v9" in shown
     assert "fix: cloud.cluster.workers.flavor: one of" in shown
 
 
 def test_a_stack_on_a_cluster_that_exists_is_not_examined(capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main(["local"]) == 0
-    assert "OpenStack clouds alone" in capsys.readouterr().out
+    assert main(["doctor", "local"]) == 0
+    assert "OpenStack clouds alone" in capsys.readouterr().err

@@ -17,8 +17,8 @@ from typing import Any
 import openstack
 import pytest
 
-from components.spark.hadoop_conf import BucketAccessArgs, core_site, s3a_properties
-from preview.recording import Recording
+from components.spark.hadoop_conf import BucketAccess, core_site, s3a_properties
+from recording import Recording
 from tests.cloud import tools
 from tests.cloud.backup import Backup, contents, some_notebooks
 from tests.cloud.openstack import apply
@@ -74,7 +74,7 @@ def key(cloud: Cloud, stack: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield access, found["credential"]["secret"]
 
 
-def spark(folder: Path, access: BucketAccessArgs, key: tuple[str, str], *expressions: str) -> list[Any]:
+def spark(folder: Path, access: BucketAccess, key: tuple[str, str], *expressions: str) -> list[Any]:
     """What a Spark driver answers that has exactly the Secret and the settings of the stack."""
     (folder / "core-site.xml").write_text(core_site(s3a_properties(access, *key)))
     settings = {"spark.master": "local[2]", "spark.driver.memory": "512m", "spark.ui.enabled": "false"}
@@ -103,7 +103,7 @@ def test_spark_writes_and_reads_parquet_by_s3a_and_reaches_no_other_project(clou
     others = connect(cloud.clouds_yaml, "iris-gaia-red").object_store
     private: Any = others
     private.create_container("private")
-    access = BucketAccessArgs(bucket=BUCKET, endpoint=endpoint(cloud), region=REGION)
+    access = BucketAccess(bucket=BUCKET, endpoint=endpoint(cloud), region=REGION)
     elsewhere = replace(access, bucket="private")
     table = f"s3a://{BUCKET}/gaia/x.parquet"
     write = f"spark.range(100_000).selectExpr('id', 'id % 7 as k').repartition(3).write.parquet('{table}')"

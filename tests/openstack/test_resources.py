@@ -9,7 +9,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.openstack.project import OpenStackProjectArgs, share_type_check
+from components.openstack.project import share_type_check
+from settings.values.cloud import OpenStackProject
 from tests.cloud.openstack.apply import applied, in_order
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import NODE_GROUPS, connect
@@ -114,7 +115,7 @@ def test_a_share_type_that_a_project_does_not_see_is_refused(cloud: Cloud, monke
     said: list[str] = []
 
     def program(_opts: pulumi.ResourceOptions) -> None:
-        project = OpenStackProjectArgs(project="iris-gaia-red", clouds_yaml="iris-gaia-red", setting="cloud.project")
+        project = OpenStackProject(project="iris-gaia-red", clouds_yaml="iris-gaia-red")
         hook = share_type_check("openstack", project)
         assert hook.opts
         assert hook.opts.on_dry_run

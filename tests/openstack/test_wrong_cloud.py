@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.main import main
 from operate import destroy
 from tests.cloud.openstack.cloud import Cloud
 from tests.support.stack_files import document, write
@@ -34,7 +35,7 @@ def test_the_right_project_goes_on(cloud: Cloud, monkeypatch, tmp_path: Path, as
 
         data["gaia-dmp:cloud"]["project"] = connect(cloud.clouds_yaml, "iris-gaia-red").current_project_id
     write(tmp_path, "dev", data)
-    assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 0
+    assert main(["destroy", "dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 0
     assert asked == [("dev", "destroy", "--yes")]
 
 
@@ -45,7 +46,7 @@ def test_an_entry_that_opens_another_project_is_refused(cloud: Cloud, monkeypatc
     (tmp_path / "clouds.yaml").write_text(yaml.safe_dump(clouds))
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
     write(tmp_path, "dev", document("dev"))
-    assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
+    assert main(["destroy", "dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
     message = capsys.readouterr().err
     assert "gaia-dmp:cloud.project: 'iris-gaia-red' is wanted" in message
     assert "opens 'iris-gaia-blue'" in message
@@ -57,6 +58,6 @@ def test_the_second_project_is_asked_too(cloud: Cloud, monkeypatch, tmp_path: Pa
     data: dict[str, Any] = document("prod") | {"gaia-dmp:protection": "off"}
     data["gaia-dmp:cloud"]["data_project"] = {"project": "iris-gaia-data", "clouds_yaml": "iris-gaia-red"}
     write(tmp_path, "prod", data)
-    assert destroy.main(["prod", "--confirm", "prod", "--folder", str(tmp_path)]) == 1
+    assert main(["destroy", "prod", "--confirm", "prod", "--folder", str(tmp_path)]) == 1
     assert "gaia-dmp:cloud.data_project.project: 'iris-gaia-data' is wanted" in capsys.readouterr().err
     assert asked == []

@@ -13,6 +13,13 @@ from tests.support.stack_files import document
 
 CLASSES = {"eks": ("gp3", "efs-sc"), "gke": ("standard-rwo", "standard-rwx"), "other": (None, None)}
 """Provider to its classes of discs and of file systems."""
+ADDRESSES = {
+    # The control plane's two subnets and the Service's own address; an address of the internet; Docker's network.
+    "eks": ["10.0.1.16/28", "10.0.2.16/28", "172.20.0.1/32"],
+    "gke": ["198.51.100.9/32"],
+    "other": ["172.18.0.0/16"],
+}
+"""Provider to the addresses of its API server."""
 
 
 def stack(provider: str) -> dict[str, Any]:
@@ -20,7 +27,7 @@ def stack(provider: str) -> dict[str, Any]:
     discs, files = CLASSES[provider]
     data = document("local")
     cloud = data["gaia-dmp:cloud"]
-    cloud |= {"provider": provider, "cluster_name": "astronomy"}
+    cloud |= {"provider": provider, "cluster_name": "astronomy", "api_server": {"cidrs": ADDRESSES[provider], "ports": [443]}}
     cloud["pools"][0] |= {"count": 9, "minimum": 0}
     s3 = {"kind": "s3", "endpoint": "https://s3.example.org", "bucket": "gaia-dr3"}
     if provider == "eks":

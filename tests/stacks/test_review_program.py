@@ -2,7 +2,7 @@
 
 import pytest
 
-from preview.recording import Recording
+from recording import Recording
 from tests.stacks.test_review import check
 from tests.support.changes import CASES, base
 from tests.support.programs import record_for_review

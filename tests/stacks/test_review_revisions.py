@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from review import __main__ as program
+from cli.main import main
 from review import revisions
-from review.__main__ import compared, write
 from review.revisions import Refused, RevisionError, TreePreview, commit, interpreter, read, tree
+from review.run import compared, write
 from tests.support.changes import copied
 from tests.support.stack_files import ROOT, changed, document
 from tests.support.stack_files import write as write_stack
@@ -156,8 +156,8 @@ def test_a_requirement_that_nobody_has_is_told(root, tmp_path, monkeypatch):
         interpreter(other, root)
 
 
-def test_the_command(monkeypatch, capsys):
-    assert program.main(["dev", "--base", "no-such-branch"]) == 1
+def test_the_command(capsys):
+    assert main(["diff", "dev", "--base", "no-such-branch"]) == 3
     assert "git knows no such commit" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="2"):
-        program.main(["dev", "prod", "--plan", "plan.json"])
+    assert main(["diff", "dev", "prod", "--plan", "plan.json"]) == 2
+    assert "--plan is of one stack" in capsys.readouterr().err

@@ -2,15 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 
 import jsonschema_rs
 import pytest
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from components.observability.dashboards import dashboard_files
 from preview import manifests
-from preview.recording import SCHEMA, Mode, Recording
 from preview.run import PLACEHOLDER
+from recording import Mode, Recording
+from recording.schema import SCHEMA
 from tests.support.programs import MODES, named, record_stack
+from tests.support.reviewable import TextFile, generated, readable, reviewable
 from tests.support.stack_files import STACKS
 
 CASES: list[tuple[str, Mode]] = [(stack, mode) for stack in STACKS for mode in MODES]
@@ -29,7 +33,26 @@ def recording(request, recordings) -> Recording:
 @pytest.mark.parametrize("stack", STACKS)
 def test_snapshot(stack, recordings, snapshot):
     """Changed on purpose? `.venv/bin/python -m pytest tests/stacks --snapshot-update`, and look at the diff."""
-    assert json.loads(recordings[stack, "preview"].to_json()) == snapshot(extension_class=JSONSnapshotExtension, name=stack)
+    assert reviewable(recordings[stack, "preview"]) == snapshot(extension_class=JSONSnapshotExtension, name=stack)
+
+
+def test_snapshots_of_generated_files(recordings, snapshot):
+    """Interpreters, templates, dashboards: what the program writes and Pods read."""
+    texts = generated({stack: recordings[stack, "preview"] for stack in STACKS})
+    assert {name for name in texts if name.startswith("monitoring-")} == {f"monitoring-dashboards {each}" for each in dashboard_files()}
+    for name, text in texts.items():
+        assert readable(text) == snapshot(extension_class=TextFile, name=name)
+
+
+def test_a_changed_text_shows_in_the_snapshot_of_its_stack(recordings):
+    recording = recordings["dev", "preview"]
+    before = reviewable(recording)
+    config = named(recording, "zeppelin-files").inputs
+    changed = dict(config, data=config["data"] | {"interpreter.json": config["data"]["interpreter.json"] + " "})
+    resources = [replace(each, inputs=changed) if each.inputs is config else each for each in recording.resources]
+    after = reviewable(replace(recording, resources=resources))
+    differ = [old["name"] for old, new in zip(before["resources"], after["resources"], strict=True) if old["inputs"] != new["inputs"]]
+    assert differ == ["zeppelin-files"]
 
 
 def test_every_child_is_named_after_its_component(recording):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from preview import manifests
-from preview.recording import SECRET, Mode, Recording
+from recording import SECRET, Mode, Recording
 from settings import StackFileError
 from tests.support.programs import named, record_data
 from tests.support.stack_files import changed, document

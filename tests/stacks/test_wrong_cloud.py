@@ -8,7 +8,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from doctor import credential as credentials
+from cli.main import main
+from doctor import projects
 from operate import destroy, engine
 from preview import recorder
 from settings import StackFileError
@@ -109,14 +110,14 @@ class TestDestroy:
     @pytest.mark.parametrize(
         ("stack", "confirm", "words"),
         [
-            ("dev", "", "wants its name once more: make destroy STACK=dev CONFIRM=dev"),
-            ("dev", "prod", "CONFIRM is 'prod' and STACK is 'dev': nothing was touched"),
+            ("dev", "", "is not destroyed without its name once more: gaia destroy dev --confirm dev"),
+            ("dev", "prod", "the name to confirm is 'prod', not 'dev'; nothing was touched"),
             ("prod", "prod", "stack prod is protected"),
             ("pord", "pord", "Pulumi.pord.yaml"),
         ],
     )
     def test_is_refused(self, stack, confirm, words, capsys):
-        assert destroy.main([stack, "--confirm", confirm]) == 1
+        assert main(["destroy", stack, "--confirm", confirm]) == 1
         assert words in capsys.readouterr().err
 
     def test_of_a_credential_that_does_not_open_is_refused(self, tmp_path: Path, monkeypatch, capsys):
@@ -124,16 +125,16 @@ class TestDestroy:
         clouds = tmp_path / "clouds.yaml"
         clouds.write_text("clouds: {other: {auth: {auth_url: 'http://127.0.0.1:1', username: a, password: b, project_name: c}}}\n")
         monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
-        assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
+        assert main(["destroy", "dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
         assert "gaia-dmp:cloud.clouds_yaml: the credential iris-gaia-red was not accepted" in capsys.readouterr().err
 
     def test_of_a_credential_that_opens_another_project_is_refused(self, tmp_path: Path, monkeypatch, capsys):
         def open_project(project: Any) -> None:
-            raise credentials.OtherProjectError("somebody-elses", "4711")
+            raise projects.OtherProjectError("somebody-elses", "4711")
 
         write(tmp_path, "dev", document("dev"))
         monkeypatch.setattr(destroy, "open_project", open_project)
-        assert destroy.main(["dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
+        assert main(["destroy", "dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
         assert capsys.readouterr().err.strip() == (
             "Pulumi.dev.yaml: gaia-dmp:cloud.project: 'iris-gaia-red' is wanted, and the credential of clouds.yaml entry 'iris-gaia-red' "
             "opens 'somebody-elses' (4711): nothing was touched"

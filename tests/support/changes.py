@@ -52,7 +52,7 @@ def base() -> Data:
 
 def copied(folder: Path, patch: Mapping[str, tuple[str, str]]) -> Path:
     """The project in a folder of its own, with a patch. A text that is not there fails."""
-    for name in ("components", "layers", "settings", "preview", "policy", "review", "schema"):
+    for name in ("components", "layers", "settings", "recording", "preview", "schema"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("__main__.py", "Pulumi.yaml", "requirements.txt"):
         shutil.copy(ROOT / name, folder)
@@ -319,7 +319,9 @@ CASES = (
         "wider network access",
         _set("outside.egress.0.ports", [443, 22]),
         operations={"spark-network-interpreter-out-packages": "update"},
-        risks=("app.kubernetes.io/name=zeppelin-interpreter, egress to 0.0.0.0/0 but 169.254.169.254/32, TCP 22",),
+        risks=(
+            "app.kubernetes.io/name=zeppelin-interpreter, egress to 0.0.0.0/0 but 169.254.169.254/32, 172.16.0.0/13, 172.24.0.0/13, TCP 22",
+        ),
     ),
     Case(
         "egress-less",

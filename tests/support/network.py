@@ -8,19 +8,35 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from preview.recording import Recording
+from recording import Recording
+from tests.support.stack_files import document
+
+POD_NETWORK, SERVICE_NETWORK, API_SERVER = "10.100.0.0/16", "10.254.0.0/16", "10.10.0.60"
+"""Where Pods, Services and the API server of tests are: those of the tests' own nodes."""
 
 Policy = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A Pod, by namespace and labels; or an address outside, with neither."""
+    """A Pod, by namespace and labels; or an address outside, with neither. A block of addresses means a Pod only where its address is
+    known."""
 
     name: str
     namespace: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
+
+
+def networked(stack: str, pods: str = POD_NETWORK, services: str = SERVICE_NETWORK, api_server: str = API_SERVER) -> dict[str, Any]:
+    """A real stack file's configuration, on a cluster with these networks."""
+    data = document(stack)
+    cloud = data["gaia-dmp:cloud"]
+    if cloud["kind"] == "kubernetes":
+        cloud |= {"api_server": {"cidrs": [api_server], "ports": [6443]}, "pod_cidrs": [pods], "service_cidrs": [services]}
+    else:
+        cloud["cluster"] |= {"pod_cidr": pods, "service_cidr": services}
+    return data
 
 
 def policies(recording: Recording) -> list[Policy]:
@@ -56,7 +72,6 @@ def _rule(rule: Mapping[str, Any], peer: Pod, port: int, protocol: str) -> bool:
 
 def _peer(rule: Mapping[str, Any], peer: Pod) -> bool:
     if "ipBlock" in rule:
-        # A Pod has an address too, but which one is the container network's affair; no rule of ours means Pods by address.
         if not peer.address:
             return False
         block, address = rule["ipBlock"], IPv4Address(peer.address)

@@ -11,8 +11,9 @@ import pulumi_openstack as openstack
 import pulumi_random as random
 import pulumi_tls as tls
 
-from preview.recording import Mode, RecordedResource, Recording
+from components.kubernetes.namespace import NamespaceRef
 from preview.run import record, record_with_fingerprints, run, stack_config
+from recording import Mode, RecordedResource, Recording
 from tests.support.stack_files import ROOT, write
 
 MODES: tuple[Mode, ...] = ("preview", "update")
@@ -28,11 +29,17 @@ def record_component(program: Callable[[pulumi.ResourceOptions], Any], mode: Mod
     return run(with_providers, "test", mode=mode, config={})
 
 
-def kubernetes_only(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """Options for a single Kubernetes object, from those that `record_component` hands over."""
+def only_by(kind: type[pulumi.ProviderResource], opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Options for a single resource by one kind of provider, from those that `record_component` hands over."""
     providers = opts.providers
     assert isinstance(providers, list)
-    return pulumi.ResourceOptions(provider=next(p for p in providers if isinstance(p, kubernetes.Provider)))
+    return pulumi.ResourceOptions(provider=next(p for p in providers if isinstance(p, kind)))
+
+
+def namespace_ref(opts: pulumi.ResourceOptions, name: str = "ns") -> NamespaceRef:
+    """A namespace without a pull secret, from the options that `record_component` hands over. name: its own and its resource's."""
+    made = kubernetes.core.v1.Namespace(name, metadata={"name": name}, opts=only_by(kubernetes.Provider, opts))
+    return NamespaceRef(name=name, resource=made, pull_secret=None)
 
 
 def record_stack(stack: str, mode: Mode = "preview") -> Recording:

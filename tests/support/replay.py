@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from preview.recording import UNKNOWN, RecordedResource, Recording
-from review.compare import OPTION, compare
+from recording import UNKNOWN, RecordedResource, Recording
+from review.change import OPTION
+from review.compare import compare
 from tests.support.programs import record_data
 from tests.support.stack_files import ROOT, STACKS, document
 

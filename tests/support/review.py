@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from policy import rules
-from preview.recording import Recording
+from recording import Recording
 from review.report import Report, build
 from review.revisions import TreePreview
 from tests.support.changes import Case, base, copied

@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from components.files import COMPONENTS
-from components.spark.interpreter_files import CheckedDataset, check_config
+from components.spark.dataset_check import check_config
+from components.spark.notebook_pods import Mount
+from settings.values.dataset import Expectation
+from tests.support.notebooks import DATASET
 from tests.support.servers import free_ports
 
 SCRIPT = str(COMPONENTS / "spark/files/check_datasets.py")
@@ -47,7 +50,9 @@ def expectation(root: Path) -> dict[str, Any]:
 
 def config(root: Path, folder: Path, seconds: float = 20, **expected: Any) -> str:
     """The file that the platform would write, for one dataset."""
-    text = json.loads(check_config([CheckedDataset(name="gdr3", claim="data-gdr3", path=str(root), **expected)]))
+    # As it stands, and not validated: no stack file may mount anything below /tmp.
+    dataset = DATASET.model_copy(update={"mount_path": str(root), "expect": Expectation(**expected) if expected else None})
+    text = json.loads(check_config([Mount(dataset=dataset, claim="data-gdr3")]))
     file = folder / "datasets.json"
     file.write_text(json.dumps(text | {"seconds": seconds, "every": 0.2, "listing": 0.5}))
     return str(file)

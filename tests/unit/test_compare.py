@@ -3,8 +3,10 @@
 import dataclasses
 from typing import Any
 
-from preview.recording import SECRET, UNKNOWN, RecordedResource, Recording
-from review.compare import compare, differences
+from recording import SECRET, UNKNOWN, RecordedResource, Recording
+from review.change import Effect
+from review.compare import compare
+from review.fields import differences
 
 PARENT = "urn:pulumi:x::gaia-dmp::"
 SHARE, CONFIG, PROVIDER = "openstack:sharedfilesystem/share:Share", "kubernetes:core/v1:ConfigMap", "pulumi:providers:kubernetes"
@@ -42,7 +44,7 @@ def test_in_place_and_replacement_by_what_the_provider_says():
 
 def test_a_shrink_is_refused():
     change = one(made("a", inputs={"size": 2}), made("a", inputs={"size": 1}))
-    assert change.effect == "refused"
+    assert change.effect is Effect.REFUSED
     assert "hook" in change.refused
 
 
@@ -54,7 +56,7 @@ def test_what_is_protected_is_neither_deleted_nor_replaced():
 
 def test_what_is_kept_is_forgotten():
     change = compare(recording(made("a", options={"retainOnDelete": True})), recording())[0]
-    assert (change.operation, change.effect) == ("forget", "leaves the stack, stays in the cloud")
+    assert (change.operation, change.effect) == ("forget", Effect.LEAVES)
 
 
 def test_a_lost_safeguard_is_seen_and_touches_nothing():
@@ -65,7 +67,7 @@ def test_a_lost_safeguard_is_seen_and_touches_nothing():
 
 def test_an_ignored_input_does_nothing():
     change = one(made("a", inputs={"size": 1}), made("a", inputs={"size": 2}, options={"ignoreChanges": ["size"]}))
-    assert (change.operation, change.effect) == ("same", "nothing: the program overlooks it")
+    assert (change.operation, change.effect) == ("same", Effect.OVERLOOKED)
 
 
 def test_the_program_may_ask_for_replacements():
@@ -74,7 +76,7 @@ def test_the_program_may_ask_for_replacements():
 
 def test_an_alias_is_followed():
     change = one(made("a"), made("b", options={"aliases": ["::::a"]}))
-    assert (change.operation, change.former, change.effect) == ("same", f"{PARENT}{SHARE}::a", "renamed, nothing is touched")
+    assert (change.operation, change.former, change.effect) == ("same", f"{PARENT}{SHARE}::a", Effect.RENAMED)
 
 
 def test_a_fingerprint_tells_what_is_masked():
@@ -129,7 +131,7 @@ class TestAReplacement:
         )
         new = dataclasses.replace(config, inputs={"metadata": {"name": "c-0123abcd"}, "data": {"a": "2"}})
         found = {each.name: each for each in compare(recording(config, user), recording(new, user))}
-        assert (found["d"].operation, found["d"].effect) == ("update", "restart")
+        assert (found["d"].operation, found["d"].effect) == ("update", Effect.RESTART)
 
 
 class TestDifferences:

@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from doctor import checks, credential
-from doctor.__main__ import main, show
+from cli.main import main
+from doctor import cluster, credentials, projects, quotas
+from doctor.table import show
 from doctor.visit import Finding, Visit
 from settings.values.cloud import OpenStackCloud, OpenStackProject
 from tests.support.stack_files import STACKS, changed, document, settings_of
@@ -19,7 +20,7 @@ from tests.support.stack_files import STACKS, changed, document, settings_of
     [(-1, 500, "ok"), (100, 80, "ok"), (100, 85, "unknown"), (100, 89, "unknown"), (100, 91, "bad"), (0, 0, "bad")],
 )
 def test_room_is_wanted_for_the_idle_stack_and_better_for_the_full_one(limit: int, used: int, verdict: str) -> None:
-    found = checks.room("quota", limit, used, idle=10, full=20)
+    found = quotas.room("quota", limit, used, idle=10, full=20)
     assert found.verdict == verdict
     assert bool(found.fix) == (verdict != "ok")
 
@@ -35,18 +36,18 @@ def test_room_is_wanted_for_the_idle_stack_and_better_for_the_full_one(limit: in
     ],
 )
 def test_a_version_may_be_stated_without_its_patch_number(found: str, stated: str, same: bool) -> None:  # noqa: FBT001 - a table
-    assert checks.same_version(found, stated) is same
+    assert cluster.same_version(found, stated) is same
 
 
 def test_the_end_of_every_version_that_a_stack_file_states_is_known() -> None:
     stated = {".".join(settings_of(document(stack)).cloud.kubernetes_version.split(".")[:2]) for stack in STACKS}
-    assert stated <= checks.END_OF_LIFE.keys()
-    assert list(checks.END_OF_LIFE.values()) == sorted(checks.END_OF_LIFE.values())
+    assert stated <= cluster.END_OF_LIFE.keys()
+    assert list(cluster.END_OF_LIFE.values()) == sorted(cluster.END_OF_LIFE.values())
     assert min(later - earlier for earlier, later in zip(*_neighbours(), strict=True)) > dt.timedelta(days=90)
 
 
 def _neighbours() -> tuple[list[dt.date], list[dt.date]]:
-    dates = list(checks.END_OF_LIFE.values())
+    dates = list(cluster.END_OF_LIFE.values())
     return dates[:-1], dates[1:]
 
 
@@ -61,11 +62,11 @@ def test_the_table_has_a_mark_a_subject_and_a_fix_for_each() -> None:
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
     assert lines[0].split() == ["✓", "Neutron", "answers"]
     assert lines[2].strip() == "fix: another"
-    assert lines[-1] == "1 well, 1 wrong, 1 that cannot be told or want a thought"
+    assert lines[-1] == "1 well, 1 wrong, 1 need a look"
 
 
 def test_a_broken_stack_file_is_refused_before_any_cloud_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["no-such-stack"]) == 1
+    assert main(["doctor", "no-such-stack"]) == 3
     assert "there is no Pulumi.no-such-stack.yaml" in capsys.readouterr().err
 
 
@@ -87,21 +88,21 @@ class TestCredential:
 
     @pytest.mark.parametrize("stated", ["iris-gaia-red", "4711"])
     def test_the_project_that_is_stated(self, monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
-        monkeypatch.setattr(credential, "connect", lambda _project: Keystone({"restricted": True}))
-        opened = credential.open_project(OpenStackProject(project=stated, clouds_yaml="red"))
+        monkeypatch.setattr(projects, "connect", lambda _project: Keystone({"restricted": True}))
+        opened = projects.open_project(OpenStackProject(project=stated, clouds_yaml="red"))
         assert (opened.name, opened.application_credential) == ("iris-gaia-red", {"restricted": True})
 
     @pytest.mark.parametrize("stated", ["iris-gaia-blue", "471", "IRIS-GAIA-RED"])
     def test_another_one(self, monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
-        monkeypatch.setattr(credential, "connect", lambda _project: Keystone())
-        with pytest.raises(credential.OtherProjectError, match=r"^opens 'iris-gaia-red' \(4711\)$"):
-            credential.open_project(OpenStackProject(project=stated, clouds_yaml="red"))
+        monkeypatch.setattr(projects, "connect", lambda _project: Keystone())
+        with pytest.raises(projects.OtherProjectError, match=r"^opens 'iris-gaia-red' \(4711\)$"):
+            projects.open_project(OpenStackProject(project=stated, clouds_yaml="red"))
 
     def test_the_doctor_says_what_it_opens_and_what_mends_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(credential, "connect", lambda _project: Keystone())
+        monkeypatch.setattr(projects, "connect", lambda _project: Keystone())
         settings = settings_of(changed("dev", "cloud.project", "iris-gaia-blue"))
         visit = Visit(settings, cast("OpenStackCloud", settings.cloud), "gaia-dmp-dev")
-        found = next(iter(checks.credentials(visit)))
+        found = next(iter(credentials.credentials(visit)))
         assert found.says == "opens project iris-gaia-red (4711), but cloud.project is iris-gaia-blue"
         assert found.fix == "another entry in cloud.clouds_yaml, or cloud.project: iris-gaia-red"
         assert visit.projects == {}

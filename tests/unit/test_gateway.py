@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -28,12 +29,17 @@ ALICE, BOB = "spark-alice-2abcdefgh-qwerty", "spark-bob-2abcdefgh-qwerty"
 
 
 class Backend(Quiet):
-    """Zeppelin: its login is the cookie `user`. Spark: any other host. Answers with what it was asked."""
+    """Zeppelin: its login is the cookie `user`, and root is an administrator. Spark: any other host. Answers with what it was asked."""
+
+    asked: ClassVar[list[str]] = []
+    """Whom it was asked about."""
 
     def do_GET(self) -> None:
         user = dict(re.findall(r"(\w+)=([^;]+)", self.headers.get("Cookie", ""))).get("user")
         if self.path == "/api/security/ticket":
-            code, body = (200, {"body": {"principal": user}}) if user else (403, {})
+            roles = json.dumps(["admin"] if user == "root" else [])
+            code, body = (200, {"body": {"principal": user, "roles": roles}}) if user else (403, {})
+            self.asked.append(user or "")
         else:
             code, body = 200, {"path": self.path, "cookie": self.headers.get("Cookie"), "authorization": self.headers.get("Authorization")}
             body["person"] = self.headers.get("X-WEBAUTH-USER")
@@ -46,11 +52,13 @@ class Backend(Quiet):
         self.wfile.write(json.dumps(body).encode())
 
     def do_POST(self) -> None:
-        """Grafana: panels ask by POST."""
+        """Grafana: panels ask by POST; Zeppelin's interpreters are restarted by PUT."""
         asked = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps({"path": self.path, "asked": asked, "person": self.headers.get("X-WEBAUTH-USER")}).encode())
+
+    do_PUT = do_POST
 
 
 def configure(folder: Path, file: str, backend: str, listen: int, gate: str = "") -> Path:
@@ -59,9 +67,9 @@ def configure(folder: Path, file: str, backend: str, listen: int, gate: str = ""
     locations = locations.replace("/etc/nginx/conf.d", str(folder))
     (folder / "locations.inc").write_text(locations.replace("http://$spark_pod.@spark_domain@", f"http://{backend}"))
     for way, host in (("history", "spark-history.@history_domain@"), ("grafana", "grafana.@monitoring_domain@")):
-        more = text(f"gateway-{way}.conf").replace("@spark_settings@", "spark spark-large")
+        more = text(f"access/files/gateway-{way}.conf").replace("@spark_settings@", "spark spark-large")
         (folder / f"way-{way}.inc").write_text(more.replace(f"http://{host}", f"http://{backend}"))
-    server = text(file).replace("zeppelin-server:8080", backend).replace("listen 8080", f"listen 127.0.0.1:{listen}")
+    server = text(f"access/files/{file}").replace("zeppelin-server:8080", backend).replace("listen 8080", f"listen 127.0.0.1:{listen}")
     # `http2 on` came with nginx 1.25; the image has it, Debian's may not.
     server = (
         server.replace("http2 on;", "")
@@ -152,6 +160,50 @@ class TestZeppelin:
     )
     def test_what_passes(self, browser, path, open_):
         assert (browser.get(path)[0] == 200) is open_
+
+    def test_who_somebody_is_is_asked_once_for_many_files_and_never_for_another(self, browser):
+        Backend.asked.clear()
+        for _ in range(20):
+            assert browser.get(f"/spark-ui/{ALICE}/jobs/", Cookie="user=alice; n=1")[0] == 200
+            assert browser.get(f"/spark-ui/{ALICE}/jobs/", Cookie="user=bob; n=1")[0] == 403
+        # An answer is kept for five seconds.
+        assert {who: Backend.asked.count(who) < 10 for who in ("alice", "bob")} == {"alice": True, "bob": True}
+
+    def test_what_the_interface_is_made_of_is_read_alone(self, browser):
+        assert browser.get("/api/helium/package", Cookie="user=alice")[0] == 200
+        assert browser.get("/api/helium/enable/x", "POST", "{}", Cookie="user=root")[0] == 403
+
+
+RESTART = "/api/interpreter/setting/restart/spark"
+
+
+@needs_nginx
+class TestRestart:
+    """A person ends the interpreter of a notebook that they name, an administrator those of everybody."""
+
+    @pytest.mark.parametrize("path", [RESTART, f"/classic{RESTART}", "/API/interpreter/setting/restart/spark"])
+    @pytest.mark.parametrize(
+        "body", ["", "{}", '{"noteId": null}', '{"noteId": ""}', '{"noteId": ["2A"]}', "{'noteId': '2A'}", '{"x": "2A"}']
+    )
+    def test_a_person_who_names_no_notebook_is_refused(self, browser, path, body):
+        status, _, text = browser.get(path, "PUT", body, Cookie="user=alice")
+        assert (status, text) == (403, "Name a notebook of yours: only an administrator ends the interpreters of everybody.\n")
+
+    def test_a_notebook_that_is_named_is_all_that_zeppelin_hears(self, browser):
+        status, _, text = browser.get(RESTART, "PUT", '{"noteId": "2ABCDEFGH", "other": 1}', Cookie="user=alice")
+        assert status == 200
+        assert json.loads(text)["asked"] == '{"noteId":"2ABCDEFGH"}'
+
+    def test_an_administrator_ends_all(self, browser):
+        status, _, text = browser.get(RESTART, "PUT", "{}", Cookie="user=root")
+        assert (status, json.loads(text)["asked"]) == (200, "{}")
+
+    @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+    def test_there_is_no_other_way(self, browser, method):
+        assert browser.get(RESTART, method, "{}", Cookie="user=alice")[0] == 403
+
+    def test_nobody_is_nobody(self, browser):
+        assert browser.get(RESTART, "PUT", '{"noteId": "2ABCDEFGH"}')[0] == 401
 
 
 @needs_nginx

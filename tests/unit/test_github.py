@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from preview.recording import RecordedResource, Recording
+from recording import RecordedResource, Recording
 from review import github, markdown
 from review.github import DRIFT, GitHub, GitHubError, comment, drift, issue, main, members
 from tests.support.review import TODAY
@@ -30,7 +30,7 @@ class Fake(ThreadingHTTPServer):
         self.issues: list[dict[str, Any]] = []
         self.artifact = b""
         self.pull = {"head": {"sha": SHA}, "base": {"repo": {"full_name": REPOSITORY}}}
-        self.files = ["Pulumi.dev.yaml", "components/zeppelin.py", "docs/review/x.md"]
+        self.files = ["Pulumi.dev.yaml", "components/zeppelin/server.py", "docs/review/x.md"]
         self.asked: list[tuple[str, str, str]] = []
 
     @property

@@ -1,6 +1,8 @@
 """Arrows point one way: __main__ -> layers -> components -> pulumi and settings.values; settings know nothing of components."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,14 @@ ALLOWED = {
     "settings": {"settings"},
     "components": {"components", "settings.values"},
     "layers": {"layers", "components", "settings"},
-    "policy": {"policy", "preview"},
-    "preview": {"policy", "preview", "settings"},
-    "review": {"policy", "preview", "review"},
+    "recording": {"recording"},
+    "policy": {"policy", "recording"},
+    "preview": {"preview", "recording", "settings"},
+    "review": {"policy", "recording", "review"},
     "doctor": {"doctor", "settings"},
-    "restore": {"operate", "restore"},
-    "operate": {"doctor", "operate", "preview", "review", "settings"},
+    "operate": {"doctor", "operate", "recording", "review", "settings"},
     "switch": {"components", "settings"},
+    "cli": {"cli", "doctor", "operate", "policy", "preview", "recording", "review", "settings"},
 }
 OURS = {*ALLOWED, "tests", "benchmarks"}
 MODULES = [path for folder in ALLOWED for path in sorted((ROOT / folder).rglob("*.py")) if ".venv" not in path.parts]
@@ -83,3 +86,10 @@ def test_the_program_is_layers_and_exports():
 @pytest.mark.parametrize("path", [p for p in MODULES if room(p) in ("components", "layers")], ids=label)
 def test_a_file_fits_a_head(path):
     assert len(path.read_text().splitlines()) <= 300
+
+
+def test_a_preview_waits_for_no_other_commands_packages():
+    """`gaia preview` imports its own rooms alone: OpenStack's and Kubernetes' clients would take longer than all of it."""
+    code = "import sys; import cli.main, cli.preview, cli.diff; print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split())
+    assert loaded & {"argcomplete", "keystoneauth1", "lightkube", "openstack", "requests"} == set()

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from rich.console import Console
 
+from cli.main import main
 from operate import deadlines, destroy, drift, engine, smoke
 from review.revisions import RevisionError
 
@@ -61,7 +62,7 @@ class TestDrift:
 
     def test_without_pulumi_it_says_so(self, monkeypatch, capsys):
         monkeypatch.setenv("PATH", "/nonexistent")
-        assert drift.main(["prod"]) == 1
+        assert main(["drift", "prod"]) == 3
         assert "pulumi is not on PATH" in capsys.readouterr().err
 
 
@@ -126,7 +127,7 @@ class TestSmoke:
     def test_without_a_password_it_says_what_it_wants(self, monkeypatch, capsys):
         monkeypatch.setattr(smoke, "outputs", lambda *_: {"passwords": {}, "zeppelin_url": "https://z.example.org"})
         monkeypatch.delenv("SMOKE_PASSWORD", raising=False)
-        assert smoke.main(["prod"]) == 1
+        assert main(["smoke", "prod"]) == 3
         assert "SMOKE_PASSWORD" in capsys.readouterr().err
 
     def test_it_comes_as_the_stacks_own_test_user_or_else_its_administrator(self, monkeypatch, capsys):
@@ -134,13 +135,13 @@ class TestSmoke:
         stack = {"passwords": {"admin": "a", "tester": "b"}, "zeppelin_url": "http://127.0.0.1:1"}
         for named, expected in (("tester", "tester at"), (None, "admin at")):
             monkeypatch.setattr(smoke, "outputs", lambda *_, named=named: stack | {"test_user": named})
-            assert smoke.main(["prod"]) == 1
+            assert main(["smoke", "prod"]) == 1
             assert capsys.readouterr().err.startswith(expected)
 
     def test_no_password_is_printed(self, monkeypatch, capsys):
         monkeypatch.setattr(smoke, "outputs", lambda *_: {"passwords": {"smoke-test": "PLAIN"}, "zeppelin_url": "http://127.0.0.1:1"})
         monkeypatch.delenv("SMOKE_PASSWORD", raising=False)
-        assert smoke.main(["prod"]) == 1
+        assert main(["smoke", "prod"]) == 1
         assert "PLAIN" not in "".join(capsys.readouterr())
 
 

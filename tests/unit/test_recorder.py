@@ -8,9 +8,9 @@ import pytest
 from pulumi_openstack import compute, networking
 
 from preview.recorder import ProgramError
-from preview.recording import SECRET, UNKNOWN
 from preview.run import run
-from tests.support.programs import kubernetes_only, named, record_component
+from recording import SECRET, UNKNOWN
+from tests.support.programs import named, only_by, record_component
 
 
 class Outer(pulumi.ComponentResource):
@@ -125,6 +125,6 @@ def test_one_run_leaves_nothing_to_the_next():
 
 def test_kubernetes_objects_without_a_name_get_one():
     def program(opts: pulumi.ResourceOptions) -> None:
-        kubernetes.core.v1.ConfigMap("files", data={"a": "b"}, opts=kubernetes_only(opts))
+        kubernetes.core.v1.ConfigMap("files", data={"a": "b"}, opts=only_by(kubernetes.Provider, opts))
 
     assert named(record_component(program), "files").inputs["metadata"]["name"].startswith("files-")

@@ -7,11 +7,12 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from preview.recording import RecordedResource, Recording
+from recording import RecordedResource, Recording
 from review import markdown, page
 from review.compare import compare
-from review.report import Report, Risk, build
+from review.report import Report, build
 from review.revisions import MAX_BYTES, RevisionError, read
+from review.risks import Risk
 from review.texts import clean, shown, text_diff
 from tests.support.review import TODAY
 

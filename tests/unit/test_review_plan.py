@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from review.change import Effect
 from review.plan import disagreements, errors, read_plan
 from review.report import build
 from review.revisions import RevisionError
@@ -21,11 +22,11 @@ def plan(request):
 def test_what_the_engine_would_do(plan):
     before, after, changes = plan
     assert {each.name: (each.operation, each.effect) for each in changes} == {
-        "ceph-csi-config": ("replace", "replacement"),
-        "dataset-check-files": ("replace", "replacement"),
-        "dataset-check-nodes": ("update", "restart"),
-        "data-kept-ceph-key": ("delete", "delete"),
-        "data-kept-share": ("forget", "leaves the stack, stays in the cloud"),
+        "ceph-csi-config": ("replace", Effect.REPLACED),
+        "dataset-check-files": ("replace", Effect.REPLACED),
+        "dataset-check-nodes": ("update", Effect.RESTART),
+        "data-kept-ceph-key": ("delete", Effect.DELETED),
+        "data-kept-share": ("forget", Effect.LEAVES),
     }
     assert len(before.resources) == len(after.resources) + 2
 

@@ -5,8 +5,11 @@ import re
 
 import pytest
 
-from policy.rights import Grant, Opening, admission_weakened, gained, grants, opened, openings, weakened
-from preview.recording import Recording
+from policy.admission import admission_weakened
+from policy.openings import Opening, opened, openings
+from policy.pods import weakened
+from policy.rights import Grant, gained, grants
+from recording import Recording
 from tests.support.network import Pod, may, policies
 from tests.support.programs import named, record_stack
 

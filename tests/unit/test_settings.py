@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from preview.recording import SCHEMA, recording_schema
+from recording.schema import SCHEMA, recording_schema
 from settings import reference
 from settings.values.sites import SITES
 from settings.values.vocabulary import CephId, ExportPath, Image, MountPath

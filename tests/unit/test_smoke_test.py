@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from components.files import COMPONENTS
 from tests.support.certificates import self_signed
 from tests.support.eventually import eventually
-from tests.support.servers import Quiet, serving
+from tests.support.servers import Quiet, free_ports, serving
 
 spec = importlib.util.spec_from_file_location("smoke_test", COMPONENTS / "observability/files/smoke_test.py")
 assert spec
@@ -24,9 +25,18 @@ spec.loader.exec_module(smoke)
 
 
 class Zeppelin(Quiet):
-    """As much of Zeppelin's REST API as the script calls (zeppelin: NotebookRestApi.java, LoginRestApi.java, 0.12.1)."""
+    """As much of Zeppelin 0.12.1's REST API as the script calls, as strict as the real one.
+
+    zeppelin-server/src/main/java/org/apache/zeppelin/ of https://github.com/apache/zeppelin/tree/v0.12.1: rest/NotebookRestApi.java,
+    rest/LoginRestApi.java, rest/message/NewNoteRequest.java (Gson ignores a field that is not there), service/NotebookService.java (a note
+    without a path is `/Untitled Note`), rest/exception/WebApplicationExceptionMapper.java (a path that exists is 409).
+    """
 
     notes: dict[str, dict[str, str]]
+    """Id of a note to the texts of its paragraphs by title."""
+
+    paths: dict[str, str]
+    """Id of a note to its path."""
     broken = ""
     asked: list[str]
     url = ""
@@ -54,11 +64,20 @@ class Zeppelin(Quiet):
             return self.answer("", 403)
         data, parts = json.loads(body), self.path.split("/")
         if self.path == "/api/notebook":
-            self.notes["2ABC"] = {}
-            return self.answer("2ABC")
-        if self.path == "/api/notebook/2ABC/paragraph":
-            self.notes["2ABC"][data["title"]] = data["text"]
+            path = data.get("notePath") or "/Untitled Note"
+            if path in self.paths.values():
+                return self.answer("", 409)
+            note = f"2A{len(self.asked)}"
+            self.notes[note], self.paths[note] = {}, path
+            return self.answer(note)
+        note = parts[4] if parts[3] == "run" else parts[3]
+        if note not in self.notes:
+            return self.answer("", 404)
+        if parts[3:] == [note, "paragraph"]:
+            self.notes[note][data["title"]] = data["text"]
             return self.answer(data["title"])
+        if parts[-1] not in self.notes[note]:
+            return self.answer("", 404)
         assert parts[:4] == ["", "api", "notebook", "run"]
         step = parts[-1]
         said = {"count": "counted 200000", "cross-match": "matched 200000", "plot": "plotted 1000 True"}[step]
@@ -66,15 +85,23 @@ class Zeppelin(Quiet):
             return self.answer({"code": "ERROR", "msg": [{"type": "TEXT", "data": "java.lang.OutOfMemoryError"}]})
         return self.answer({"code": "SUCCESS", "msg": [{"type": "TEXT", "data": said}]})
 
+    def do_GET(self) -> None:
+        assert self.path == "/api/notebook"
+        self.asked.append("GET /api/notebook")
+        self.answer([{"id": note, "path": path} for note, path in self.paths.items()])
+
     def do_DELETE(self) -> None:
         self.asked.append(f"DELETE {self.path}")
-        self.notes.pop(self.path.rsplit("/", 1)[1])
-        self.answer("")
+        note = self.path.rsplit("/", 1)[1]
+        if note not in self.notes:
+            return self.answer("", 404)
+        del self.notes[note], self.paths[note]
+        return self.answer("")
 
 
 @pytest.fixture
 def zeppelin(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Zeppelin]]:
-    kind = type("Own", (Zeppelin,), {"notes": {}, "asked": [], "broken": ""})
+    kind = type("Own", (Zeppelin,), {"notes": {}, "paths": {}, "asked": [], "broken": ""})
     monkeypatch.setenv("SMOKE_USER", "smoke-test")
     monkeypatch.setenv("SMOKE_PASSWORD", "right")
     with serving(kind) as address:
@@ -87,7 +114,48 @@ def test_a_run_that_passes_leaves_no_notebook(zeppelin, capsys):
     smoke.run(zeppelin.url, seconds.__setitem__)
     assert list(seconds) == ["login", "notebook", "count", "cross-match", "plot"]
     assert zeppelin.notes == {}
-    assert zeppelin.asked[-1] == "DELETE /api/notebook/2ABC"
+    assert zeppelin.asked[-1].startswith("DELETE /api/notebook/2A")
+
+
+def test_a_notebook_has_a_path_of_its_own(zeppelin):
+    zeppelin.paths["2OLD"] = "/Untitled Note"
+    found: list[str] = []
+    for _ in range(2):
+        smoke.run(zeppelin.url, lambda *_: found.extend(path for path in zeppelin.paths.values() if path not in found))
+    made = [path for path in found if path != "/Untitled Note"]
+    assert len(made) == 2
+    assert all(path.startswith("/smoke-test/2") for path in made)
+
+
+def test_what_a_killed_run_left_goes_and_nothing_else_does(zeppelin):
+    now = time.time()
+    begun = {"2OLD": smoke.OLD + 60, "2NEW": 60}
+    zeppelin.paths |= {
+        note: smoke.FOLDER + time.strftime("%Y%m%d-%H%M%S", time.gmtime(now - age)) + "-a1b2c3" for note, age in begun.items()
+    }
+    zeppelin.paths |= {"2HER": "/alice/20200101-000000-a1b2c3", "2TEXT": "/smoke-test/mine"}
+    zeppelin.notes |= {note: {} for note in zeppelin.paths}
+    smoke.run(zeppelin.url, lambda *_: None)
+    assert set(zeppelin.notes) == {"2NEW", "2HER", "2TEXT"}
+
+
+def test_serving_ends_at_once_on_sigterm(zeppelin, tmp_path):
+    (port,) = free_ports(1)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"every": 3600, "slow": 100, "port": port, "certificate": None}))
+    script = COMPONENTS / "observability/files/smoke_test.py"
+    with subprocess.Popen([sys.executable, "-B", str(script), "serve", zeppelin.url, str(config)]) as process:
+        eventually(lambda: _answers(port))
+        process.terminate()
+        assert process.wait(5) == 0
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 def test_a_step_that_fails_is_named_with_what_it_said_and_the_notebook_goes(zeppelin):

@@ -1,5 +1,6 @@
 // Leads a person to the Spark UI of their own notebooks and nobody else's: what a driver serves on port 4040 is that person's own code, and
-// it comes from the address of Zeppelin's login. To the history server and to Grafana it leads whoever is logged in, by name.
+// it comes from the address of Zeppelin's login. To the history server and to Grafana it leads whoever is logged in, by name. And it lets a
+// person restart the interpreter of a notebook, not those of everybody.
 
 // As Zeppelin makes Pod names from `<setting>-<user>-<note>` (K8sUtils.generateK8sName, 0.12.1).
 function cleaned(name) {
@@ -14,16 +15,27 @@ function owned(pod, user, settings) {
     });
 }
 
-// Who asks, by Zeppelin's own session; nobody where there is none.
-async function whoAmI(r) {
+// What Zeppelin's own session says of who asks: their name, the empty text where there is no session, and whether they are an administrator.
+async function session(r) {
     const asked = await r.subrequest('/who-am-i', {method: 'GET'});
-    let user = '';
+    const nobody = {user: '', administrator: false};
+    if (asked.status !== 200) {
+        return nobody;
+    }
     try {
-        user = asked.status === 200 ? JSON.parse(asked.responseText).body.principal : '';
+        const body = JSON.parse(asked.responseText).body;
+        if (body.principal === 'anonymous') {
+            return nobody;
+        }
+        return {user: body.principal, administrator: JSON.parse(body.roles || '[]').includes('admin')};
     } catch (e) {
         r.error('who-am-i: ' + e.message);
+        return nobody;
     }
-    return user === 'anonymous' ? '' : user;
+}
+
+async function whoAmI(r) {
+    return (await session(r)).user;
 }
 
 const LOGIN = 'Log in to Zeppelin first.\n';
@@ -60,7 +72,7 @@ async function history(r) {
     }
 }
 
-// As the stack makes names of objects from login names (settings/login.py, slug).
+// As the stack makes names of objects from login names (settings/values/login.py, slug).
 function slug(name) {
     return name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
 }
@@ -75,4 +87,27 @@ async function grafana(r) {
     }
 }
 
-export default {open, history, grafana, owned};
+// The notebook that a request to restart an interpreter names, or the empty text.
+function namedNotebook(text) {
+    try {
+        const note = JSON.parse(text).noteId;
+        return typeof note === 'string' && /^[0-9A-Za-z]{1,32}$/.test(note) ? note : '';
+    } catch (e) {
+        return '';
+    }
+}
+
+async function restart(r) {
+    const asker = await session(r);
+    const note = namedNotebook(r.requestText || '');
+    if (!asker.user) {
+        r.return(401, LOGIN);
+    } else if (!note && !asker.administrator) {
+        r.return(403, 'Name a notebook of yours: only an administrator ends the interpreters of everybody.\n');
+    } else {
+        r.variables.restart_body = JSON.stringify(note ? {noteId: note} : {});
+        r.internalRedirect('@restart');
+    }
+}
+
+export default {open, history, grafana, owned, restart};

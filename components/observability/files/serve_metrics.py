@@ -6,8 +6,8 @@ import sys
 
 
 def serve(port, metrics):
-    """Answer /metrics by what `metrics()` says, and /healthz, until the Pod is told to end."""
-    # The first process of a container does not end by this signal unless it says so itself.
+    """Answer /metrics by what `metrics()` says, and /healthz, until SIGTERM."""
+    # The first process of a container has no default action for signals: without this the kubelet waits and kills.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
     class Handler(http.server.BaseHTTPRequestHandler):

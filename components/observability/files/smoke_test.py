@@ -8,12 +8,16 @@ place of our own steps. CONFIG is JSON: {"every": seconds from one run to the ne
 host:port whose certificate is looked at, or null}.
 
 The notebook is made anew for each run and removed after it, with which Zeppelin ends its interpreters: so each run starts a driver, as a
-person's first paragraph does (zeppelin: InterpreterSettingManager.onNoteRemove, 0.12.1).
+person's first paragraph does. Its path has the time and a random part; what an earlier run left when it was killed is removed first.
+Files of Zeppelin: zeppelin-server/src/main/java/org/apache/zeppelin/rest/NotebookRestApi.java and, for what a note is made of,
+rest/message/NewNoteRequest.java (https://github.com/apache/zeppelin/tree/v0.12.1).
 """
 
+import calendar
 import http.cookiejar
 import json
 import os
+import signal
 import socket
 import ssl
 import sys
@@ -23,6 +27,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+FOLDER = "/smoke-test/"
+"""Where the notebooks of all runs are. Zeppelin shows a person those of their own."""
+
+OLD = 3 * 3600
+"""Seconds after which a notebook is what a killed run left, and not that of a run at work elsewhere (`make smoke`)."""
 
 PATIENCE = 1800
 """Seconds that one step may take: a node of an autoscaled pool takes minutes to come."""
@@ -90,8 +100,9 @@ def run(url, tell):
         zeppelin.ask("POST", "/login", form={"userName": os.environ["SMOKE_USER"], "password": os.environ["SMOKE_PASSWORD"]})
         tell(step, time.monotonic() - begin)
         step, begin = "notebook", time.monotonic()
-        name = "/smoke-test/{}-{}".format(time.strftime("%Y%m%d-%H%M%S", time.gmtime()), os.urandom(3).hex())
-        note = zeppelin.ask("POST", "/notebook", {"name": name, "addingEmptyParagraph": False, "defaultInterpreterGroup": "spark"})
+        remove_left(zeppelin, time.time())
+        path = FOLDER + time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + os.urandom(3).hex()
+        note = zeppelin.ask("POST", "/notebook", {"notePath": path, "addingEmptyParagraph": False, "defaultInterpreterGroup": "spark"})
         tell(step, time.monotonic() - begin)
         for step, text, wanted in steps():
             begin = time.monotonic()
@@ -113,6 +124,22 @@ def run(url, tell):
                 print(f"notebook {note} stays: {error}", flush=True)
 
 
+def remove_left(zeppelin, now):
+    """Remove the notebooks of runs that were killed before they could."""
+    for note in zeppelin.ask("GET", "/notebook") or []:
+        path = note.get("path") or ""
+        try:
+            begun = calendar.timegm(time.strptime(path[len(FOLDER) : len(FOLDER) + 15], "%Y%m%d-%H%M%S"))
+        except ValueError:
+            # Not one of ours.
+            continue
+        if path.startswith(FOLDER) and now - begun > OLD:
+            try:
+                zeppelin.ask("DELETE", "/notebook/" + note["id"])
+            except (OSError, ValueError) as error:
+                print(f"notebook {path} of an earlier run stays: {error}", flush=True)
+
+
 def steps():
     path = os.environ.get("SMOKE_STEPS")
     if not path:
@@ -122,6 +149,8 @@ def steps():
 
 
 def once(url):
+    # A run that is stopped removes its notebook: `finally` of run() does it on SystemExit.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begin = time.monotonic()
     try:
         run(url, lambda step, seconds: print(f"{step:12} {seconds:6.1f} s", flush=True))

@@ -2,7 +2,7 @@
 
 And make the folder of interpreters that the server may start: of each language of ours, what the image says of it, with `conf` shadowed.
 By `%<setting>.conf` a notebook could set any property of its interpreter, the name of its Pod and of its person included, and so get
-at others (zeppelin-spark-k8s.md 1.2). Zeppelin looks for a name among a setting's own interpreters first and for `conf` after that
+at others. Zeppelin looks for a name among a setting's own interpreters first and for `conf` after that
 (InterpreterSetting.getInterpreterClassFromInterpreterSetting, 0.12.1), so an interpreter that is called `conf` closes that door.
 
 Runs in an initContainer of the Zeppelin image (Python 3.7). Arguments: our settings, a JSON file; Zeppelin's interpreter.json; the

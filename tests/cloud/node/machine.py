@@ -80,8 +80,16 @@ def sweep() -> None:
     for hierarchy in hierarchies():
         for top in place(hierarchy).glob(f"{_PREFIX}*"):
             owner = int(top.name.removeprefix(_PREFIX))
-            if owner == os.getpid() or not Path(f"/proc/{owner}").exists():
+            if owner == os.getpid() or not _lives(owner):
                 _remove(top)
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs. One that has ended stays in /proc until its parent has asked, which the machine's first process may never."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _remove(top: Path) -> None:

@@ -4,7 +4,7 @@ A Pod for each role has the role's labels and listens on every port. What is out
 has an address for each of it. Every role tries every other on every port. The roles are on two nodes by turns, so a connection passes the
 rules of one node or of two.
 
-The evaluator gets the Pods' real addresses: a block of addresses means Pods as well.
+The evaluator gets the Pods' real addresses: a block of addresses means Pods as well, unless the stack excepts their networks.
 """
 
 import subprocess
@@ -17,18 +17,20 @@ import pytest
 from tests.cloud import deployed
 from tests.cloud.api import Api, Object
 from tests.cloud.kube import die_with_parent
+from tests.cloud.node import config
 from tests.cloud.node.cluster import API, Cluster
 from tests.cloud.node.machine import enter
 from tests.cloud.node.node import Node
 from tests.cloud.node.pods import execute, probe, start
 from tests.cloud.tools import program
-from tests.stacks.test_network_policies import OURS, PODS, PORTS
+from tests.stacks.test_network_policies import NOTEBOOKS, OURS, PODS, PORTS, SERVICE
 from tests.support.eventually import eventually
-from tests.support.network import Pod, matrix
-from tests.support.stack_files import document
+from tests.support.network import Pod, matrix, networked
 
 Flow = tuple[str, str, int]
 NAMES = {pod.name: pod.name.lower().replace(" ", "-") for pod in PODS}
+STRANGER = next(pod for pod in PODS if pod.name == "stranger")
+HTTPS = 443
 INSIDE, OUTSIDE = [pod for pod in PODS if pod.namespace], [pod for pod in PODS if not pod.namespace]
 
 
@@ -44,6 +46,11 @@ class Roles:
         """Every connection that was made between two of them, one at least of which is a Pod."""
         with ThreadPoolExecutor(4) as pool:
             return {flow for flows in pool.map(self._reached, self.ends) for flow in flows}
+
+    def served(self, roles: Sequence[str]) -> set[str]:
+        """Who of these roles reaches the stranger by the address of a Service."""
+        text = f"{SERVICE}:{HTTPS}\n"
+        return {role for role in roles if execute(self._cluster.kube, self._pods[role], "/probe", "try", text=text)}
 
     def resolved(self, name: str) -> dict[str, str]:
         """What each Pod finds for a name, by the cluster's DNS."""
@@ -74,6 +81,9 @@ def roles(cluster: Cluster, second: Node) -> Iterator[Roles]:
     made = [probe(NAMES[pod.name], "serve", "", *map(str, PORTS), namespace=pod.namespace, labels=dict(pod.labels)) for pod in INSIDE]
     for index, pod in enumerate(made):
         pod["spec"]["nodeName"] = ("node-1", second.name)[index % 2]
+    service = {"clusterIP": SERVICE, "selector": dict(STRANGER.labels), "ports": [{"port": HTTPS}]}
+    place = {"name": "stranger", "namespace": STRANGER.namespace}
+    api.apply({"apiVersion": "v1", "kind": "Service", "metadata": place, "spec": service})
     addresses = [pod.address for pod in OUTSIDE]
     cluster.room("ip", "-batch", "-", text="".join(f"address add {each}/32 dev lo\n" for each in addresses if each != API))
     server = subprocess.Popen(
@@ -104,9 +114,11 @@ def settled(roles: Roles, expected: set[Flow]) -> set[Flow]:
 
 @pytest.fixture(params=["local", "dev"])
 def policies(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[list[Object]]:
-    """The NetworkPolicies of a stack, on the cluster."""
+    """The NetworkPolicies of a stack that knows the networks of this cluster, on the cluster."""
     api = cluster.kube.api
-    found = [item for item in deployed.objects(document(request.param)) if item["kind"] == "NetworkPolicy"]
+    found = [
+        item for item in deployed.objects(networked(request.param, config.PODS, config.SERVICES, API)) if item["kind"] == "NetworkPolicy"
+    ]
     deployed.apply(api, found)
     yield found
     remove(api, found)
@@ -123,10 +135,13 @@ def test_without_policies_everything_is_open(roles: Roles):
     every = said([], roles.ends)
     assert len(every) == (len(INSIDE) * (len(PODS) - 1) + len(OUTSIDE) * len(INSIDE)) * len(PORTS)
     assert settled(roles, every) ^ every == set()
+    assert roles.served(NOTEBOOKS) == set(NOTEBOOKS)
 
 
 def test_packets_go_where_the_evaluator_says(roles: Roles, policies: list[Object]):
     expected = said(policies, roles.ends)
     assert settled(roles, expected) ^ expected == set()
+    # The dev stack lets notebooks go anywhere by https; a Service leads inside all the same.
+    assert roles.served(NOTEBOOKS) == set()
     name = "kubernetes.default.svc.cluster.local"
     assert roles.resolved(name) == dict.fromkeys(OURS, "10.254.0.1\n")

@@ -14,7 +14,7 @@ from typing import Any
 from openstack.connection import Connection
 
 from preview.answers import identifier
-from preview.recording import RecordedResource, Recording
+from recording import RecordedResource, Recording
 from tests.cloud.openstack.connections import NODE_GROUPS, connect
 from tests.support.eventually import eventually
 

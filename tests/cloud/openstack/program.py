@@ -13,7 +13,7 @@ PASSPHRASE = "local"
 def copy_program(folder: Path, stack: str, data: Mapping[str, Any], source: Path = ROOT) -> Path:
     """Copy the program of `source` and write a configuration as its stack file, without whatever Pulumi noted in an earlier one."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("components", "settings"):
+    for name in ("components", "layers", "settings"):
         shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Pulumi.yaml", "__main__.py", "requirements.txt"):

@@ -17,7 +17,23 @@ UNKNOWN = "[unknown]"
 STACK_TYPE = "pulumi:pulumi:Stack"
 """Type of the resource that every other one is below."""
 
+UNITS = (
+    ("nodes", "nodes"),
+    ("vcpus", "vCPU"),
+    ("memory_gib", "GiB memory"),
+    ("disk_gib", "GiB disk"),
+    ("share_gib", "GiB shares"),
+    ("floating_ips", "floating IPs"),
+)
+"""Keys of a capacity (the stack's output of that name), and what they count."""
+
 Mode = Literal["preview", "update"]
+
+
+def short_type(type_: str) -> str:
+    """`openstack:networking/subnet:Subnet` as the engine shows it, `openstack:networking:Subnet`."""
+    package, module, name = type_.split(":")
+    return f"{package}:{module.split('/')[0]}:{name}"
 
 
 @dataclass
@@ -95,16 +111,3 @@ class Recording:
         path = folder / "recording.json"
         path.write_text(self.to_json(), encoding="utf-8")
         return path
-
-
-def recording_schema() -> str:
-    """JSON Schema of `recording.json`, made from the dataclasses above."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - the preview itself does without
-
-    return json.dumps(TypeAdapter(Recording).json_schema(), indent=2) + "\n"
-
-
-SCHEMA = Path(__file__).resolve().parent.parent / "schema" / "recording.schema.json"
-
-if __name__ == "__main__":
-    SCHEMA.write_text(recording_schema(), encoding="utf-8")

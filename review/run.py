@@ -1,48 +1,16 @@
-"""`python -m review STACK... --base REF`: what a change of the working tree does to stacks, worst first; offline, without a credential."""
+"""What a change of the working tree does to stacks: two revisions, recorded offline and compared."""
 
-import argparse
 import datetime as dt
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from rich.console import Console
-
 from policy import rules
-from review import markdown, page, plan, terminal
+from review import markdown, page, plan
 from review.compare import compare
 from review.report import Report, build
 from review.revisions import ROOT, Refused, RevisionError, TreePreview, commit, interpreter, tree
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Compare stacks. Returns 0; 1 where a revision, the program of the working tree, the engine or a policy refuses; 2 for wrong words."""
-    parser = argparse.ArgumentParser(
-        prog="review", description="What a change does to stacks: two revisions, recorded offline and compared."
-    )
-    parser.add_argument("stacks", nargs="+", metavar="STACK", help="name of a stack: Pulumi.<stack>.yaml")
-    parser.add_argument("--base", default="origin/main", help="branch, tag or commit to compare the working tree with (origin/main)")
-    parser.add_argument("--out", type=Path, help="folder for report.md, report.html, report.json and the recordings")
-    parser.add_argument("--plan", type=Path, help="what `pulumi preview --json` printed for the one stack: the report is made of it")
-    options = parser.parse_args(arguments)
-    console = Console(highlight=False, soft_wrap=True)
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    if options.plan and len(options.stacks) > 1:
-        parser.error("--plan is of one stack")
-    if errors.is_terminal:
-        errors.print(f"Recording {', '.join(options.stacks)} twice ...", style="dim")
-    try:
-        reports = compared(options.stacks, options.base, options.plan)
-    except (RevisionError, rules.WaiversError, OSError) as error:
-        errors.print(str(error), style="red", markup=False)
-        return 1
-    for report in reports:
-        terminal.print_report(report, console)
-    if options.out:
-        write(reports, options.out)
-        console.print(f"Written: report.md, report.html, report.json and recordings in {options.out}")
-    return 1 if any({"head", "engine"} & report.refused.keys() or report.of("policy") for report in reports) else 0
 
 
 def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root: Path = ROOT) -> list[Report]:
@@ -71,7 +39,7 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
                 reports.append(Report(name, title, "working tree", refused=refused))
                 continue
             if planned:
-                text = planned.read_text(encoding="utf-8")
+                text = plan.read_file(planned)
                 old, new, changes = plan.read_plan(text, name)
                 # A preview tells no outputs of the stack; capacity follows from the stack file alone.
                 old.outputs, new.outputs = ({"capacity": side.outputs.get("capacity")} if side else {} for side in sides)
@@ -84,19 +52,25 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
     return reports
 
 
+def refused(reports: Sequence[Report]) -> bool:
+    """Whether the program of the working tree, the engine or a rule refuses one of them."""
+    return any({"head", "engine"} & report.refused.keys() or report.of("policy") for report in reports)
+
+
+def as_json(reports: Sequence[Report]) -> str:
+    """The reports as one JSON list."""
+    return "[" + ",\n".join(report.to_json() for report in reports) + "]\n"
+
+
 def write(reports: Sequence[Report], out: Path) -> None:
     """Write every form of the reports into a folder, and the recordings, of which whoever trusts nobody makes them again."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.md").write_text(markdown.comment(reports) + "\n", encoding="utf-8")
     (out / "report.html").write_text(page.page(reports), encoding="utf-8")
-    (out / "report.json").write_text("[" + ",\n".join(report.to_json() for report in reports) + "]\n", encoding="utf-8")
+    (out / "report.json").write_text(as_json(reports), encoding="utf-8")
     for report in reports:
         for side, recording in (("base", report.before), ("head", report.after)):
             if recording:
                 (out / f"{report.stack}.{side}.recording.json").write_text(recording.to_json(), encoding="utf-8")
         for side, message in report.refused.items():
             (out / f"{report.stack}.{side}.refused.txt").write_text(message[:10_000], encoding="utf-8")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,41 @@
+"""`gaia diff`: what the working tree changes in stacks, worst first."""
+
+import argparse
+import sys
+
+from cli.exit import Exit
+from cli.output import complain, errors, wide
+from policy.rules import WaiversError
+from review.revisions import RevisionError
+from review.run import as_json, compared, refused, write
+from review.terminal import print_report
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Compare stacks: FOUND where the program of the working tree, the engine or a rule refuses, FAILED where nothing can be compared."""
+    if options.plan and len(options.stacks) > 1:
+        complain("--plan is of one stack")
+        return Exit.USAGE
+    terminal = errors()
+    if terminal.is_terminal:
+        terminal.print(f"Recording {', '.join(options.stacks)} twice ...", style="dim")
+    try:
+        reports = compared(options.stacks, options.base, options.plan)
+    except (RevisionError, WaiversError, OSError) as error:
+        complain(error)
+        return Exit.FAILED
+    if options.out:
+        try:
+            write(reports, options.out)
+        except OSError as error:
+            complain(f"--out {options.out} cannot be written: {error.strerror}")
+            return Exit.FAILED
+    if options.json:
+        sys.stdout.write(as_json(reports))
+    else:
+        console = wide()
+        for report in reports:
+            print_report(report, console)
+        if options.out:
+            console.print(f"Written: report.md, report.html, report.json and recordings in {options.out}")
+    return Exit.FOUND if refused(reports) else Exit.WELL

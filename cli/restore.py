@@ -1,0 +1,34 @@
+"""`gaia restore`: put the notebooks of a backup back, or list what backups there are."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+from lightkube import ApiError
+from lightkube.core.exceptions import ConfigError
+
+from cli.exit import Exit
+from cli.output import complain, errors
+from operate.restore import JOB_SECONDS, STOP_SECONDS, Cluster, RestoreError, kubeconfig
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Restore one stack's notebooks: FAILED where that did not work; the message says what is there now."""
+    console = errors()
+
+    def say(line: str) -> None:
+        console.print(f"{line} ...", style="dim", markup=False)
+
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            file = options.kubeconfig or kubeconfig(options.stack, Path(folder))
+            times = {"stop_seconds": options.stop_timeout or STOP_SECONDS, "job_seconds": options.job_timeout or JOB_SECONDS}
+            cluster = Cluster(file, say, **times)
+            words = cluster.listing() if options.snapshot == "list" else cluster.restore(options.snapshot)
+    except (RestoreError, ApiError, ConfigError, httpx.TransportError) as error:
+        complain(error)
+        return Exit.FAILED
+    sys.stdout.write(words)
+    return Exit.WELL

@@ -1,0 +1,21 @@
+"""`gaia smoke`: the test notebook, once and from here."""
+
+import argparse
+
+from cli.exit import Exit
+from cli.output import complain, errors
+from operate.engine import EngineError
+from operate.smoke import NoPasswordError, smoke
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it: the notebook's own code, 0 where it passed, or FAILED where it could not begin."""
+
+    def say(line: str) -> None:
+        errors().print(line, style="dim", markup=False)
+
+    try:
+        return smoke(options.stack, options.folder, user=options.user, url=options.url, say=say)
+    except (NoPasswordError, EngineError) as error:
+        complain(error)
+        return Exit.FAILED

@@ -1,0 +1,18 @@
+"""`gaia switch`: the public name leads to the stack that is called live."""
+
+import argparse
+
+from cli.exit import Exit
+from cli.main import ROOT
+from cli.output import complain
+from operate.engine import EngineError, attend
+
+
+def run(options: argparse.Namespace) -> int:
+    """Bring the switch up: FAILED where that does not work."""
+    try:
+        code = attend(options.stack, "up", *(["--yes"] if options.yes else []), folder=ROOT / "switch")
+    except EngineError as error:
+        complain(error)
+        return Exit.FAILED
+    return Exit.FAILED if code else Exit.WELL

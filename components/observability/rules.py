@@ -1,0 +1,28 @@
+"""The recording rules and alerts of Prometheus, from files/rules.yaml."""
+
+from typing import Any
+
+from components import names
+from components.files import parsed, text
+from components.observability.args import MonitoringArgs
+
+
+def rules(args: MonitoringArgs) -> dict[str, Any]:
+    """The recording rules and alerts, each with the address of its runbook. A server that stands by raises no alert about the service."""
+    values = {
+        "spark": names.SPARK_NAMESPACE,
+        "zeppelin": names.ZEPPELIN_NAMESPACE,
+        "backup": names.BACKUP,
+        "notebooks_quota": names.NOTEBOOKS_QUOTA,
+        "smoke_silent_seconds": args.settings.smoke_test.every_minutes * 120,
+        "idle_minutes": args.idle_minutes * 2,
+    }
+    source = text("observability/files/rules.yaml")
+    for key, value in values.items():
+        source = source.replace(f"@{key}@", str(value))
+    groups = parsed(source)["groups"]
+    if not args.serving:
+        groups = [group for group in groups if group["name"] != "service"]
+    for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
+        rule["annotations"]["runbook_url"] = f"{args.settings.runbooks or 'docs/runbooks'}/{rule['labels']['runbook']}.md"
+    return {"groups": groups}

@@ -1,0 +1,94 @@
+"""Room in quotas for what a stack holds when nothing runs, and at full size; and names that are taken."""
+
+from collections.abc import Iterator
+
+from doctor.visit import Finding, Visit
+from settings.values.dataset import CreatedShare
+from settings.values.entry import LoadBalancerEntry
+from settings.values.own_share import OwnShare
+from settings.values.sites import CephRouter
+from settings.values.zeppelin import PersonShares
+
+
+def quotas(visit: Visit) -> Iterator[Finding]:
+    """Room for what the stack holds when nothing runs, and at full size."""
+    capacity = visit.settings.capacity()
+    compute = visit.compute
+    limits = compute.compute.get("/limits").json()["limits"]["absolute"]
+    idle, full = capacity["idle"], capacity["full"]
+    for kind, key, most, used, unit in (
+        ("instances", "nodes", "maxTotalInstances", "totalInstancesUsed", 1),
+        ("cores", "vcpus", "maxTotalCores", "totalCoresUsed", 1),
+        ("memory (GiB)", "memory_gib", "maxTotalRAMSize", "totalRAMUsed", 1024),
+    ):
+        yield room(f"quota of {kind}", limits[most] // unit if limits[most] >= 0 else -1, limits[used] // unit, idle[key], full[key])
+    wanted = {
+        "networks": 1,
+        "subnets": 1,
+        "routers": 2 if isinstance(visit.cloud.site.ceph, CephRouter) else 1,
+        "floating_ips": idle["floating_ips"],
+    }
+    quota = compute.network.get_quota(compute.current_project_id, details=True)
+    for name, count in wanted.items():
+        found = getattr(quota, name)
+        if count and isinstance(found, dict):
+            yield room(f"quota of {name.replace('_', ' ')}", found["limit"], found["used"] + found.get("reserved", 0), count, count)
+    yield _clusters(visit)
+    balancers = 1 + isinstance(visit.settings.entry, LoadBalancerEntry)
+    limit = compute.load_balancer.get(f"/lbaas/quotas/{compute.current_project_id}").json()["quota"]["load_balancer"]
+    used = len(compute.load_balancer.get("/lbaas/loadbalancers").json()["loadbalancers"])
+    yield room("quota of load balancers", -1 if limit is None else limit, used, balancers, balancers)
+    makes = sum(isinstance(data.source, CreatedShare) and data.source.project == "compute" for data in visit.settings.datasets)
+    makes += sum(len(visit.settings.spaces_gib()) if isinstance(home, PersonShares) else 1 for home in own_homes(visit))
+    if makes:
+        absolute = compute.shared_file_system.get("/limits").json()["limits"]["absolute"]
+        yield room("quota of shares", absolute["maxTotalShares"], absolute["totalSharesUsed"], makes, makes)
+        size = idle["share_gib"]
+        yield room("quota of share space (GiB)", absolute["maxTotalShareGigabytes"], absolute["totalShareGigabytesUsed"], size, size)
+
+
+def _clusters(visit: Visit) -> Finding:
+    """Magnum's own quota; a project that has none of its own is told so by a 404, and has the site's default."""
+    magnum = visit.compute.container_infrastructure_management
+    answer = magnum.get(f"/quotas/{visit.compute.current_project_id}/Cluster", raise_exc=False)
+    used = len(magnum.get("/clusters").json()["clusters"])
+    if answer.status_code != 200:
+        return Finding(
+            "quota of clusters", "unknown" if used else "ok", f"is the site's default; {used} in use", "ask the site" if used else ""
+        )
+    return room("quota of clusters", answer.json()["hard_limit"], used, 1, 1)
+
+
+def room(subject: str, limit: int, used: int, idle: int, full: int) -> Finding:
+    """limit: -1 for none. idle, full: what is wanted when nothing runs, and at most."""
+    if limit < 0:
+        return Finding(subject, "ok", f"has no limit; {full} wanted")
+    free = limit - used
+    wanted = f"{idle} wanted" if idle == full else f"{idle} wanted when idle, {full} at full size"
+    says = f"{free} free of {limit}, {wanted}"
+    if free < idle:
+        return Finding(subject, "bad", says, f"ask the site for {used + full}, or a smaller stack")
+    if free < full:
+        return Finding(
+            subject, "unknown", f"{says}: pools will not grow to their maximum", f"ask the site for {used + full}, or smaller pools"
+        )
+    return Finding(subject, "ok", says)
+
+
+def own_homes(visit: Visit) -> list[OwnShare]:
+    """What people write on shares of the compute project: notebooks, spaces (one entry for all), backups, event logs."""
+    zeppelin = visit.settings.zeppelin
+    homes = (zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target, visit.settings.spark.history)
+    return [home for home in homes if isinstance(home, OwnShare)]
+
+
+def leftovers(visit: Visit) -> Iterator[Finding]:
+    """Nothing of this name stands already: the stack was up once, or somebody else's is."""
+    found = [each.name for each in visit.compute.network.networks(name=visit.title, project_id=visit.compute.current_project_id)]
+    clusters = visit.compute.container_infrastructure_management.get("/clusters").json()["clusters"]
+    found += [each["name"] for each in clusters if each["name"] == visit.title]
+    if found:
+        fix = "nothing, if this stack is up; otherwise remove them, or give the stack another name"
+        yield Finding(visit.title, "unknown", f"{len(found)} of network and cluster of this name stand already", fix)
+    else:
+        yield Finding(visit.title, "ok", "no network and no cluster of this name stands yet")

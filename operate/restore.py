@@ -1,0 +1,218 @@
+"""Put the notebooks of a backup back, with Zeppelin standing still.
+
+The cluster is the stack's own: its kubeconfig is the output of that name, by the Pulumi that is on PATH, or a file given by hand.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from lightkube import ApiError, Client, KubeConfig
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.batch_v1 import CronJob, Job
+from lightkube.resources.core_v1 import Pod
+from lightkube.types import PatchType
+
+from components import names
+from operate import engine
+
+STOP_SECONDS = 300
+"""For Zeppelin to stop: its own grace period, and some."""
+
+JOB_SECONDS = 3 * 3600 + 120
+"""For the Job that restores: its own deadline ends it before (components/zeppelin/backup.py)."""
+
+PROGRESS_SECONDS = 10
+"""Between two lines that say what is waited for."""
+
+_NAMESPACE, _SERVER = names.ZEPPELIN_NAMESPACE, names.ZEPPELIN
+_START = f"kubectl -n {_NAMESPACE} scale deployment {_SERVER} --replicas="
+
+
+class RestoreError(Exception):
+    """The restore cannot go on; the message says what is there now, and what to do."""
+
+
+def kubeconfig(stack: str, folder: Path) -> Path:
+    """A file in `folder` with the kubeconfig that the stack put out. Raises RestoreError."""
+    try:
+        text = engine.run(stack, "stack", "output", "kubeconfig", "--show-secrets")
+    except engine.EngineError as error:
+        raise RestoreError(f"the kubeconfig of stack {stack} cannot be had; give one by --kubeconfig:\n{error}") from None
+    file = folder / "kubeconfig"
+    file.touch(mode=0o600)
+    file.write_text(text)
+    return file
+
+
+class Cluster:
+    """The namespace of Zeppelin on one cluster.
+
+    file: kubeconfig. say: told what is being done. stop_seconds, job_seconds: how long to wait for Zeppelin to stop, and for a Job to end.
+    poll_seconds: between two looks. Raises RestoreError where the file is no kubeconfig.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        say: Callable[[str], None],
+        *,
+        stop_seconds: float = STOP_SECONDS,
+        job_seconds: float = JOB_SECONDS,
+        poll_seconds: float = 1,
+    ) -> None:
+        try:
+            config = KubeConfig.from_file(file)
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            raise RestoreError(f"{file} is not a kubeconfig: {' '.join(str(error).split())}") from None
+        self._api = Client(config, namespace=_NAMESPACE)
+        self._say = say
+        self._stop_seconds, self._job_seconds, self._poll_seconds = stop_seconds, job_seconds, poll_seconds
+        # The Job that may still write; Zeppelin does not start beside it.
+        self._writing = ""
+
+    def listing(self) -> str:
+        """What backups there are, in the words of restic. Raises RestoreError, lightkube.ApiError."""
+        return self._run(["list"], "")
+
+    def restore(self, snapshot: str) -> str:
+        """Stop Zeppelin, put a backup back, start Zeppelin; what the Job said. snapshot: its id, or `latest`.
+
+        Raises RestoreError, lightkube.ApiError.
+        """
+        with self._server_stopped():
+            return self._run([], snapshot)
+
+    def _run(self, arguments: list[str], snapshot: str) -> str:
+        """Run a Job of the restoring CronJob, with other arguments where there are any; what it said."""
+        try:
+            template: Any = self._api.get(CronJob, names.RESTORE)
+        except ApiError as error:
+            if error.status.code != HTTPStatus.NOT_FOUND:
+                raise
+            raise RestoreError("this stack has no backups: zeppelin.backup is not set") from None
+        spec = template.spec.jobTemplate.spec
+        container = spec.template.spec.containers[0]
+        container.args = arguments or container.args
+        for variable in container.env:
+            if variable.name == "SNAPSHOT":
+                variable.value = snapshot
+        made: Any = self._api.create(Job(metadata=ObjectMeta(generateName=f"{names.RESTORE}-"), spec=spec))
+        job = made.metadata.name
+        self._writing = "" if arguments else job
+        self._say(f"job {job}")
+        left = self._wait(self._job_seconds, lambda: self._unfinished(job))
+        if left:
+            raise RestoreError(self._still_running(job, left))
+        self._writing = ""
+        words = "".join(self._log(pod.metadata.name) for pod in self._pods({"job-name": job}))
+        ended: Any = self._api.get(Job, job)
+        if ended.status.failed:
+            raise RestoreError(f"job {job} failed; kubectl -n {_NAMESPACE} describe job {job}\n{words}")
+        return words
+
+    def _unfinished(self, job: str) -> str:
+        """What of a Job is waited for; "" where it has ended."""
+        found: Any = self._api.get(Job, job)
+        if found.status and (found.status.succeeded or found.status.failed):
+            return ""
+        return ", ".join([f"job {job}", *(_state(pod) for pod in self._pods({"job-name": job}))])
+
+    def _still_running(self, job: str, left: str) -> str:
+        lines = [
+            f"job {job} has not ended after {self._job_seconds:.0f} s. There is: {left}.",
+            f"Look at it: kubectl -n {_NAMESPACE} describe job {job}; kubectl -n {_NAMESPACE} logs -f job/{job}",
+        ]
+        if self._writing:
+            lines += [
+                "Zeppelin stays stopped, for the job may still write notebooks.",
+                f"Once the job has ended, or after `kubectl -n {_NAMESPACE} delete job {job}`: {_START}1",
+                "What was there before is in the backup `before-restore` (--snapshot list).",
+            ]
+        return "\n".join(lines)
+
+    @contextlib.contextmanager
+    def _server_stopped(self) -> Iterator[None]:
+        """No Zeppelin server for the time of a `with`: it would write what it remembers over what is restored."""
+        before: Any = self._api.get(Deployment.Scale, _SERVER)
+        replicas = before.spec.replicas or 1
+        self._say("stopping Zeppelin; interpreters that run go on")
+        self._scale(0)
+        try:
+            left = self._wait(self._stop_seconds, self._standing)
+            if left:
+                raise RestoreError(self._does_not_stop(left))
+            yield
+        finally:
+            if self._writing:
+                self._say(f"Zeppelin stays stopped: job {self._writing} may still write. Once it has ended: {_START}{replicas}")
+            else:
+                self._say("starting Zeppelin")
+                self._scale(replicas)
+
+    def _standing(self) -> str:
+        """The Pods of the server that may still write; "" where there is none."""
+        pods = [pod for pod in self._pods(dict(names.ZEPPELIN_LABELS)) if pod.status.phase not in {"Succeeded", "Failed"}]
+        return ", ".join(map(_state, pods))
+
+    def _does_not_stop(self, left: str) -> str:
+        pods = [pod for pod in self._pods(dict(names.ZEPPELIN_LABELS)) if pod.status.phase not in {"Succeeded", "Failed"}]
+        lines = [
+            f"Zeppelin has not stopped after {self._stop_seconds:.0f} s. There is: {left}.",
+            "Notebooks were not touched, and Zeppelin is started again.",
+            *(f"See why: kubectl -n {_NAMESPACE} describe pod {pod.metadata.name}" for pod in pods),
+        ]
+        nodes = sorted({pod.spec.nodeName for pod in pods if pod.spec and pod.spec.nodeName})
+        if nodes:
+            lines.append(f"Is its node there, and Ready? kubectl get node {' '.join(nodes)}")
+        lines += [
+            "Only where the node is gone for good, for otherwise two servers may write the same notebooks, and then restore again:",
+            *(f"  kubectl -n {_NAMESPACE} delete pod {pod.metadata.name} --force --grace-period=0" for pod in pods),
+        ]
+        return "\n".join(lines)
+
+    def _wait(self, seconds: float, look: Callable[[], str]) -> str:
+        """Wait until `look` finds nothing any more; what it finds still after so many seconds, or ""."""
+        begin = told = time.monotonic()
+        while True:
+            try:
+                left = look()
+            except httpx.TransportError as error:
+                left = f"the Kubernetes API, which does not answer ({error})"
+            now = time.monotonic()
+            if not left or now - begin >= seconds:
+                return left
+            if now - told >= PROGRESS_SECONDS:
+                told = now
+                self._say(f"waiting for {left}: {now - begin:.0f} s of {seconds:.0f}")
+            time.sleep(self._poll_seconds)
+
+    def _scale(self, replicas: int) -> None:
+        self._api.patch(Deployment.Scale, _SERVER, {"spec": {"replicas": replicas}}, patch_type=PatchType.MERGE)
+
+    def _pods(self, labels: dict[str, Any]) -> list[Any]:
+        return list(self._api.list(Pod, labels=labels))
+
+    def _log(self, pod: str) -> str:
+        try:
+            return "".join(self._api.log(pod))
+        except ApiError as error:
+            return f"(the log of {pod} cannot be read: {error})\n"
+
+
+def _state(pod: Any) -> str:
+    """A Pod in a few words: what it does, where, and why it waits."""
+    status = pod.status
+    since = pod.metadata.deletionTimestamp
+    words = [f"Terminating since {since:%H:%M:%S} UTC" if since else str(status.phase)]
+    words += [f"on node {pod.spec.nodeName}"] if pod.spec and pod.spec.nodeName else []
+    words += [str(each.message) for each in status.conditions or () if each.type == "PodScheduled" and each.status == "False"]
+    waiting = [each.state.waiting for each in status.containerStatuses or () if each.state and each.state.waiting]
+    words += [str(each.reason) for each in waiting]
+    return f"Pod {pod.metadata.name} ({', '.join(words)})"

@@ -1,0 +1,27 @@
+"""The data model of a recording, and what every reader of one needs. It imports nothing else of this program."""
+
+from recording.model import (
+    SECRET,
+    STACK_TYPE,
+    UNITS,
+    UNKNOWN,
+    VERSION,
+    Mode,
+    RecordedInvoke,
+    RecordedResource,
+    Recording,
+    short_type,
+)
+
+__all__ = [
+    "SECRET",
+    "STACK_TYPE",
+    "UNITS",
+    "UNKNOWN",
+    "VERSION",
+    "Mode",
+    "RecordedInvoke",
+    "RecordedResource",
+    "Recording",
+    "short_type",
+]

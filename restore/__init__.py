@@ -1,1 +1,0 @@
-"""Puts backed-up notebooks back."""

@@ -1,0 +1,37 @@
+"""The name of a stack, which becomes a part of names on the cloud and in the cluster."""
+
+import re
+from collections.abc import Iterator
+
+from settings.loading.refusal import Finding
+from settings.stack import StackSettings
+from settings.values.vocabulary import PROJECT
+
+LONGEST = 63 - len(f"{PROJECT}-")
+"""A label of Kubernetes has at most 63 characters, and every namespace has one that says `gaia-dmp-<stack>`."""
+
+LONGEST_BUCKET = 63
+ACCEPTED = f"lower-case letters, digits, dashes and dots, a letter or digit at both ends, at most {LONGEST} characters"
+
+
+def of_file(file: str) -> str:
+    """The stack of a file `Pulumi.<stack>.yaml`."""
+    return file.removeprefix("Pulumi.").removesuffix(".yaml")
+
+
+def name_findings(stack: str) -> Iterator[Finding]:
+    """What is wrong about the name alone: the API server would refuse it, after the cluster has been made."""
+    # A DNS-1123 subdomain: the names of admission policies begin with it.
+    if len(stack) > LONGEST or not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", stack):
+        yield Finding("stack", "must be a name that Kubernetes takes: objects of the cluster are named after it", ACCEPTED, stack)
+
+
+def bucket_findings(stack: str, settings: StackSettings) -> Iterator[Finding]:
+    """What is wrong about the names of buckets, which begin with that of the stack."""
+    for index, bucket in enumerate(settings.object_store.buckets if settings.object_store else ()):
+        title = f"{PROJECT}-{stack}-{bucket.name}"
+        key = f"{PROJECT}:object_store.buckets[{index}].name"
+        if len(title) > LONGEST_BUCKET:
+            yield Finding(key, f"makes a bucket {title} of {len(title)} characters", f"at most {LONGEST_BUCKET} in all", bucket.name)
+        if "." in stack:
+            yield Finding(key, f"makes a bucket {title}: a dot breaks https and Spark's settings", "a stack without a dot", bucket.name)

@@ -1,0 +1,53 @@
+"""A stack's name becomes a part of other names: what Kubernetes or an S3 server would refuse is refused before anything is registered."""
+
+import pytest
+
+from settings import StackFileError, load, load_file
+from tests.support.stack_files import ROOT, as_config, document
+
+
+def refused(stack: str, data: dict | None = None) -> str:
+    with pytest.raises(StackFileError) as caught:
+        load(as_config(data or document("dev")), set(), f"Pulumi.{stack}.yaml", need_secrets=False)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("stack", ["Dev", "dev_1", "-x", "x-", "a..b", ".a", "a.", "", "../x", "a" * 55])
+def test_what_kubernetes_would_refuse(stack):
+    words = refused(stack)
+    assert "stack" in words
+    assert "lower-case letters, digits, dashes and dots, a letter or digit at both ends, at most 54 characters" in words
+
+
+@pytest.mark.parametrize("stack", ["dev", "1", "my.stack", "blue-2", "a" * 54])
+def test_what_kubernetes_takes(stack):
+    assert load(as_config(document("dev")), set(), f"Pulumi.{stack}.yaml", need_secrets=False).protection == "off"
+
+
+def test_a_name_is_refused_before_a_file_is_looked_for():
+    with pytest.raises(StackFileError, match="must be a name that Kubernetes takes"):
+        load_file(ROOT, "../Pulumi")
+
+
+def test_a_folder_that_is_not_there_is_named():
+    with pytest.raises(StackFileError, match="there is no folder /nonexistent"):
+        load_file(ROOT.__class__("/nonexistent"), "dev")
+
+
+STORE = {
+    "project": "iris-gaia-buckets",
+    "clouds_yaml": "iris-gaia-buckets",
+    "endpoint": "https://object.example.org",
+    "buckets": [{"name": "results"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("stack", "words"),
+    [
+        ("a" * 47, f"makes a bucket gaia-dmp-{'a' * 47}-results of 64 characters"),
+        ("my.stack", "makes a bucket gaia-dmp-my.stack-results: a dot breaks https and Spark's settings"),
+    ],
+)
+def test_a_bucket_that_no_server_takes(stack, words):
+    assert words in refused(stack, document("dev") | {"gaia-dmp:object_store": STORE})
