@@ -217,16 +217,20 @@ class SparkSettings(Settings):
 
     def _person_problems(self) -> Iterator[Problem]:
         """Whether the quota holds what one person may have: their idle interpreters must leave room for an executor to work with."""
-        sizes, promised = list(self.sizes().values()), self.per_person.interpreters
+        sizes, other, promised = list(self.sizes().values()), self.languages, self.per_person.interpreters
         fits = []
         for key, of_driver, of_executor in (
-            ("cores", max(size.driver.cores for size in sizes), min(size.executor.cores for size in sizes)),
+            ("cores", max(other.cores, *(size.driver.cores for size in sizes)), min(size.executor.cores for size in sizes)),
             (
                 "memory_gib",
-                max(size.driver.total_memory_gib for size in sizes),
+                max(other.memory_gib, *(size.driver.total_memory_gib for size in sizes)),
                 min(size.executor.total_memory_gib for size in sizes),
             ),
-            ("scratch_gib", max(size.driver.scratch_gib for size in sizes), min(size.executor.scratch_gib for size in sizes)),
+            (
+                "scratch_gib",
+                max(other.scratch_gib, *(size.driver.scratch_gib for size in sizes)),
+                min(size.executor.scratch_gib for size in sizes),
+            ),
             ("pods", 1, 1),
         ):
             limit = getattr(self.quota, key)

@@ -150,14 +150,17 @@ def images_of(items: Sequence[Object]) -> list[str]:
 
 
 def load_images(node: Node, items: Sequence[Object], folder: Path) -> None:
-    """Load every image of some objects that can be made here. folder: an empty one for what is packed."""
+    """Load every image of some objects that can be made here and is not there yet. folder: an empty one for what is packed."""
     names: dict[str, list[str]] = {}
     for image in images_of(items):
         title, _, digest = image.partition("@")
         title = title.rpartition(":")[0]
         # The kubelet looks for an image that is named by tag and digest under its digest alone.
         names.setdefault(title, []).append(f"{title}@{digest}" if digest else image)
+    known = node.images()
     for title, references in sorted(names.items()):
+        if known.issuperset(references):
+            continue
         if title == ZEPPELIN:
             (reference,) = references
             node.load(zeppelin_image.archive(folder, reference))
