@@ -19,10 +19,16 @@ set -eu
 mkfifo /work/questions
 touch /work/answers
 exec 3<>/work/questions
-if [ "$2" != /opt/zeppelin/interpreter/spark ]; then exec sleep infinity; fi
-while [ ! -e /work/properties.json ]; do sleep 0.1; done
-export PYTHONPATH="$SPARK_HOME/python:$(echo "$SPARK_HOME"/python/lib/py4j-*.zip)"
-exec python3 -B /opt/zeppelin/interpreter/spark/driver_program.py /work/properties.json <&3 >/work/answers
+if [ "$2" = /opt/zeppelin/interpreter/spark ]; then
+  export PYTHONPATH="$SPARK_HOME/python:$(echo "$SPARK_HOME"/python/lib/py4j-*.zip)"
+  command=(python3 -B /opt/zeppelin/interpreter/spark/driver_program.py /work/properties.json)
+else
+  command=(sleep infinity)
+fi
+# The first process of a container ends by a signal only if it says so.
+trap 'exit 0' TERM
+(while [ ! -e /work/properties.json ]; do sleep 0.1; done; exec "${command[@]}") <&3 >/work/answers &
+wait
 """
 
 
