@@ -15,7 +15,7 @@ PY := .venv/bin/python
 GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
-.PHONY: help preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube lock clean
+.PHONY: help preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube bench-node lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -105,6 +105,10 @@ bench: .venv/.runtime ## figures as ratios, each against a floor taken in the sa
 bench-kube: .venv/.development ## how soon executors come and go, on the API server of the tests
 	@$(PY) -m tests.cloud.tools
 	@$(PY) -m benchmarks.on_demand
+
+bench-node: .venv/.development ## what each Pod holds of memory, on a real node, to docs/reference/pod-sizes.md
+	@$(PY) -m tests.cloud.node build
+	@$(PY) -m benchmarks.pod_sizes
 
 lock: .venv/.development ## compile requirements*.txt from requirements*.in
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header requirements.in -o requirements.txt

@@ -9,14 +9,22 @@ import yaml
 from components.files import parsed, text
 from components.names import HISTORY_CLAIM, RPC_PORT, SPARK_NAMESPACE, SPARK_UID, ZEPPELIN, ZEPPELIN_NAMESPACE, user_claim
 from components.spark.notebook_pods import NotebookPods
-from settings.values.spark import NotebookSize, PodSize
+from settings.values.spark import LanguageSize, NotebookSize, PodSize
+
+_SMALL = LanguageSize()
 
 
-def interpreter_template(pods: NotebookPods, sizes: Mapping[str, NotebookSize], environment: Mapping[str, str], files: str) -> str:
+def interpreter_template(
+    pods: NotebookPods,
+    sizes: Mapping[str, NotebookSize],
+    environment: Mapping[str, str],
+    files: str,
+    languages: LanguageSize = _SMALL,
+) -> str:
     """The template that Zeppelin renders for each interpreter group, with the platform's values set in front of it.
 
-    sizes: by interpreter setting; the driver of `spark` is also the size of other interpreters. environment: what a process needs to
-    reach the world. files: name of the ConfigMap that interpreters mount at /opt/platform.
+    sizes: of Spark, by interpreter setting. environment: what a process needs to reach the world. files: name of the ConfigMap that
+    interpreters mount at /opt/platform. languages: size of all other interpreters.
     """
     identities = pods.identities
     variables = {
@@ -43,7 +51,8 @@ def interpreter_template(pods: NotebookPods, sizes: Mapping[str, NotebookSize], 
         "pull_secrets": _pull_secrets(pods),
         "executor_priority": identities.priorities.executor,
         "people": dict(identities.people),
-        "sizes": {name: {"resources": _resources(size.driver), "scratch": f"{size.driver.scratch_gib}Gi"} for name, size in sizes.items()},
+        "sizes": {name: _amounts(_resources(size.driver)) for name, size in sizes.items()},
+        "languages": _amounts(_language_resources(languages), {"cpu": f"{languages.cores * 250}m"}),
         "environment": [{"name": key, "value": value} for key, value in variables.items()],
         "fixed_environment": [*variables, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR", "SPARK_CONF_DIR"],
         "user_space": pods.user_space,
@@ -61,6 +70,16 @@ def interpreter_template(pods: NotebookPods, sizes: Mapping[str, NotebookSize], 
 def _resources(size: PodSize) -> dict[str, str]:
     """Requests of a Pod, which are the limits too, as Kubernetes writes them."""
     return {"cpu": str(size.cores), "memory": f"{size.total_memory_gib}Gi", "ephemeral-storage": f"{size.scratch_gib}Gi"}
+
+
+def _language_resources(size: LanguageSize) -> dict[str, str]:
+    """Limits of an interpreter beside Spark, as Kubernetes writes them."""
+    return {"cpu": str(size.cores), "memory": f"{size.memory_gib}Gi", "ephemeral-storage": f"{size.scratch_gib}Gi"}
+
+
+def _amounts(limits: dict[str, str], requests: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the template says of a size. requests: where they are less than the limits."""
+    return {"limits": limits, "requests": limits | dict(requests or {}), "scratch": limits["ephemeral-storage"]}
 
 
 def _security(pods: NotebookPods) -> dict[str, Any]:

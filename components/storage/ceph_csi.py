@@ -182,7 +182,7 @@ def _plugin(image: str) -> core.ContainerArgs:
         security_context=core.SecurityContextArgs(
             privileged=True, allow_privilege_escalation=True, capabilities=core.CapabilitiesArgs(add=["SYS_ADMIN"])
         ),
-        resources=core.ResourceRequirementsArgs(requests={"cpu": "50m", "memory": "128Mi"}, limits={"memory": "1Gi"}),
+        resources=core.ResourceRequirementsArgs(requests={"cpu": "50m", "memory": "256Mi"}, limits={"memory": "1Gi"}),
         volume_mounts=[
             *(core.VolumeMountArgs(name=volume, mount_path=path, mount_propagation=spread) for volume, (path, spread) in mounts.items()),
             *(mount(volume, path, read_only=True) for volume, path in read_only.items()),

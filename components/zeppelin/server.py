@@ -199,7 +199,9 @@ class Zeppelin(pulumi.ComponentResource):
         """What the server reads: how interpreters are made, and what its folders begin with."""
         interpreters = args.interpreters
         template = interpreter_files.metadata["name"].apply(
-            lambda title: interpreter_template(interpreters.pods, interpreters.spark.sizes(), interpreters.environment, title)
+            lambda title: interpreter_template(
+                interpreters.pods, interpreters.spark.sizes(), interpreters.environment, title, interpreters.spark.languages
+            )
         )
         return core.ConfigMap(
             f"{name}-files",

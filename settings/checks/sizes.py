@@ -27,6 +27,13 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
     for setting, sizes in spark.sizes().items():
         yield from _fit(spark, setting, sizes, room, pool=pool, nodes=nodes)
     for key, free in room.items():
+        if getattr(spark.languages, key) > free:
+            yield Problem(
+                ("spark", "languages", key),
+                f"does not fit a node of pool {pool.name}, which has {max(free, 0)} less its reserve",
+                f"at most {free}" if free > 0 else "a larger flavour, or a smaller reserve",
+                (nodes, ("spark", "pool")),
+            )
         most = max(free, 0) * pool.maximum
         if getattr(spark.quota, key) > most:
             yield Problem(

@@ -30,6 +30,19 @@ class PodSize(Settings):
         return self.memory_gib + self.overhead_gib
 
 
+class LanguageSize(Settings):
+    """The size of one interpreter beside Spark: Markdown, Python, a shell. It requests a quarter of its cores, because it mostly waits."""
+
+    cores: Cores = 1
+    """Processor cores that it may use."""
+
+    memory_gib: GiB = 1
+    """Memory, in GiB. Python without Spark holds its data here."""
+
+    scratch_gib: GiB = 4
+    """Local disk, in GiB, 2 of them for Zeppelin."""
+
+
 class Quota(Settings):
     """What all Pods of namespace gaia-spark may request together."""
 
@@ -124,7 +137,10 @@ class SparkSettings(Settings):
     """Pool that drivers and executors run on: the name of a pool, or default-worker."""
 
     driver: PodSize
-    """Size of a driver, which is also the size of any other interpreter."""
+    """Size of a driver."""
+
+    languages: LanguageSize = LanguageSize()
+    """Size of any other interpreter."""
 
     executor: PodSize
     """Size of an executor."""
@@ -201,16 +217,20 @@ class SparkSettings(Settings):
 
     def _person_problems(self) -> Iterator[Problem]:
         """Whether the quota holds what one person may have: their idle interpreters must leave room for an executor to work with."""
-        sizes, promised = list(self.sizes().values()), self.per_person.interpreters
+        sizes, other, promised = list(self.sizes().values()), self.languages, self.per_person.interpreters
         fits = []
         for key, of_driver, of_executor in (
-            ("cores", max(size.driver.cores for size in sizes), min(size.executor.cores for size in sizes)),
+            ("cores", max(other.cores, *(size.driver.cores for size in sizes)), min(size.executor.cores for size in sizes)),
             (
                 "memory_gib",
-                max(size.driver.total_memory_gib for size in sizes),
+                max(other.memory_gib, *(size.driver.total_memory_gib for size in sizes)),
                 min(size.executor.total_memory_gib for size in sizes),
             ),
-            ("scratch_gib", max(size.driver.scratch_gib for size in sizes), min(size.executor.scratch_gib for size in sizes)),
+            (
+                "scratch_gib",
+                max(other.scratch_gib, *(size.driver.scratch_gib for size in sizes)),
+                min(size.executor.scratch_gib for size in sizes),
+            ),
             ("pods", 1, 1),
         ):
             limit = getattr(self.quota, key)

@@ -44,6 +44,37 @@ def first_executor(seconds=120):
     return wait(lambda: executors() > 0, seconds)
 
 
+def spread(megabytes=8, rows=400_000):
+    """A job that broadcasts so much and shuffles rows of some length; (bytes that all tasks have seen, number of rows)."""
+    value = sc.broadcast(b"x" * megabytes * 2**20)
+    seen = sc.parallelize(range(4), 4).map(lambda _: len(value.value)).sum()
+    lines = sc.parallelize(range(rows), 4).map(lambda n: (n, "some text that is the same in every row" + str(n))).repartition(4)
+    return [seen, lines.count()]
+
+
+def starve(megabytes, processes=8):
+    """A job whose first attempt takes so much memory that its executor dies of it; the sum of 0..3, which is 6.
+
+    Many processes share it, so that the kernel takes the largest of all: Java, which is the executor.
+    """
+
+    def greedy(number):
+        import os
+
+        from pyspark import TaskContext
+
+        if number == 0 and TaskContext.get().attemptNumber() == 0:
+            for _ in range(processes):
+                if os.fork() == 0:
+                    held = bytearray(os.urandom(2**20)) * (megabytes // processes)
+                    time.sleep(60)
+                    os._exit(len(held) % 2)
+            time.sleep(60)
+        return number
+
+    return sc.parallelize(range(4), 4).map(greedy).sum()
+
+
 print("READY", flush=True)
 for line in sys.stdin:
     try:

@@ -25,6 +25,9 @@ _SYSCTLS = {
 }
 """What a kubelet sets for the whole machine, to the values that content it: it gets files of its own in their place."""
 
+_CORES = 8
+"""Processors that a node says it has. The Pods of a platform request more of them than a small machine has, and use less."""
+
 
 def _mount(kind: str, target: Path | str, options: str = "", source: str = "none") -> None:
     call("mount", "-t", kind, *(("-o", options) if options else ()), source, str(target))
@@ -64,12 +67,31 @@ def make_root(folder: Path) -> None:
         place = root / "sys/fs/cgroup" / group.removeprefix("name=")
         place.mkdir()
         _mount("cgroup", place, f"none,{group}" if group.startswith("name=") else group)
+    _say_cores(root / "sys/devices/system/node")
     (root / "old").mkdir()
     call("pivot_root", str(root), f"{root}/old")
     os.chdir("/")
     call("umount", "--lazy", "/old")
     Path("/old").rmdir()
     call("mount", "--make-rshared", "/")  # volumes are mounted for containers that run already
+
+
+def _say_cores(folder: Path) -> None:
+    """Put what the kubelet counts processors by in the place of what the kernel says. folder: that of the kernel's memory nodes.
+
+    It counts folders, and takes their numbers for its control groups: `cpu1`, `cpu01` and `cpu001` are three cores on processor 1.
+    """
+    meminfo = (folder / "node0/meminfo").read_text()
+    real = os.cpu_count() or 1
+    _mount("tmpfs", folder)
+    for core in range(max(_CORES, real)):
+        topology = folder / f"node0/cpu{'0' * (core // real)}{core % real}/topology"
+        topology.mkdir(parents=True)
+        (topology / "core_id").write_text(str(core))
+        (topology / "physical_package_id").write_text("0")
+    (folder / "node0/hugepages").mkdir()
+    (folder / "node0/distance").write_text("10")
+    (folder / "node0/meminfo").write_text(meminfo)
 
 
 def import_images(folder: Path) -> None:

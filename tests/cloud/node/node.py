@@ -119,6 +119,10 @@ class Node:
         eventually(lambda: all("io.cri-containerd.image=managed" in line for line in self._images().splitlines()[1:]))
         return [line.split()[1] for line in said.splitlines() if line.startswith("unpacking ")]
 
+    def images(self) -> set[str]:
+        """Names of all images that it has."""
+        return set(self.call("ctr", "--namespace=k8s.io", "images", "ls", "--quiet").split())
+
     def _images(self) -> str:
         return self.call("ctr", "--namespace=k8s.io", "images", "ls")
 

@@ -1,0 +1,108 @@
+"""Interpreters on a real node, as Zeppelin's launcher makes them: a Pod and a Service of the rendered template.
+
+Zeppelin's own process is not there (zeppelin_image.py): the Pod runs pyspark as the driver of its person, and answers Python expressions.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.cloud import driver, pods
+from tests.cloud.api import ApiError, Object, collection
+from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, SERVER
+from tests.cloud.node.platform import Platform
+from tests.cloud.node.pods import current, execute, kubectl, ready
+from tests.support.eventually import eventually
+
+_ASK = """
+before=$(wc -l < /work/answers)
+printf '%s\\n' "$1" > /work/questions
+while [ "$(wc -l < /work/answers)" = "$before" ]; do sleep 0.2; done
+tail -n 1 /work/answers
+"""
+EXECUTORS = {"spark-role": "executor"}
+
+
+class Interpreter:
+    """A driver that has started. pod: its Pod."""
+
+    def __init__(self, platform: Platform, pod: Object) -> None:
+        self._platform, self.pod = platform, pod
+
+    def __call__(self, expression: str) -> Any:
+        """The value of a Python expression in the driver. Raises RuntimeError with its words where it fails."""
+        answer = json.loads(self.execute("bash", "-c", _ASK, "ask", expression).removeprefix("ANSWER "))
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["value"]
+
+    def execute(self, *command: str, text: str | None = None) -> str:
+        """Run a command in the driver's Pod."""
+        return execute(self._platform.kube, self.pod, *command, text=text)
+
+    def log(self) -> str:
+        """All that Spark has logged so far."""
+        return kubectl(self._platform.kube, "logs", f"--namespace={NOTEBOOKS}", self.pod["metadata"]["name"])
+
+    def executors(self) -> list[Object]:
+        """Pods of executors that run."""
+        found = self._platform.pods(NOTEBOOKS, EXECUTORS)
+        return [pod for pod in found if ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+
+
+def _forced(pod: Object) -> dict[str, str]:
+    """The settings that Zeppelin's launcher forces (K8sRemoteInterpreterProcess.addSparkK8sProperties)."""
+    name = pod["metadata"]["name"]
+    return {
+        "spark.kubernetes.namespace": NOTEBOOKS,
+        "spark.kubernetes.driver.pod.name": name,
+        "spark.kubernetes.container.image": DRIVER_IMAGE,
+        "spark.driver.bindAddress": "0.0.0.0",
+        "spark.driver.host": f"{name}.{NOTEBOOKS}.svc",
+        "spark.driver.port": "22321",
+        "spark.blockManager.port": "22322",
+    }
+
+
+@contextlib.contextmanager
+def made(platform: Platform, folder: Path, name: str, *, group: str = "spark", setting: str = "spark") -> Iterator[Object]:
+    """An interpreter's Pod of alice with its Service, made by the server's account and gone afterwards; it runs. folder: an empty one."""
+    change = {
+        "zeppelin.k8s.interpreter.pod.name": name,
+        "zeppelin.k8s.interpreter.group.name": group,
+        "zeppelin.k8s.interpreter.setting.name": setting,
+    }
+    ((pod, service),) = pods.rendered(platform.items, folder, change)
+    server = platform.api.acting_as(platform.api.token(SERVER, "zeppelin-server"))
+    for item in (pod, service):
+        server.create(item)
+    try:
+        eventually(lambda: ready(current(platform.api, pod)), 240)
+        yield current(platform.api, pod)
+    finally:
+        for item in (pod, service):
+            server.delete(f"{collection(item)}/{name}")
+        eventually(lambda: _gone(platform, pod), 120)
+        server.close()
+
+
+@contextlib.contextmanager
+def running(
+    platform: Platform, folder: Path, name: str, *, setting: str = "spark", hostile: Mapping[str, str] | None = None
+) -> Iterator[Interpreter]:
+    """A driver of alice. hostile: settings of a person, which stand in place of the stack's."""
+    with made(platform, folder, name, setting=setting) as pod:
+        interpreter = Interpreter(platform, pod)
+        settings = driver.properties(platform.items, setting) | _forced(pod) | dict(hostile or {})
+        interpreter.execute("sh", "-c", "cat > /work/settings && mv /work/settings /work/properties.json", text=json.dumps(settings))
+        eventually(lambda: "READY" in interpreter.execute("cat", "/work/answers"), 300)
+        yield interpreter
+
+
+def _gone(platform: Platform, pod: Object) -> bool:
+    with contextlib.suppress(ApiError):
+        current(platform.api, pod)
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""A person's driver on a real node, from the rendered template: executors are real Pods under admission, quotas and closed networks."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.cloud import deployed
+from tests.cloud.api import Object
+from tests.cloud.deployed import NOTEBOOKS
+from tests.cloud.node import interpreters, platform
+from tests.cloud.node.cluster import Cluster
+from tests.cloud.node.interpreters import Interpreter
+from tests.cloud.node.platform import Platform
+from tests.cloud.node.pods import execute
+from tests.support.eventually import eventually
+
+RIGHT = 49995000
+"""What driver_program.shuffle comes to."""
+NAME = "spark-alice-2abcdefgh-driver"
+LARGE = {"spark.dynamicAllocation.maxExecutors": "50", "spark.kubernetes.allocation.maxPendingPods": "50"}
+"""Settings of somebody who wants more than they may have."""
+
+
+@pytest.fixture(scope="module")
+def deployment(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    items = deployed.objects(deployed.stack())
+    platform.load_images(cluster.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
+    with platform.running(cluster, items) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def spark(deployment: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+    with interpreters.running(deployment, tmp_path_factory.mktemp("driver"), NAME) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def large(deployment: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+    name = "spark-large-alice-2abcdefgh-driver"
+    with interpreters.running(deployment, tmp_path_factory.mktemp("large"), name, setting="spark-large", hostile=LARGE) as driver:
+        yield driver
+
+
+def during(spark: Interpreter, expression: str) -> Iterator[list[Object]]:
+    """Executors that run, again and again while an expression is computed; it must come to what is right."""
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(spark, expression)
+        while not job.done():
+            yield spark.executors()
+            time.sleep(0.5)  # the API server shares its processors with the executors
+        assert job.result() == RIGHT
+
+
+def test_a_job_runs_on_executors_that_come_and_go(deployment: Platform, spark: Interpreter):
+    assert spark("executors()") == 0
+    most: list[Object] = []
+    for found in during(spark, "shuffle(12, 1.0)"):
+        most = max(most, found, key=len)
+    assert len(most) == 3
+    assert {pod["spec"]["securityContext"]["runAsUser"] for pod in most} == {185}
+    assert {pod["spec"]["priorityClassName"] for pod in most} == {"gaia-spark-executor-alice"}
+    assert spark("wait(lambda: executors() == 0, 240)") is not None
+    eventually(lambda: spark.executors() == [], 120)
+    log = deployment.folder("spark-history", NOTEBOOKS) / "alice" / f"eventlog_v2_{NAME}"
+    assert [each.name.split("_")[0] for each in sorted(log.glob("events_*"))] == ["events"]
+
+
+def test_a_killed_executor_is_replaced(deployment: Platform, spark: Interpreter):
+    killed = ""
+    for found in during(spark, "shuffle(12, 1.0)"):
+        if found and not killed:
+            killed = found[0]["metadata"]["name"]
+            execute(deployment.kube, found[0], "pkill", "-KILL", "java")
+    eventually(lambda: killed not in [pod["metadata"]["name"] for pod in spark.executors()])
+    assert killed
+
+
+def test_what_spark_writes_is_on_the_disk_that_is_sized_for_it(deployment: Platform, spark: Interpreter):
+    """Broadcasts and shuffles are in /work/scratch, in driver and executors, and nothing of size is in /tmp."""
+    assert spark("spread(8, 400_000)") == [4 * 8 * 2**20, 400_000]
+    pods = [spark.pod, *spark.executors()]
+    assert len(pods) > 1
+    # A library that Java unpacks for itself is no data.
+    large = ("find", "/work", "/tmp", "/opt/spark/work-dir", "-type", "f", "-size", "+500k", "!", "-name", "*.so")
+    for pod in pods:
+        folders = {"/".join(line.split("/")[:3]) for line in execute(deployment.kube, pod, *large).splitlines()}
+        assert folders == {"/work/scratch"}, pod["metadata"]["name"]
+
+
+def test_somebody_grows_to_their_quota_and_no_further(large: Interpreter):
+    most = 0
+    for found in during(large, "shuffle(16, 1.5)"):
+        most = max(most, len(found))
+    assert most == 4
+    assert "exceeded quota: executor-alice" in large.log()
+
+
+def test_a_job_survives_an_executor_that_takes_too_much_memory(large: Interpreter):
+    assert large("starve(2400)") == 6
+    log = large.log()
+    assert "exited with exit code 137" in log
+    assert "termination reason: OOMKilled" in log
+
+
+def test_an_idle_interpreter_of_another_language_runs(deployment: Platform, tmp_path):
+    with interpreters.made(deployment, tmp_path, "md-alice-2abcdefgh-qwerty", group="md", setting="md") as pod:
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        # The Pod has no way to the API server, and knows no token.
+        said = execute(deployment.kube, pod, "sh", "-c", "ls /var/run/secrets/kubernetes.io 2>&1 || true")
+    assert "No such file" in said

@@ -1,0 +1,64 @@
+"""What stands in for Zeppelin's image, which no package registry has: a shell, and an interpreter that is the tests' own driver program.
+
+An interpreter's Pod then runs as its template says, initContainer and command included. In place of Zeppelin's interpreter process it runs
+pyspark as `tests/cloud/driver_program.py`, which takes its settings from /work/properties.json.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from images import build, layout
+from images.layout import Layer
+
+_PROGRAM = Path(__file__).parents[1] / "driver_program.py"
+_INTERPRETER = """#!/bin/bash
+# Questions come by a pipe that never ends, and answers go to a file: nobody holds a connection to this Pod.
+set -eu
+mkfifo /work/questions
+touch /work/answers
+exec 3<>/work/questions
+if [ "$2" = /opt/zeppelin/interpreter/spark ]; then
+  export PYTHONPATH="$SPARK_HOME/python:$(echo "$SPARK_HOME"/python/lib/py4j-*.zip)"
+  command=(python3 -B /opt/zeppelin/interpreter/spark/driver_program.py /work/properties.json)
+else
+  command=(sleep infinity)
+fi
+# The first process of a container ends by a signal only if it says so.
+trap 'exit 0' TERM
+(while [ ! -e /work/properties.json ]; do sleep 0.1; done; exec "${command[@]}") <&3 >/work/answers &
+wait
+"""
+
+
+def archive(folder: Path, reference: str) -> Path:
+    """Make the image in a folder, and return it as one tar. reference: its name."""
+    root = folder / "root"
+    home = root / "opt/zeppelin"
+    for name in ("bin", "conf", *(f"interpreter/{group}" for group in ("spark", "python", "md", "sh"))):
+        (home / name).mkdir(parents=True)
+    (home / "bin/interpreter.sh").write_text(_INTERPRETER)
+    (home / "bin/interpreter.sh").chmod(0o755)
+    (home / "interpreter/zeppelin-interpreter-shaded-0.jar").touch()
+    shutil.copyfile(_PROGRAM, home / "interpreter/spark" / _PROGRAM.name)
+    own = layout.pack(root, sorted(layout.snapshot(root)), folder / "layer.tar.gz")
+    target = folder / "layout"
+    layout.write(target, [_debian(), own], {"User": "1000", "Env": ["PATH=/usr/bin:/bin"], "WorkingDir": "/"}, reference)
+    packed = folder / "zeppelin.tar"
+    layout.archive(target, packed, [reference])
+    return packed
+
+
+def _debian() -> Layer:
+    """The Spark image's layer of Debian, which the node has anyway."""
+    spark = build.image("spark").layout
+    blobs = spark / "blobs" / "sha256"
+
+    def read(digest: str) -> dict[str, Any]:
+        return json.loads((blobs / digest.removeprefix("sha256:")).read_text())
+
+    manifest = read(layout.digest(spark))
+    first, config = manifest["layers"][0], read(manifest["config"]["digest"])
+    file = blobs / first["digest"].removeprefix("sha256:")
+    return Layer(file=file, digest=first["digest"], content=config["rootfs"]["diff_ids"][0], size=first["size"])
