@@ -156,15 +156,24 @@ def _dataset_volume(
         raise TypeError(f"dataset {dataset.name} is not mounted")
     if isinstance(source, CreatedShare | AdoptedShare) and source.plugin == "manila-csi":
         ((_, rule),) = share.rules.items()
-        return ManilaVolumeArgs(share_id=share.share_id, access_id=rule, secret_name=f"manila-{source.project}")
+        return ManilaVolumeArgs(
+            share_id=share.share_id, access_id=rule, secret_name=f"manila-{source.project}", mounter=stack.settings.ceph_csi.mounter
+        )
     return _ceph_volume(stack, dataset.identity, share)
 
 
 def _ceph_volume(stack: Stack, name: str, share: CephFSShare) -> CephFSVolumeArgs:
     """A share, as a volume of CephCSI. The share has one Ceph id of ours. name: of its monitors in our own CephCSI."""
     ((ceph_id, key),) = share.keys.items()
-    cluster_id = stack.settings.ceph_csi.cluster_id or name
-    return CephFSVolumeArgs(cluster_id=cluster_id, root_path=share.root_path, ceph_id=ceph_id, key=key, fs_name=share.fs_name)
+    plugin = stack.settings.ceph_csi
+    return CephFSVolumeArgs(
+        cluster_id=plugin.cluster_id or name,
+        root_path=share.root_path,
+        ceph_id=ceph_id,
+        key=key,
+        fs_name=share.fs_name,
+        mounter=plugin.mounter,
+    )
 
 
 def _created(stack: Stack, cloud: Cloud, name: str, share: CreatedShare | OwnShare, size_gib: int, *, setting: str) -> CreateShareArgs:

@@ -147,6 +147,7 @@ def _ceph_csi(stack: Stack, shares: Mapping[str, CephFSShare], options: pulumi.R
         registrar_image=stack.image("csi_registrar"),
         monitors={name: share.monitors for name, share in shares.items()},
         install=stack.settings.ceph_csi.install,
+        mounter=stack.settings.ceph_csi.mounter,
         metrics=stack.settings.monitoring is not None,
         login=stack.registry_login,
     )

@@ -14,6 +14,7 @@ from pulumi_kubernetes.storage import v1 as storage
 from components.kubernetes.namespace import NamespaceRef, secured_namespace
 from components.kubernetes.pod import config_volume, field_variable, mount
 from components.names import CEPH_PLUGIN, CEPH_PLUGIN_LABELS, CEPH_PLUGIN_PORT, CEPHFS_DRIVER, CSI_NAMESPACE
+from settings.values.ceph_csi import Mounter
 
 _CONFIG = "ceph-csi-config"
 _CEPH_CONF = "ceph-config"
@@ -35,6 +36,9 @@ class CephCSIArgs:
 
     install: bool = True
     """False where the site's clusters come with CephCSI; only the namespace of the Ceph keys is made then."""
+
+    mounter: Mounter = "kernel"
+    """What mounts shares on a node."""
 
     metrics: bool = False
     """Whether each node tells Prometheus if the plug-in answers."""
@@ -119,6 +123,9 @@ class CephCSI(pulumi.ComponentResource):
             metadata=meta.ObjectMetaArgs(name=CEPH_PLUGIN, namespace=namespace, labels=labels),
             spec=apps.DaemonSetSpecArgs(
                 selector=meta.LabelSelectorArgs(match_labels=labels),
+                # A process of ceph-fuse ends with its Pod, and every running Pod of the node loses its data (seen: errno 107). A new Pod of
+                # the plug-in is for whoever has emptied the node first.
+                update_strategy=apps.DaemonSetUpdateStrategyArgs(type="OnDelete") if args.mounter == "fuse" else None,
                 template=core.PodTemplateSpecArgs(
                     metadata=meta.ObjectMetaArgs(labels=labels),
                     spec=core.PodSpecArgs(

@@ -8,6 +8,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.kubernetes.namespace import NamespaceRef
 from components.names import CEPHFS_DRIVER, CSI_NAMESPACE, MANILA_DRIVER
+from settings.values.ceph_csi import Mounter
 from settings.values.dataset import AccessMode, CsiVolume, NfsExport
 
 
@@ -30,6 +31,9 @@ class CephFSVolumeArgs:
     fs_name: pulumi.Input[str | None] = None
     """Name of the Ceph file system, or None for the only one."""
 
+    mounter: Mounter = "kernel"
+    """What mounts it on a node."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ManilaVolumeArgs:
@@ -40,6 +44,9 @@ class ManilaVolumeArgs:
 
     access_id: pulumi.Input[str]
     """Manila's id of the rule."""
+
+    mounter: Mounter
+    """What mounts it on a node."""
 
     secret_name: str
     """Secret with the plug-in's credential, in the namespace of the Ceph keys."""
@@ -166,7 +173,11 @@ class DataVolume(pulumi.ComponentResource):
                         node_stage_secret_ref=secret,
                         node_publish_secret_ref=secret,
                         read_only=read_only,
-                        volume_attributes={"shareID": manila.share_id, "shareAccessIDs": manila.access_id, "cephfs-mounter": "kernel"},
+                        volume_attributes={
+                            "shareID": manila.share_id,
+                            "shareAccessIDs": manila.access_id,
+                            "cephfs-mounter": manila.mounter,
+                        },
                     )
                 }
             case NfsExport(server=server, path=path):
@@ -184,6 +195,9 @@ class DataVolume(pulumi.ComponentResource):
 
     def _cephfs(self, ceph: CephFSVolumeArgs, *, read_only: bool) -> core.CSIPersistentVolumeSourceArgs:
         attributes = {"clusterID": ceph.cluster_id, "rootPath": ceph.root_path, "staticVolume": "true"}
+        if ceph.mounter == "fuse":
+            # Left out, it is the kernel's client (ceph-csi: internal/cephfs/mounter/volumemounter.go).
+            attributes["mounter"] = "fuse"
         return core.CSIPersistentVolumeSourceArgs(
             driver=CEPHFS_DRIVER,
             volume_handle=self._args.handle,

@@ -149,6 +149,13 @@ class TestCephCSI:
         assert driver["metadata"]["name"] == "cephfs.csi.ceph.com"
         assert driver["spec"] == {"attachRequired": False, "podInfoOnMount": False, "fsGroupPolicy": "None", "seLinuxMount": True}
 
+    def test_a_mount_that_is_a_process_outlives_an_update(self):
+        def strategy(**changes):
+            return only(self.recorded(**changes), "kubernetes:apps/v1:DaemonSet").inputs["spec"].get("updateStrategy")
+
+        assert strategy(mounter="fuse") == {"type": "OnDelete"}
+        assert strategy() is None
+
     def test_the_node_plug_in_is_that_of_upstream(self):
         pod = only(self.recorded(), "kubernetes:apps/v1:DaemonSet").inputs["spec"]["template"]["spec"]
         assert (pod["hostNetwork"], pod["hostPID"], pod["dnsPolicy"], pod["priorityClassName"]) == (

@@ -77,6 +77,18 @@ def test_a_brought_share_on_any_cluster(recorded):
     ]
 
 
+def test_nodes_whose_kernel_has_no_ceph_client(recorded):
+    """Attributes: ceph-csi, docs/cephfs/deploy.md; cloud-provider-openstack, docs/manila-csi-plugin/using-manila-csi-plugin.md."""
+    data = document("dev") | {"gaia-dmp:ceph_csi": {"mounter": "fuse"}}
+    data["gaia-dmp:datasets"] = [
+        {"name": name, "mount_path": f"/data/{name}", "source": {"kind": "create", "size_gib": 1, "plugin": plugin}}
+        for name, plugin in (("a", "ceph-csi"), ("b", "manila-csi"))
+    ]
+    recording = recorded(data, mode="update")
+    attributes = {name: named(recording, f"data-{name}-volume").inputs["spec"]["csi"]["volumeAttributes"] for name in ("a", "b")}
+    assert (attributes["a"]["mounter"], attributes["b"]["cephfs-mounter"]) == ("fuse", "fuse")
+
+
 def test_nfs_and_csi_datasets_on_any_cluster(recorded):
     datasets = [
         {"name": "a", "mount_path": "/data/a", "source": {"kind": "nfs", "server": "nfs", "path": "/a"}},

@@ -254,7 +254,7 @@ async def guarded(client, browser, port):
         if server is None:
             browser.write(f"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n{why}\n".encode())
         print(f"refused: {why}", file=sys.stderr, flush=True)
-    except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.TimeoutError):  # noqa: UP041 - not the same before Python 3.11
+    except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.TimeoutError):
         # One of the two has gone.
         pass
     finally:
