@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import httpx
+import httpx2
 from lightkube import ApiError
 from lightkube.core.exceptions import ConfigError
 
@@ -27,7 +27,10 @@ def run(options: argparse.Namespace) -> Exit:
             times = {"stop_seconds": options.stop_timeout or STOP_SECONDS, "job_seconds": options.job_timeout or JOB_SECONDS}
             cluster = Cluster(file, say, **times)
             words = cluster.listing() if options.snapshot == "list" else cluster.restore(options.snapshot)
-    except (RestoreError, ApiError, ConfigError, httpx.TransportError) as error:
+    except httpx2.TransportError as error:
+        complain(f"the Kubernetes API of stack {options.stack} does not answer: {error}")
+        return Exit.FAILED
+    except (RestoreError, ApiError, ConfigError) as error:
         complain(error)
         return Exit.FAILED
     sys.stdout.write(words)

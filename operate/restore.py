@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import yaml
 from lightkube import ApiError, Client, KubeConfig
 from lightkube.models.meta_v1 import ObjectMeta
@@ -183,7 +183,7 @@ class Cluster:
         while True:
             try:
                 left = look()
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 left = f"the Kubernetes API, which does not answer ({error})"
             now = time.monotonic()
             if not left or now - begin >= seconds:

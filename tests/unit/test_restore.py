@@ -165,3 +165,12 @@ def test_the_command_ends_with_3_where_time_is_up(played, capsys):
     api.pods = [terminating("zeppelin-server-abc")]
     assert main(["restore", "prod", "--kubeconfig", str(file), "--stop-timeout", "0.1"]) == 3
     assert "Zeppelin has not stopped after 0 s" in capsys.readouterr().err
+
+
+def test_an_api_that_nobody_serves_is_told_in_one_line(played, capsys):
+    _, file = played
+    nobody = yaml.safe_load(file.read_text())
+    nobody["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:9"
+    file.write_text(yaml.safe_dump(nobody))
+    assert main(["restore", "prod", "--kubeconfig", str(file)]) == 3
+    assert capsys.readouterr().err == "the Kubernetes API of stack prod does not answer: [Errno 111] Connection refused\n"
