@@ -93,7 +93,8 @@ def parser() -> argparse.ArgumentParser:
     doctor = _command(commands, "doctor", "check the cloud that a stack file names; asks, and changes nothing", json=True)
     _folder(doctor, "where the stack file is")
 
-    drift = _command(commands, "drift", "say what the cloud no longer has as the state says, and days left on certificates", json=True)
+    drift = _command(commands, "drift", "say what is not as the state says, worst first, and days left on certificates", json=True)
+    drift.add_argument("--mend", action="store_true", help="put objects of Kubernetes back, and take away rights that nobody declared")
     _folder(drift, "where the program is")
 
     smoke = _command(commands, "smoke", "count, cross-match and plot in a notebook of a stack that stands, as a person would")

@@ -1,8 +1,11 @@
-"""What in the cloud is no longer what the state says, and how many days certificates still have. Changes nothing."""
+"""What in the cloud is no longer what the state says, and how many days certificates still have.
+
+The engine is asked about OpenStack, the Kubernetes API about its objects (live.py says why).
+"""
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -10,14 +13,20 @@ from rich.table import Table
 from rich.text import Text
 
 from operate.deadlines import WARNING_DAYS, Deadline, of_address, of_kubeconfig
-from operate.engine import outputs, run
+from operate.engine import outputs, resources, run
+from operate.live import Live, server
 from recording import STACK_TYPE
+from review.compare import compare
 from review.plan import steps
+from review.risks import TITLES, Risk, risks_of
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One resource that is not what the state says. operation: `update`, or `delete` where the cloud has it no longer. fields: which."""
+    """One resource that is not what the state says.
+
+    operation: `update`, `delete` where the cloud has it no longer, `create` where nobody declared it. fields: which differ.
+    """
 
     name: str
     kind: str
@@ -25,37 +34,64 @@ class Difference:
     fields: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Drift:
+    """What was found. wider: what the cluster grants or lets through beyond the state, worst first. mended: what was put back."""
+
+    differences: Sequence[Difference]
+    wider: Sequence[Risk]
+    deadlines: Sequence[Deadline]
+    mended: Sequence[str] = field(default=())
+
+    @property
+    def found(self) -> bool:
+        """Whether somebody must act."""
+        return bool(self.differences) or any(each.near for each in self.deadlines)
+
+
 def differences(text: str, stack: str) -> list[Difference]:
-    """What `pulumi refresh --preview-only --json` found. Raises RevisionError where it is no such text."""
+    """What `pulumi refresh --preview-only --json` found outside Kubernetes. Raises RevisionError where it is no such text."""
     found = []
     for step in steps(text, stack):
         urn = str(step["urn"])
-        if urn.split("::")[2] == STACK_TYPE or step["op"] in ("same", "refresh", "read"):
+        kind = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+        if kind == STACK_TYPE or kind.startswith("kubernetes:") or step["op"] in ("same", "refresh", "read"):
             continue
-        detail = step.get("detailedDiff") or {}
-        found.append(
-            Difference(
-                urn.rsplit("::", maxsplit=1)[-1], urn.split("::")[2].rsplit("$", maxsplit=1)[-1], str(step["op"]), tuple(sorted(detail))
-            )
-        )
+        found.append(Difference(urn.rsplit("::", maxsplit=1)[-1], kind, str(step["op"]), tuple(sorted(step.get("detailedDiff") or {}))))
     return found
 
 
-def show(found: Sequence[Difference], deadlines: Sequence[Deadline], console: Console) -> None:
-    """Two tables: what differs, and what ends when."""
-    if found:
+_WORDS = {"delete": ("gone", "bold red"), "create": ("not declared", "red")}
+
+
+def show(drift: Drift, stack: str, console: Console) -> None:
+    """What is wider than declared, what differs, what was mended, and what ends when."""
+    if drift.wider:
+        for category, title in TITLES.items():
+            lines = [risk.text for risk in drift.wider if risk.category == category]
+            if lines:
+                console.print(Text(title, "bold red"))
+            for line in lines:
+                console.print(f"  {line}", markup=False)
+        console.print()
+    if drift.differences:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for title in ("differs", "resource", "type", "in"):
             table.add_column(title, overflow="fold")
-        for each in found:
-            gone = each.operation == "delete"
-            what = Text("gone", "bold red") if gone else Text(each.operation, "yellow")
-            table.add_row(what, each.name, each.kind, ", ".join(each.fields) or "-")
+        for each in drift.differences:
+            table.add_row(Text(*_WORDS.get(each.operation, ("changed", "yellow"))), each.name, each.kind, ", ".join(each.fields) or "-")
         console.print(table)
-        console.print("\n`pulumi up` puts back what the stack file says; `pulumi refresh` takes over what the cloud says.\n")
     else:
-        console.print("Nothing differs: the cloud is what the state says.\n")
-    for each in deadlines:
+        console.print("Nothing differs: the cloud is what the state says.")
+    for line in drift.mended:
+        console.print(f"mended: {line}", markup=False)
+    if drift.differences:
+        console.print(
+            f"\n`gaia drift {stack} --mend` puts objects of Kubernetes back and takes away rights that nobody declared; "
+            "`pulumi up --refresh` puts back the rest; `pulumi refresh` takes over what OpenStack says."
+        )
+    console.print()
+    for each in drift.deadlines:
         left = each.says or f"{each.days} days left"
         style = "bold red" if each.days is not None and each.days <= WARNING_DAYS // 6 else "yellow" if each.near else "green"
         console.print(Text(f"{each.title}: {left}", style))
@@ -63,13 +99,31 @@ def show(found: Sequence[Difference], deadlines: Sequence[Deadline], console: Co
             console.print(f"  see {each.runbook}")
 
 
-def look(stack: str, folder: Path) -> tuple[list[Difference], list[Deadline]]:
-    """What differs, and what ends when. folder: where the program is.
+def look(stack: str, folder: Path, *, mend: bool = False) -> Drift:
+    """What differs, and what ends when. folder: where the program is. mend: put objects of Kubernetes back.
 
-    Raises EngineError, or ValueError where the engine's answer is none.
+    Raises EngineError, ClusterError, or ValueError where the engine's answer is none.
     """
     text = run(stack, "refresh", "--preview-only", "--json", folder=folder)
     known = outputs(stack, folder)
     now = dt.datetime.now(dt.UTC)
     deadlines = [*of_kubeconfig(known.get("kubeconfig") or "", now), *of_address(known.get("zeppelin_url") or "", now)]
-    return differences(text, stack), deadlines
+    state = resources(stack, folder, secrets=True)
+    objects, wider, mended = of_cluster(Live(server(state), state), mend=mend)
+    return Drift([*differences(text, stack), *objects], wider, deadlines, mended)
+
+
+def of_cluster(live: Live, *, mend: bool) -> tuple[list[Difference], list[Risk], list[str]]:
+    """What of the Kubernetes objects differs, what is wider by it, and what was mended before. Raises ClusterError."""
+    declared, found = live.recordings()
+    changes = compare(declared, found)
+    wider = risks_of(changes, declared, found, whole=True, offline=True, broken=())
+    order = {"create": 0, "update": 1, "replace": 1, "delete": 2}
+    differ = [
+        Difference(each.name, each.type, each.operation, tuple(field.path for field in each.fields))
+        for each in sorted(changes, key=lambda change: (order.get(change.operation, 3), change.name))
+    ]
+    if mend and differ:
+        mended = list(live.mend())
+        return *of_cluster(live, mend=False)[:2], mended
+    return differ, wider, []

@@ -39,7 +39,8 @@ def outputs(stack: str, folder: Path = ROOT) -> dict[str, Any]:
     return json.loads(run(stack, "stack", "output", "--json", "--show-secrets", folder=folder) or "{}")
 
 
-def resources(stack: str, folder: Path = ROOT) -> list[dict[str, Any]]:
-    """The resources of the stack's state. Raises EngineError."""
-    deployment = json.loads(run(stack, "stack", "export", folder=folder)).get("deployment") or {}
+def resources(stack: str, folder: Path = ROOT, *, secrets: bool = False) -> list[dict[str, Any]]:
+    """The resources of the stack's state. secrets: in clear, and then for nobody's eyes. Raises EngineError."""
+    shown = ("--show-secrets",) if secrets else ()
+    deployment = json.loads(run(stack, "stack", "export", *shown, folder=folder)).get("deployment") or {}
     return deployment.get("resources") or []

@@ -20,9 +20,10 @@ from rich.console import Console
 from cli.main import main
 from operate import deadlines, destroy, drift, engine, smoke
 from review.revisions import RevisionError
+from review.risks import Risk
 
 NOW = dt.datetime.now(dt.UTC)
-URN = "urn:pulumi:prod::gaia-dmp::gaia-dmp:kubernetes:Entry$kubernetes:apps/v1:Deployment::entry-gateway"
+URN = "urn:pulumi:prod::gaia-dmp::gaia-dmp:openstack:Network$openstack:networking/router:Router::ceph-router"
 
 
 def certificate(days: float) -> tuple[bytes, bytes]:
@@ -41,20 +42,23 @@ class TestDrift:
         return json.dumps({"steps": list(steps), "changeSummary": {}})
 
     def test_what_differs_and_what_is_gone(self):
-        changed = {"op": "update", "urn": URN, "detailedDiff": {"spec.replicas": {"kind": "update"}}}
-        gone = {"op": "delete", "urn": URN.replace("entry-gateway", "other")}
-        same = {"op": "refresh", "urn": URN.replace("entry-gateway", "third")}
-        found = drift.differences(self.plan(changed, gone, same), "prod")
+        changed = {"op": "update", "urn": URN, "detailedDiff": {"adminStateUp": {"kind": "update"}}}
+        gone = {"op": "delete", "urn": URN.replace("ceph-router", "other")}
+        same = {"op": "refresh", "urn": URN.replace("ceph-router", "third")}
+        # Of Kubernetes the engine sees less than the API server, which is asked instead.
+        kubernetes = {"op": "update", "urn": URN.replace("openstack:networking/router:Router", "kubernetes:apps/v1:Deployment")}
+        found = drift.differences(self.plan(changed, gone, same, kubernetes), "prod")
         assert [(each.name, each.kind, each.operation, each.fields) for each in found] == [
-            ("entry-gateway", "kubernetes:apps/v1:Deployment", "update", ("spec.replicas",)),
-            ("other", "kubernetes:apps/v1:Deployment", "delete", ()),
+            ("ceph-router", "openstack:networking/router:Router", "update", ("adminStateUp",)),
+            ("other", "openstack:networking/router:Router", "delete", ()),
         ]
         console = Console(width=200, record=True, file=(Path("/dev/null").open("w")))  # noqa: SIM115
-        drift.show(found, [deadlines.Deadline("certificate of x", 59, "docs/runbooks/certificate-expires.md")], console)
-        text = console.export_text()
-        assert "entry-gateway" in text
-        assert "gone" in text
-        assert "certificate of x: 59 days left\n  see docs/runbooks/certificate-expires.md" in text
+        deadline = deadlines.Deadline("certificate of x", 59, "docs/runbooks/certificate-expires.md")
+        drift.show(drift.Drift(found, [Risk("rights", "a/b gains get on secrets")], [deadline]), "prod", console)
+        lines = console.export_text().splitlines()
+        assert lines[:2] == ["Wider rights or weaker admission", "  a/b gains get on secrets"]
+        assert [line.split()[:2] for line in lines if "router:Router" in line] == [["changed", "ceph-router"], ["gone", "other"]]
+        assert lines[-2:] == ["certificate of x: 59 days left", "  see docs/runbooks/certificate-expires.md"]
 
     def test_what_is_no_plan_is_refused(self):
         with pytest.raises(RevisionError):

@@ -1,0 +1,137 @@
+"""The Kubernetes API of a stack, object by object, of any kind that its discovery knows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple, cast
+
+import httpx2
+import yaml
+from lightkube import KubeConfig
+from lightkube.config.client_adapter import Client, ConnectionParams
+from lightkube.core.exceptions import ConfigError
+
+Object = dict[str, Any]
+_REFUSED = "Status"
+APPLY = "application/apply-patch+yaml"
+
+
+class ClusterError(Exception):
+    """The cluster cannot be asked; the message says why."""
+
+
+class Kind(NamedTuple):
+    """One kind of object, as discovery tells it. version: `apps/v1`. plural: its name in paths."""
+
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+
+    @property
+    def root(self) -> str:
+        """The path of its version."""
+        return _root(self.version)
+
+
+class Api:
+    """An API server. text: kubeconfig. context: of it, or None for the current one. Raises ClusterError where the text is no kubeconfig."""
+
+    def __init__(self, text: str, context: str | None = None) -> None:
+        try:
+            config = KubeConfig.from_dict(yaml.safe_load(text)).get(context)
+        except (yaml.YAMLError, ConfigError, KeyError, TypeError, AttributeError) as error:
+            raise ClusterError(f"the stack's kubeconfig cannot be read: {' '.join(str(error).split())}") from None
+        self._http = Client(cast("Any", config), ConnectionParams(timeout=httpx2.Timeout(60)))
+        self._kinds: dict[tuple[str, str], Kind] = {}
+
+    def kinds(self) -> Iterator[Kind]:
+        """Every kind that can be listed, in each of its versions. Raises ClusterError."""
+        if not self._kinds:
+            groups = self._call("GET", "/apis")["groups"]
+            versions = ["v1", *(version["groupVersion"] for group in groups for version in group["versions"])]
+            for version in versions:
+                for each in self._call("GET", _root(version))["resources"]:
+                    if "list" in each["verbs"] and "/" not in each["name"]:
+                        self._kinds[version, each["kind"]] = Kind(version, each["kind"], each["name"], each["namespaced"])
+        yield from self._kinds.values()
+
+    def kind(self, item: Object) -> Kind | None:
+        """What discovery says of an object's kind, or None where the cluster has no such kind."""
+        list(self.kinds())
+        return self._kinds.get((item["apiVersion"], item["kind"]))
+
+    def get(self, item: Object) -> Object | None:
+        """The live object of that kind, namespace and name, or None. Raises ClusterError."""
+        if self.kind(item) is None:
+            return None
+        return self._call("GET", self._path(item), missing=HTTPStatus.NOT_FOUND)
+
+    def list(self, kind: Kind, namespace: str | None = None) -> Iterator[Object]:
+        """Every live object of a kind, of one namespace where one is named. Raises ClusterError."""
+        where = f"/namespaces/{namespace}" if namespace else ""
+        for item in self._call("GET", f"{kind.root}{where}/{kind.plural}")["items"]:
+            yield {"apiVersion": kind.version, "kind": kind.kind} | item
+
+    def replace(self, item: Object, *, dry_run: bool) -> Object | None:
+        """Put an object in the place of the live one, or only say what it would become; None where a field cannot change. Raises
+        ClusterError.
+        """
+        params = {"dryRun": "All"} if dry_run else {}
+        return self._call("PUT", self._path(item), item, params, missing=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+    def apply(self, item: Object, manager: str) -> None:
+        """Server-side apply in the name of a field manager, which owns all of it afterwards. Raises ClusterError."""
+        self._call("PATCH", self._path(item), item, {"fieldManager": manager, "force": "true"}, content_type=APPLY)
+
+    def delete(self, item: Object) -> None:
+        """Delete an object. Raises ClusterError."""
+        self._call("DELETE", self._path(item))
+
+    def _path(self, item: Object) -> str:
+        kind = self.kind(item)
+        if kind is None:
+            raise ClusterError(f"the cluster has no {item['kind']} of {item['apiVersion']}")
+        where = f"/namespaces/{item['metadata']['namespace']}" if kind.namespaced else ""
+        return f"{kind.root}{where}/{kind.plural}/{item['metadata']['name']}"
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        params: Mapping[str, str] | None = None,
+        *,
+        missing: int | None = None,
+        content_type: str = "application/json",
+    ) -> Any:
+        """What the server answers; None where it answers with the code `missing`."""
+        try:
+            response = self._http.request(method, path, json=body, params=dict(params or {}), headers={"Content-Type": content_type})
+        except httpx2.TransportError as error:
+            raise ClusterError(f"the Kubernetes API does not answer: {error}") from None
+        if response.status_code == missing:
+            return None
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            raise ClusterError(f"{method} {path}: HTTP {response.status_code} {response.text[:400]}")
+        return response.json()
+
+
+def _root(version: str) -> str:
+    return f"/apis/{version}" if "/" in version else f"/api/{version}"
+
+
+def binds(binding: Object, namespaces: Sequence[str]) -> bool:
+    """Whether a RoleBinding or ClusterRoleBinding gives rights to accounts of some namespaces."""
+    for subject in binding.get("subjects") or []:
+        if subject["kind"] == "ServiceAccount" and subject.get("namespace") in namespaces:
+            return True
+        if subject["kind"] == "Group" and subject["name"] in {f"system:serviceaccounts:{each}" for each in namespaces}:
+            return True
+        # An API server binds its own roles to all who are logged in, and makes those bindings anew.
+        own = (binding["metadata"].get("labels") or {}).get("kubernetes.io/bootstrapping") == "rbac-defaults"
+        if subject["kind"] == "Group" and subject["name"] in _EVERYBODY and not own:
+            return True
+    return False
+
+
+_EVERYBODY = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")

@@ -1,0 +1,246 @@
+"""The objects of a stack on its cluster: what each would be if the state were put there again, and what it is.
+
+The API server itself says the first, by a dry run: with every default, and every list whole. The engine's refresh cannot be asked for it:
+pulumi-kubernetes cuts what it reads to what was declared, so that nobody sees a rule, a subject or a container that somebody added.
+"""
+
+import base64
+import copy
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from components.names import SPARK_NAMESPACE
+from operate.api import Api, ClusterError, Kind, Object, binds
+from recording import RecordedResource, Recording
+
+PROVIDER = "pulumi:providers:kubernetes"
+RELEASE = "kubernetes:helm.sh/v3:Release"
+RIGHTS = ("Role", "RoleBinding", "ClusterRoleBinding", "NetworkPolicy")
+"""Kinds that hold no data: what nobody declared of them may go."""
+
+_GROUPS = ("v1", "apps/v1", "batch/v1", "policy/v1", "autoscaling/v2", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1")
+"""What people make by hand; policies of a container network come beside it."""
+_PASSING = ("Event", "Endpoints", "PodTemplate")
+"""Kinds that come and go by themselves."""
+_MADE_BY_HAND = (*RIGHTS, "ServiceAccount", "Secret")
+"""Kinds that no controller makes here, whatever such an object says of its owner."""
+_OF_NOTEBOOKS = ("Pod", "Service", "ConfigMap", "PersistentVolumeClaim")
+"""Kinds that notebooks make; admission says what they may be."""
+_ASSIGNED: Mapping[str, Sequence[str]] = {
+    "Service": ("spec.clusterIP", "spec.clusterIPs", "spec.ipFamilies", "spec.ipFamilyPolicy", "spec.healthCheckNodePort"),
+    "PersistentVolume": ("spec.claimRef.uid", "spec.claimRef.resourceVersion", "spec.claimRef.apiVersion", "spec.claimRef.kind"),
+    "PersistentVolumeClaim": ("spec.volumeName",),
+    "Job": ("spec.selector", "spec.template.metadata.labels"),
+    "Namespace": ("spec.finalizers",),
+    "ServiceAccount": ("secrets",),
+}
+"""What the cluster puts into an object, by kind; it stays where nothing was declared."""
+_FOREIGN = ("kubernetes.io", "k8s.io", "pulumi.com", "deprecated.daemonset.template.generation")
+"""Domains of annotations that the cluster or the engine writes."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One object that the state declares. urn: of its resource. manager: the engine's field manager, or "" for Helm's objects."""
+
+    urn: str
+    body: Object
+    manager: str = ""
+
+
+def plain(value: Any) -> Any:
+    """A value of an exported state, secrets in clear (pulumi: sdk/go/common/resource/sig.go; the text of a secret is JSON)."""
+    if isinstance(value, dict):
+        if "plaintext" in value and any(len(key) == len("4dabf18193072939515e22adb298388d") for key in value):
+            return json.loads(value["plaintext"])
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
+def server(resources: Sequence[Mapping[str, Any]]) -> Api:
+    """The API server of a stack. resources: of its exported state, secrets in clear. Raises ClusterError."""
+    for each in resources:
+        inputs = plain(each.get("inputs") or {}) if each["type"] == PROVIDER else {}
+        if inputs.get("kubeconfig"):
+            return Api(inputs["kubeconfig"], inputs.get("context"))
+    raise ClusterError("the state has no kubeconfig: no cluster has been made yet")
+
+
+class Live:
+    """A stack's objects on an API server. resources: of its exported state, secrets in clear."""
+
+    def __init__(self, api: Api, resources: Sequence[Mapping[str, Any]]) -> None:
+        self._api = api
+        self._declared = list(self._declare(resources))
+        self._known = {_identity(each.body) for each in self._declared}
+        self._namespaces = sorted(each.body["metadata"]["name"] for each in self._declared if each.body["kind"] == "Namespace")
+
+    def recordings(self) -> tuple[Recording, Recording]:
+        """The declared objects as they would be, and all that is there, declared or not. Raises ClusterError."""
+        before, after = Recording("", "", "update"), Recording("", "", "update")
+        for each in self._declared:
+            found = self._api.get(each.body)
+            would = self._would(each.body, found) if found else each.body
+            before.resources.append(_resource(each.urn, would))
+            if found:
+                after.resources.append(_resource(each.urn, found))
+        after.resources += [_resource("", each) for each in self._undeclared()]
+        return before, after
+
+    def mend(self) -> Iterator[str]:
+        """Put back what differs or is gone, and take away rights that nobody declared; says what it has done. Raises ClusterError."""
+        for each in self._declared:
+            found = self._api.get(each.body)
+            if found and _clean(self._would(each.body, found)) == _clean(found):
+                continue
+            if each.manager:
+                # The engine's manager owns all of it again: what another owned would refuse the engine's next change.
+                self._api.apply(each.body, each.manager)
+                found = self._api.get(each.body)
+            if found and self._api.replace(self._body(each.body, found), dry_run=False) is None:
+                yield f"cannot put back {title(each.body)}: delete it, and `pulumi up --refresh` makes it again"
+            elif found:
+                yield f"put back {title(each.body)}"
+        for found in self._undeclared():
+            if found["kind"] in RIGHTS:
+                self._api.delete(found)
+                yield f"took away {title(found)}"
+
+    def _declare(self, resources: Sequence[Mapping[str, Any]]) -> Iterator[Declared]:
+        for each in resources:
+            inputs, outputs = plain(each.get("inputs") or {}), plain(each.get("outputs") or {})
+            if each["type"] == RELEASE:
+                yield from self._charted(str(each["urn"]), outputs.get("status") or {})
+            elif each["type"].startswith("kubernetes:") and "apiVersion" in inputs and not each.get("external"):
+                # The engine makes up names that were left out.
+                known = {key: value for key, value in (outputs.get("metadata") or {}).items() if key in ("name", "namespace")}
+                body = {key: value for key, value in inputs.items() if not key.startswith("__")}
+                body["metadata"] = (inputs.get("metadata") or {}) | known
+                yield Declared(str(each["urn"]), body, str(outputs.get("__fieldManager") or ""))
+
+    def _charted(self, urn: str, status: Mapping[str, Any]) -> Iterator[Declared]:
+        """Objects of a chart, from the Secret in which Helm keeps a release (helm: pkg/storage/driver/util.go)."""
+        namespace = status.get("namespace")
+        place = {"name": f"sh.helm.release.v1.{status.get('name')}.v{status.get('revision')}", "namespace": namespace}
+        kept = self._api.get({"apiVersion": "v1", "kind": "Secret", "metadata": place})
+        if kept is None:
+            raise ClusterError(f"Secret {namespace}/{place['name']}, in which Helm keeps what it has made, is gone")
+        yield Declared(urn, kept)
+        release = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(kept["data"]["release"]))))
+        for item in yaml.safe_load_all(release["manifest"]):
+            kind = self._api.kind(item) if item else None
+            if kind:
+                if kind.namespaced:
+                    item["metadata"].setdefault("namespace", namespace)
+                yield Declared(f"{urn}/{item['kind']}/{item['metadata']['name']}", item)
+
+    def _undeclared(self) -> Iterator[Object]:
+        """What stands in the stack's namespaces, or gives rights to its accounts, and is not in the state."""
+        for kind in self._api.kinds():
+            if kind.kind in ("RoleBinding", "ClusterRoleBinding"):
+                found = [each for each in self._api.list(kind) if self._ours(each) or binds(each, self._namespaces)]
+            elif kind.namespaced and _looked_at(kind):
+                found = [each for space in self._namespaces for each in self._api.list(kind, space) if not _generated(each)]
+            else:
+                continue
+            yield from (each for each in found if _identity(each) not in self._known)
+
+    def _ours(self, item: Object) -> bool:
+        return item["metadata"].get("namespace") in self._namespaces
+
+    def _would(self, wanted: Object, found: Object) -> Object:
+        """What the API server makes of a declared object; itself, where a field differs that nobody can change."""
+        body = self._body(wanted, found)
+        return self._api.replace(body, dry_run=True) or body
+
+    def _body(self, wanted: Object, found: Object) -> Object:
+        """A declared object, to be put in the place of the live one."""
+        body, live = copy.deepcopy(wanted), found["metadata"]
+        body["metadata"] = {key: live[key] for key in ("uid", "resourceVersion", "finalizers", "ownerReferences") if key in live}
+        body["metadata"] |= {key: wanted["metadata"][key] for key in ("name", "namespace") if key in wanted["metadata"]}
+        body["metadata"]["labels"] = wanted["metadata"].get("labels") or {}
+        mine, theirs = (item["metadata"].get("annotations") or {} for item in (wanted, found))
+        body["metadata"]["annotations"] = {key: value for key, value in theirs.items() if _foreign(key)} | mine
+        for path in _ASSIGNED.get(wanted["kind"], ()):
+            _carry(body, found, path.split("."))
+        if "status" in found:
+            body["status"] = found["status"]
+        return body
+
+
+def title(item: Object) -> str:
+    """An object's kind, namespace and name."""
+    return " ".join([item["kind"], "/".join(filter(None, (item["metadata"].get("namespace"), item["metadata"]["name"])))])
+
+
+def _identity(item: Object) -> tuple[str, str, str, str]:
+    place = item["metadata"]
+    # An object has one name in all versions of its group.
+    return item["apiVersion"].rpartition("/")[0], item["kind"], place.get("namespace", ""), place["name"]
+
+
+def _looked_at(kind: Kind) -> bool:
+    return (kind.version in _GROUPS or kind.plural.endswith("networkpolicies")) and kind.kind not in _PASSING
+
+
+def _generated(item: Object) -> bool:
+    """Whether a controller, the cluster or a notebook has made an object."""
+    place = item["metadata"]
+    labels = place.get("labels") or {}
+    if (item["kind"], place["name"]) in (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")):
+        return True
+    if item["kind"] in _OF_NOTEBOOKS and place["namespace"] == SPARK_NAMESPACE:
+        return labels.get("app.kubernetes.io/managed-by") == "zeppelin" or "spark-app-selector" in labels
+    owned = any(each.get("controller") for each in place.get("ownerReferences") or [])
+    return owned and item["kind"] not in _MADE_BY_HAND
+
+
+def _foreign(annotation: str) -> bool:
+    domain = annotation.partition("/")[0]
+    return any(domain == each or domain.endswith(f".{each}") for each in _FOREIGN)
+
+
+def _carry(body: Object, found: Object, path: Sequence[str]) -> None:
+    """Give a body what the live object has at a path, where nothing was declared."""
+    for key in path[:-1]:
+        if not isinstance(found.get(key), dict):
+            return
+        body, found = body.setdefault(key, {}), found[key]
+    if path[-1] in found:
+        body.setdefault(path[-1], found[path[-1]])
+
+
+def _clean(item: Object) -> Object:
+    """What of an object a person or a program decides; values of a Secret as hashes."""
+    place = item["metadata"]
+    kept = {key: place[key] for key in ("name", "namespace", "labels") if place.get(key)}
+    annotations = {key: value for key, value in (place.get("annotations") or {}).items() if not _foreign(key)}
+    rest = {key: value for key, value in item.items() if key not in ("metadata", "status")}
+    if item["kind"] == "Secret":
+        given = {key: base64.b64encode(value.encode()).decode() for key, value in (rest.pop("stringData", None) or {}).items()}
+        values = (rest.pop("data", None) or {}) | given
+        rest["data"] = {key: hashlib.sha256(value.encode()).hexdigest()[:12] for key, value in values.items()}
+    return rest | {"metadata": kept | ({"annotations": annotations} if annotations else {})}
+
+
+def _resource(urn: str, item: Object) -> RecordedResource:
+    """An object as the comparison of recordings reads it. urn: of its resource, or "" where nobody declared it."""
+    version, kind = item["apiVersion"], item["kind"]
+    return RecordedResource(
+        urn=urn or f"undeclared::{title(item)}",
+        type=f"kubernetes:{version if '/' in version else f'core/{version}'}:{kind}",
+        name=title(item),
+        parent="",
+        provider="",
+        custom=True,
+        inputs=_clean(item),
+        secret_paths=[],
+        outputs={},
+        options={},
+    )
