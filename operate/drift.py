@@ -118,10 +118,12 @@ def of_cluster(live: Live, *, mend: bool) -> tuple[list[Difference], list[Risk],
     declared, found = live.recordings()
     changes = compare(declared, found)
     wider = risks_of(changes, declared, found, whole=True, offline=True, broken=())
-    order = {"create": 0, "update": 1, "replace": 1, "delete": 2}
     differ = [
-        Difference(each.name, each.type, each.operation, tuple(field.path for field in each.fields))
-        for each in sorted(changes, key=lambda change: (order.get(change.operation, 3), change.name))
+        Difference(
+            each.name, each.type, "update" if each.before and each.after else each.operation, tuple(part.path for part in each.fields)
+        )
+        # What nobody declared comes first, what is gone last.
+        for each in sorted(changes, key=lambda change: (change.before is not None, change.after is None, change.name))
     ]
     if mend and differ:
         mended = list(live.mend())

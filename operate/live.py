@@ -41,8 +41,8 @@ _ASSIGNED: Mapping[str, Sequence[str]] = {
     "ServiceAccount": ("secrets",),
 }
 """What the cluster puts into an object, by kind; it stays where nothing was declared."""
-_FOREIGN = ("kubernetes.io", "k8s.io", "pulumi.com", "deprecated.daemonset.template.generation")
-"""Domains of annotations that the cluster or the engine writes."""
+_FOREIGN = ("kubernetes.io", "k8s.io", "pulumi.com", "meta.helm.sh", "deprecated.daemonset.template.generation")
+"""Domains of annotations that the cluster, the engine or Helm writes."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,9 @@ def _generated(item: Object) -> bool:
     labels = place.get("labels") or {}
     if (item["kind"], place["name"]) in (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")):
         return True
-    if item["kind"] in _OF_NOTEBOOKS and place["namespace"] == SPARK_NAMESPACE:
-        return labels.get("app.kubernetes.io/managed-by") == "zeppelin" or "spark-app-selector" in labels
+    notebook = labels.get("app.kubernetes.io/managed-by") == "zeppelin" or "spark-app-selector" in labels
+    if notebook and item["kind"] in _OF_NOTEBOOKS and place["namespace"] == SPARK_NAMESPACE:
+        return True
     owned = any(each.get("controller") for each in place.get("ownerReferences") or [])
     return owned and item["kind"] not in _MADE_BY_HAND
 

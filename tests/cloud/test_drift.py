@@ -1,0 +1,193 @@
+"""`gaia drift` on a real API server: what somebody changes by hand is found whole, told worst first, and put back."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from operate.drift import of_cluster
+from operate.live import PROVIDER, RELEASE, Live, server
+from tests.cloud import tools
+from tests.cloud.api import Api, Object, collection
+from tests.cloud.deployed import NOTEBOOKS, SERVER, one
+from tests.cloud.kube import Kube
+
+SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+"""What marks a secret in an exported state (pulumi: sdk/go/common/resource/sig.go)."""
+MANAGER = "tests"
+"""Who applied the stack, which is the engine's field manager in the state (pulumi-kubernetes: provider/pkg/provider/provider.go)."""
+CHART = "prometheus-json-exporter"
+
+
+@pytest.fixture(scope="module")
+def release(kube: Kube, api: Api) -> Iterator[dict[str, Any]]:
+    """A chart that Helm has installed."""
+    helm = [str(tools.program("helm")), f"--kubeconfig={kube.kubeconfig}", f"--namespace={SERVER}"]
+    chart = tools.charts() / CHART
+    subprocess.run([*helm, "install", CHART, str(chart), "--set", "fullnameOverride=charted"], check=True, capture_output=True)
+    yield {"name": CHART, "namespace": SERVER, "revision": 1}
+    subprocess.run([*helm, "uninstall", CHART], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def state(kube: Kube, items: list[Object], release: dict[str, Any]) -> list[dict[str, Any]]:
+    """The resources of an exported state."""
+
+    def resource(item: Object) -> dict[str, Any]:
+        kind = f"kubernetes:{item['apiVersion']}:{item['kind']}"
+        outputs = {"metadata": item["metadata"], "__fieldManager": MANAGER}
+        return {"type": kind, "urn": f"urn:pulumi:kube::gaia-dmp::{kind}::{item['metadata']['name']}", "inputs": item, "outputs": outputs}
+
+    provider = {"kubeconfig": SIGNATURE | {"plaintext": json.dumps(kube.kubeconfig.read_text())}}
+    return [
+        {"type": PROVIDER, "urn": "urn:pulumi:kube::gaia-dmp::provider", "inputs": provider},
+        *map(resource, items),
+        {"type": RELEASE, "urn": "urn:pulumi:kube::gaia-dmp::release", "inputs": {}, "outputs": {"status": release}},
+    ]
+
+
+@pytest.fixture
+def live(state: list[dict[str, Any]]) -> Live:
+    return Live(server(state), state)
+
+
+def address(item: Object) -> str:
+    return f"{collection(item)}/{item['metadata']['name']}"
+
+
+def edit(api: Api, item: Object, operation: tuple[str, str, Any]) -> None:
+    """Change an object as somebody does with `kubectl edit`."""
+    patch = [dict(zip(("op", "path", "value"), operation, strict=True))]
+    api.call("PATCH", address(item), patch, {"fieldManager": "kubectl-edit"}, "application/json-patch+json")
+
+
+def test_a_stack_that_nobody_touched_does_not_differ(live: Live):
+    assert of_cluster(live, mend=False) == ([], [], [])
+
+
+SECRETS = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}
+ANYWHERE = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
+BY_HAND = [
+    ("Role", "spark-driver", ("add", "/rules/-", SECRETS), "rules[2]", f"{NOTEBOOKS}/spark-driver gains * on secrets in {NOTEBOOKS}"),
+    (
+        "RoleBinding",
+        "spark-driver",
+        ("add", "/subjects/-", {"kind": "ServiceAccount", "name": "default", "namespace": NOTEBOOKS}),
+        "subjects[default]",
+        f"{NOTEBOOKS}/default gains create, delete, deletecollection, get, list, watch on pods in {NOTEBOOKS}",
+    ),
+    ("NetworkPolicy", "executor-to-driver", ("add", "/spec/egress/-", ANYWHERE), "spec.egress[1]", "to 0.0.0.0/0, all ports"),
+    (
+        "Deployment",
+        "gateway",
+        ("add", "/spec/template/spec/containers/-", {"name": "miner", "image": "miner:1"}),
+        "spec.template.spec.containers[miner]",
+        "miner",
+    ),
+    (
+        "Namespace",
+        NOTEBOOKS,
+        ("replace", "/metadata/labels/pod-security.kubernetes.io~1enforce", "privileged"),
+        "metadata.labels.pod-security.kubernetes.io/enforce",
+        "privileged",
+    ),
+    (
+        "ValidatingAdmissionPolicyBinding",
+        "gaia-dmp-kube-driver",
+        ("replace", "/spec/validationActions", ["Audit"]),
+        "spec.validationActions[0]",
+        "admission",
+    ),
+    ("ConfigMap", "zeppelin-config", ("add", "/data/ADDED", "x"), "data.ADDED", None),
+    ("Secret", "zeppelin-login", ("add", "/data/added", "eA=="), "data.added", None),
+    ("Service", "gateway", ("add", "/spec/externalIPs", ["192.0.2.1"]), "spec.externalIPs", None),
+    ("CronJob", "backup-notebooks", ("add", "/spec/suspend", True), "spec.suspend", None),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "operation", "path", "text"), BY_HAND, ids=[each[0] for each in BY_HAND])
+def test_what_somebody_adds_is_found_and_put_back(
+    api: Api, items: list[Object], live: Live, kind: str, name: str, operation: tuple[str, str, Any], path: str, text: str | None
+):
+    item = one(items, kind, name)
+    edit(api, item, operation)
+    (difference,), risks, _ = of_cluster(live, mend=False)
+    assert (difference.kind.rpartition(":")[2], difference.operation) == (kind, "update")
+    assert [field for field in difference.fields if field.startswith(path)] == list(difference.fields)
+    assert bool(risks) == bool(text)
+    assert not text or any(text in risk.text for risk in risks)
+    rest, _, mended = of_cluster(live, mend=True)
+    assert (rest, len(mended)) == ([], 1)
+    # The engine's next change of that object is not refused: nobody else owns a field of it.
+    api.call("PATCH", address(item), item, {"fieldManager": MANAGER}, "application/apply-patch+yaml")
+
+
+def test_what_was_deleted_is_made_again(api: Api, items: list[Object], live: Live):
+    role = one(items, "Role", "interpreter-cleaner")
+    api.delete(address(role))
+    assert [(each.name, each.operation) for each in of_cluster(live, mend=False)[0]] == [
+        (f"Role {NOTEBOOKS}/interpreter-cleaner", "delete")
+    ]
+    assert of_cluster(live, mend=True) == ([], [], [f"put back Role {NOTEBOOKS}/interpreter-cleaner"])
+
+
+def binding(kind: str, namespace: str | None, *subjects: Object) -> Object:
+    place = {"name": "by-hand"} | ({"namespace": namespace} if namespace else {})
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
+    version = "rbac.authorization.k8s.io/v1"
+    return {"apiVersion": version, "kind": kind, "metadata": place, "roleRef": reference, "subjects": list(subjects)}
+
+
+def group(name: str) -> Object:
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": name}
+
+
+DRIVER = {"kind": "ServiceAccount", "name": "spark-driver", "namespace": NOTEBOOKS}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        binding("ClusterRoleBinding", None, DRIVER),
+        binding("ClusterRoleBinding", None, group(f"system:serviceaccounts:{NOTEBOOKS}")),
+        binding("ClusterRoleBinding", None, group("system:authenticated")),
+        binding("RoleBinding", "kube-system", DRIVER),
+        binding("RoleBinding", SERVER, group("somebody")),
+    ],
+    ids=["account", "all accounts of a namespace", "everybody", "elsewhere", "here"],
+)
+def test_a_binding_that_nobody_declared_is_found_and_taken_away(api: Api, live: Live, item: Object):
+    api.create(item)
+    try:
+        (difference,), (risk, *_), _ = of_cluster(live, mend=False)
+        assert (difference.operation, difference.name.split()[0]) == ("create", item["kind"])
+        assert risk.category == "rights"
+        assert of_cluster(live, mend=True)[0] == []
+    finally:
+        if any(each["metadata"]["name"] == "by-hand" for each in api.items(collection(item))):
+            api.delete(address(item))
+
+
+def test_others_bindings_are_theirs(api: Api, live: Live):
+    other = binding("ClusterRoleBinding", None, {"kind": "ServiceAccount", "name": "x", "namespace": "kube-system"}, group("operators"))
+    api.create(other)
+    assert of_cluster(live, mend=False)[0] == []
+    api.delete(address(other))
+
+
+def test_an_object_that_nobody_declared_is_found_and_left(api: Api, live: Live):
+    """It may hold data, so that a person takes it away."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "by-hand", "namespace": NOTEBOOKS}}
+    api.create(secret)
+    assert [(each.name, each.operation) for each in of_cluster(live, mend=True)[0]] == [(f"Secret {NOTEBOOKS}/by-hand", "create")]
+    api.delete(address(secret))
+
+
+def test_an_object_of_a_chart_is_put_back(api: Api, live: Live):
+    charted = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "charted", "namespace": SERVER}}
+    edit(api, charted, ("replace", "/spec/replicas", 3))
+    (difference,) = of_cluster(live, mend=False)[0]
+    assert (difference.name, difference.fields) == (f"Deployment {SERVER}/charted", ("spec.replicas",))
+    assert of_cluster(live, mend=True) == ([], [], [f"put back Deployment {SERVER}/charted"])
