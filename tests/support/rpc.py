@@ -97,11 +97,11 @@ class Pod:
     """A Pod that calls: connections come from its address."""
 
     def __init__(self, address: str, port: int) -> None:
-        self._address, self._port = address, port
+        self.address, self._port = address, port
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[socket.socket]:
-        with socket.create_connection(("127.0.0.1", self._port), timeout=60, source_address=(self._address, 0)) as connection:
+        with socket.create_connection(("127.0.0.1", self._port), timeout=60, source_address=(self.address, 0)) as connection:
             yield connection
 
     def says(self, said: bytes) -> list[tuple[int, str, dict[int, Any]]]:
