@@ -108,7 +108,11 @@ WEBSOCKET_PORT = 8081
 """Port of what stands before Zeppelin's websocket."""
 
 RPC_PORT = 12320
-"""Port of Zeppelin's server for interpreters: one port, so that a Service can name it."""
+"""Port of Zeppelin's server for interpreters, and of the Service, whose other end is RPC_FILTER_PORT: one number, because Zeppelin tells an
+interpreter that it finds again its own (zeppelin: interpreter/recovery/RecoveryUtils.java, 0.12.1)."""
+
+RPC_FILTER_PORT = 12322
+"""Port of what stands before Zeppelin's server for interpreters."""
 
 INTERPRETER_PORT, DRIVER_PORT, BLOCK_MANAGER_PORT, UI_PORT = 12321, 22321, 22322, 4040
 """Ports of an interpreter and of a driver, all fixed by Zeppelin's launcher but that of the Spark UI (K8sRemoteInterpreterProcess)."""

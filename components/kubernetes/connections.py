@@ -31,7 +31,7 @@ from components.names import (
     OIDC_PROXY_PORT,
     PROMETHEUS_LABELS,
     PROMETHEUS_PORT,
-    RPC_PORT,
+    RPC_FILTER_PORT,
     SMOKE_TEST_LABELS,
     SMOKE_TEST_PORT,
     SPARK_NAMESPACE,
@@ -66,7 +66,7 @@ def notebook_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
     """Flows of interpreters and executors, of the history server and of the checks of datasets. monitoring: whether Prometheus asks."""
     flows = [
         Flow(title="interpreter-from-server", labels=INTERPRETER_LABELS, ingress=[SERVER], ports=(INTERPRETER_PORT,)),
-        Flow(title="interpreter-to-server", labels=INTERPRETER_LABELS, egress=[SERVER], ports=(RPC_PORT,)),
+        Flow(title="interpreter-to-server", labels=INTERPRETER_LABELS, egress=[SERVER], ports=(RPC_FILTER_PORT,)),
         Flow(title="driver-from-executors", labels=DRIVER_LABELS, ingress=[EXECUTOR], ports=(DRIVER_PORT, BLOCK_MANAGER_PORT)),
         Flow(title="driver-to-executors", labels=DRIVER_LABELS, egress=[EXECUTOR], ports=(BLOCK_MANAGER_PORT,)),
         Flow(title="executor-to-driver", labels=EXECUTOR_LABELS, egress=[DRIVER], ports=(DRIVER_PORT, BLOCK_MANAGER_PORT)),
@@ -88,7 +88,8 @@ def server_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
     """Flows of Zeppelin, of the gateway, of the OIDC proxy and of the test notebook. monitoring: whether Prometheus asks."""
     flows = [
         Flow(title="server-from-gateway", labels=ZEPPELIN_LABELS, ingress=[GATEWAY], ports=(ZEPPELIN_PORT, WEBSOCKET_PORT)),
-        Flow(title="server-from-interpreters", labels=ZEPPELIN_LABELS, ingress=[INTERPRETER], ports=(RPC_PORT,)),
+        # Nobody reaches RPC_PORT, which believes whoever calls.
+        Flow(title="server-from-interpreters", labels=ZEPPELIN_LABELS, ingress=[INTERPRETER], ports=(RPC_FILTER_PORT,)),
         Flow(title="server-to-interpreters", labels=ZEPPELIN_LABELS, egress=[INTERPRETER], ports=(INTERPRETER_PORT,)),
         # Browsers come by a load balancer, an Ingress controller or a node; who may is said there.
         Flow(title="gateway-from-anywhere", labels=GATEWAY_LABELS, ingress=[Peer()], ports=(GATEWAY_HTTP_PORT, GATEWAY_HTTPS_PORT)),

@@ -162,7 +162,7 @@ class Zeppelin(pulumi.ComponentResource):
                 selector=ZEPPELIN_LABELS,
                 ports=[
                     core.ServicePortArgs(name="http", port=ZEPPELIN_PORT, target_port="http"),
-                    core.ServicePortArgs(name="rpc", port=RPC_PORT, target_port="rpc"),
+                    core.ServicePortArgs(name="rpc", port=RPC_PORT, target_port="rpc-filter"),
                     core.ServicePortArgs(name="websocket", port=WEBSOCKET_PORT, target_port="websocket"),
                 ],
             ),
@@ -213,6 +213,8 @@ class Zeppelin(pulumi.ComponentResource):
                 "seed_notebooks.py": text("zeppelin/files/seed_notebooks.py"),
                 "alive.py": text("zeppelin/files/alive.py"),
                 "websocket_guard.py": text("zeppelin/files/websocket_guard.py"),
+                "rpc_filter.py": text("zeppelin/files/rpc_filter.py"),
+                "rpc_calls.py": text("zeppelin/files/rpc_calls.py"),
                 "log4j.properties": text("zeppelin/files/log4j.properties"),
                 "notebooks.json": args.examples,
             }

@@ -16,8 +16,18 @@ from components.kubernetes.pod import (
     scratch_volume,
     secret_variable,
     secret_volume,
+    variables,
 )
-from components.names import RPC_PORT, SPARK_NAMESPACE, WEBSOCKET_PORT, ZEPPELIN, ZEPPELIN_PORT, ZEPPELIN_UID
+from components.names import (
+    RPC_FILTER_PORT,
+    RPC_PORT,
+    SPARK_NAMESPACE,
+    WEBSOCKET_PORT,
+    ZEPPELIN,
+    ZEPPELIN_NAMESPACE,
+    ZEPPELIN_PORT,
+    ZEPPELIN_UID,
+)
 from components.zeppelin.interpreters import InterpreterArgs
 from settings.values.zeppelin import ZeppelinSettings
 
@@ -26,6 +36,7 @@ CONNECT_SECONDS = 180
 
 _ALIVE = "/opt/platform/alive.py"
 _GUARD = "/opt/platform/websocket_guard.py"
+_FILTER, _CALLS = "/opt/platform/rpc_filter.py", "/opt/platform/rpc_calls.py"
 _SEED = """
 mkdir -p /notebooks/notebook /notebooks/conf /notebooks/recovery
 python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json /opt/zeppelin/interpreter /work/interpreter
@@ -98,12 +109,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         startup_probe=http_probe("/api/version", "http", period=10, timeout=5, failures=60),
         readiness_probe=http_probe("/api/version", "http", period=10, timeout=5, failures=3),
         # The thread that interpreters talk to can die alone; then every start of one waits for its whole time-out.
-        liveness_probe=core.ProbeArgs(
-            exec_=core.ExecActionArgs(command=["python3", _ALIVE, str(ZEPPELIN_PORT), str(RPC_PORT)]),
-            period_seconds=20,
-            timeout_seconds=10,
-            failure_threshold=4,
-        ),
+        liveness_probe=_alive(f"browsers={ZEPPELIN_PORT}", f"interpreters={RPC_PORT}"),
         volume_mounts=[
             notebooks,
             mount("work", "/work"),
@@ -128,6 +134,22 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         liveness_probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="websocket"), period_seconds=20, timeout_seconds=5),
         volume_mounts=[mount("platform", _GUARD, file="websocket_guard.py", read_only=True)],
     )
+    rpc_filter = restricted_container(
+        "rpc-filter",
+        args.image,
+        # A call may have sixteen megabytes, and of each interpreter one is held whole.
+        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
+        limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"},
+        command=["python3", _FILTER, str(RPC_FILTER_PORT), str(RPC_PORT)],
+        env=variables({"NAMESPACE": SPARK_NAMESPACE}),
+        ports=[core.ContainerPortArgs(name="rpc-filter", container_port=RPC_FILTER_PORT)],
+        liveness_probe=_alive(f"interpreters={RPC_FILTER_PORT}"),
+        volume_mounts=[
+            mount("platform", _FILTER, file="rpc_filter.py", read_only=True),
+            mount("platform", _CALLS, file="rpc_calls.py", read_only=True),
+            mount("platform", _ALIVE, file="alive.py", read_only=True),
+        ],
+    )
     return restricted_pod(
         args.namespace,
         uid=ZEPPELIN_UID,
@@ -135,7 +157,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         gid=0,
         # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
         fs_group=ZEPPELIN_UID,
-        containers=[server, guard],
+        containers=[server, guard, rpc_filter],
         volumes=[
             claim_volume("notebooks", args.claim),
             config_volume("platform", args.files),
@@ -149,6 +171,13 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         priority_class_name=args.priority,
         termination_grace_period_seconds=60,
         init_containers=[seed],
+    )
+
+
+def _alive(*ports: str) -> core.ProbeArgs:
+    """A probe by `files/alive.py`."""
+    return core.ProbeArgs(
+        exec_=core.ExecActionArgs(command=["python3", _ALIVE, *ports]), period_seconds=20, timeout_seconds=10, failure_threshold=4
     )
 
 
@@ -172,6 +201,8 @@ def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> d
         "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "false",
         "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(CONNECT_SECONDS * 1000),
         "ZEPPELIN_SERVER_RPC_PORTRANGE": f"{RPC_PORT}:{RPC_PORT}",
+        # Where an interpreter is told to find the server that has found it again: by the Service, whose other end is the filter.
+        "ZEPPELIN_LOCAL_IP": f"{ZEPPELIN}.{ZEPPELIN_NAMESPACE}.svc",
         "ZEPPELIN_INTERPRETER_INCLUDES": ",".join(["spark", *args.languages]),
         # Only what seed_interpreters.py copied there is an interpreter, with `%<setting>.conf` shadowed.
         "ZEPPELIN_INTERPRETER_DIR": "/work/interpreter",

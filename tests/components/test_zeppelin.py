@@ -66,10 +66,10 @@ def test_one_server_writes_notebooks():
 
 
 def test_probes_ask_where_zeppelin_answers():
-    container = server(recorded())["template"]["spec"]["containers"][0]
+    container, _, rpc_filter = server(recorded())["template"]["spec"]["containers"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/api/version"
-    # Its arguments are the ports of browsers and of interpreters, which the Service has too.
-    assert container["livenessProbe"]["exec"]["command"][-2:] == ["8080", "12320"]
+    assert container["livenessProbe"]["exec"]["command"][-2:] == ["browsers=8080", "interpreters=12320"]
+    assert rpc_filter["livenessProbe"]["exec"]["command"][-1] == "interpreters=12322"
 
 
 def test_the_service_has_the_names_that_zeppelin_looks_for():
@@ -77,6 +77,17 @@ def test_the_service_has_the_names_that_zeppelin_looks_for():
     assert service["metadata"]["name"] == "zeppelin-server"
     assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {"http": 8080, "rpc": 12320, "websocket": 8081}
     assert service["spec"].get("type") is None
+
+
+def test_interpreters_meet_the_filter_and_by_the_number_that_zeppelin_tells_them():
+    """A server that is back tells each interpreter its own port and ZEPPELIN_LOCAL_IP (RecoveryUtils.java, RemoteInterpreterUtils.java)."""
+    recording = recorded()
+    (rpc,) = [port for port in named(recording, "zeppelin-service").inputs["spec"]["ports"] if port["name"] == "rpc"]
+    ports = {port["name"]: port["containerPort"] for each in server(recording)["template"]["spec"]["containers"] for port in each["ports"]}
+    environment = named(recording, "zeppelin-config").inputs["data"]
+    assert (rpc["port"], ports[rpc["targetPort"]]) == (12320, 12322)
+    assert environment["ZEPPELIN_SERVER_RPC_PORTRANGE"] == "12320:12320"
+    assert environment["ZEPPELIN_LOCAL_IP"] == "zeppelin-server.gaia-zeppelin.svc"
 
 
 def test_settings_that_matter():

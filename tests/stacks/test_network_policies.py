@@ -40,7 +40,7 @@ PODS = (
     Pod("the world", address="198.51.100.7"),
     Pod("Ceph", address="10.4.200.9"),
 )
-PORTS = (22, 53, 80, 443, 4040, 4180, 6443, 6789, 8080, 8443, 10250, 12320, 12321, 22321, 22322)
+PORTS = (22, 53, 80, 443, 4040, 4180, 6443, 6789, 8080, 8443, 10250, 12320, 12321, 12322, 22321, 22322)
 DRIVERS, EXECUTORS = ("driver", "other driver"), ("executor", "other executor")
 INTERPRETERS = (*DRIVERS, "python")
 NOTEBOOKS = (*INTERPRETERS, *EXECUTORS)
@@ -54,7 +54,7 @@ def expected(*, ways_out: bool) -> set[tuple[str, str, int]]:
     may go anywhere by https.
     """
     flows = {(pod, where, 53) for pod in OURS for where in ("dns", "node DNS")}
-    flows |= {("server", pod, 12321) for pod in INTERPRETERS} | {(pod, "server", 12320) for pod in INTERPRETERS}
+    flows |= {("server", pod, 12321) for pod in INTERPRETERS} | {(pod, "server", 12322) for pod in INTERPRETERS}
     flows |= {(executor, driver, port) for executor in EXECUTORS for driver in DRIVERS for port in (22321, 22322)}
     flows |= {(one, other, 22322) for one in (*DRIVERS, *EXECUTORS) for other in EXECUTORS if one != other}
     flows |= {("gateway", "server", 8080), ("gateway", "gate", 4180)} | {("gateway", driver, 4040) for driver in DRIVERS}

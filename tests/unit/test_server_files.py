@@ -37,15 +37,15 @@ def ports() -> Iterator[tuple[str, str]]:
 
 
 def test_a_server_that_answers_both_is_alive(ports):
-    assert alive.main(ports) is None
+    assert alive.main([f"browsers={ports[0]}", f"interpreters={ports[1]}"]) is None
 
 
 def test_a_server_whose_thread_for_interpreters_is_dead_is_not(ports):
-    assert "refused" in str(alive.main([ports[0], str(free_ports(1)[0])]))
+    assert "refused" in str(alive.main([f"browsers={ports[0]}", f"interpreters={free_ports(1)[0]}"]))
 
 
 def test_a_port_that_takes_connections_and_does_not_speak_thrift_is_not(ports):
-    assert alive.main([ports[0], ports[0]]) is not None
+    assert alive.main([f"browsers={ports[0]}", f"interpreters={ports[0]}"]) is not None
 
 
 def test_no_class_that_knows_tickets_writes_them():

@@ -1,7 +1,7 @@
-"""Whether the server answers browsers and interpreters. Its thread for interpreters can die alone, and `/ping` still says pong.
+"""Whether the server, or the filter before it, answers. Its thread for interpreters can die alone, and `/ping` still says pong.
 
 Interpreters are asked for by a call that no version knows: an answer, that there is no such call, is written by the same thread as every
-other, and nothing to the log. Runs as a probe in the Zeppelin image (Python 3.7). Arguments: port of browsers, port of interpreters.
+other, and nothing to the log. Runs as a probe in the Zeppelin image (Python 3.7). Arguments: browsers=<port>, interpreters=<port>.
 """
 
 import socket
@@ -29,10 +29,14 @@ def answers_interpreters(port):
         raise OSError(f"port {port} answered {head!r}")
 
 
+ASK = {"browsers": answers_browsers, "interpreters": answers_interpreters}
+
+
 def main(arguments):
     try:
-        answers_browsers(int(arguments[0]))
-        answers_interpreters(int(arguments[1]))
+        for argument in arguments:
+            who, port = argument.split("=")
+            ASK[who](int(port))
     except OSError as problem:
         return f"the server does not answer: {problem}"
     return None

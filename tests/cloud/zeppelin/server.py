@@ -17,6 +17,7 @@ from components.zeppelin.files.seed_interpreters import seeded
 from components.zeppelin.shiro import shiro_hash, shiro_ini
 from tests.cloud import deployed
 from tests.support.eventually import eventually
+from tests.support.rpc import pods_api, rpc_filter
 from tests.support.servers import free_ports
 
 HOME = os.environ.get("ZEPPELIN_HOME", "")
@@ -36,7 +37,16 @@ class Running:
     """host:port of the guard before its websocket."""
 
     rpc: int
-    """Port for interpreters."""
+    """Zeppelin's own port for interpreters, which none of them reaches."""
+
+    filter: int
+    """Port of the filter before it."""
+
+    pods: Path
+    """Folder with a file for each Pod, named by its address."""
+
+    rpc_log: Path
+    """All that the filter wrote."""
 
     log: Path
     """All that the server wrote."""
@@ -53,9 +63,20 @@ def _files(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     return moved, files
 
 
+def _runner(folder: Path) -> Path:
+    """A program that Zeppelin can start, in this Python."""
+    runner = folder / "interpreter.sh"
+    runner.write_text(f'#!/bin/sh\nexec {sys.executable} -B {Path(__file__).with_name("interpreter_runner.py")} "$@"\n')
+    runner.chmod(0o755)
+    return runner
+
+
 @contextlib.contextmanager
 def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
-    """A server until the end of the `with`. Its interpreters are processes of this machine. origin: where browsers come from."""
+    """A server until the end of the `with`. Its interpreters are processes of this machine, each with the address of a Pod.
+
+    origin: where browsers come from.
+    """
     http, rpc, websocket = free_ports(3)
     environment, files = _files(folder)
     conf = folder / "conf"
@@ -77,10 +98,13 @@ def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
         "ZEPPELIN_INTERPRETER_DIR": f"{HOME}/interpreter",
         "ZEPPELIN_MEM": "-Xmx512m",
         "ZEPPELIN_INTP_MEM": "-Xmx256m",
+        "ZEPPELIN_INTERPRETER_REMOTE_RUNNER": str(_runner(folder)),
+        "ZEPPELIN_INTERPRETER_INCLUDES": "md,python",
     }
     log = folder / "server.log"
     guard = [sys.executable, str(COMPONENTS / "zeppelin/files/websocket_guard.py"), str(websocket), str(http)]
-    with log.open("wb") as out:
+    with log.open("wb") as out, pods_api(folder / "api") as api, rpc_filter(rpc, api.environment, folder / "filter.log") as filter_port:
+        environment |= {"PODS": str(api.folder), "FILTER": str(filter_port)}
         processes = [
             subprocess.Popen([f"{HOME}/bin/zeppelin.sh"], env=environment, stdout=out, stderr=out, start_new_session=True),
             subprocess.Popen(guard, stdout=out, stderr=out),
@@ -94,7 +118,15 @@ def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
                 return False
 
             eventually(answers, 180)
-            yield Running(address=f"127.0.0.1:{http}", messages=f"127.0.0.1:{websocket}", rpc=rpc, log=log)
+            yield Running(
+                address=f"127.0.0.1:{http}",
+                messages=f"127.0.0.1:{websocket}",
+                rpc=rpc,
+                filter=filter_port,
+                pods=api.folder,
+                rpc_log=folder / "filter.log",
+                log=log,
+            )
         finally:
             for process in processes:
                 process.terminate()

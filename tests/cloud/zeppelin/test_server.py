@@ -32,8 +32,8 @@ def called(port: int, method: str, *arguments: str) -> bytes:
 
 def test_the_probe_sees_both_ports(platform: Platform):
     http = platform.server.address.split(":")[1]
-    assert alive.main([http, str(platform.server.rpc)]) is None
-    assert "refused" in str(alive.main([http, "1"]))
+    assert alive.main([f"browsers={http}", f"interpreters={platform.server.rpc}"]) is None
+    assert "refused" in str(alive.main([f"browsers={http}", "interpreters=1"]))
 
 
 @pytest.mark.parametrize("repository", ["..", "../..", "spark", "../../../../../../../.."])

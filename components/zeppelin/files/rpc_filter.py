@@ -1,0 +1,179 @@
+"""Stands between interpreters and Zeppelin's RPC, and lets each do what its own notebook needs.
+
+Zeppelin asks nobody who they are and believes what a call says (zeppelin: interpreter/RemoteInterpreterEventServer.java, 0.12.1), so any
+notebook could run, read and write any other. Here the address of a connection says which Pod calls, the Kubernetes API says which
+interpreter group that Pod is, and rpc_calls.py says which calls that group may make.
+
+A call passes as the very bytes that were judged, what Zeppelin answers passes unread. Of one Pod one call is held at a time.
+
+Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin's RPC. Environment: NAMESPACE
+of the interpreters; API, TOKEN_FILE, CA_FILE only where it does not run in a Pod.
+"""
+
+import asyncio
+import collections
+import json
+import os
+import ssl
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+from rpc_calls import CALLS, EMPTY, Call, Caller, RefusedError, empty, fits, note_of, refusal, told
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+LABELS = "app.kubernetes.io/name=zeppelin-interpreter,app.kubernetes.io/managed-by=zeppelin"
+CONNECTIONS = 128  # of one Pod; an interpreter keeps at most 100 (zeppelin.interpreter.connection.poolsize)
+SECONDS = 30  # a call has them to arrive, and a new Pod until the API knows it as Running
+REMEMBERED = 2  # seconds that an address is believed to be the same Pod's, for connections that are opened one after the other
+UNREAD = 65536  # bytes of answers that are not fetched
+
+
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Pods:
+    """Whose Pod has an address, by the Kubernetes API."""
+
+    def __init__(self, environment):
+        path = f"/api/v1/namespaces/{environment['NAMESPACE']}/pods?"
+        self._url = environment.get("API", "https://kubernetes.default.svc") + path
+        self._token = environment.get("TOKEN_FILE", ACCOUNT + "/token")
+        self._context = ssl.create_default_context(cafile=environment.get("CA_FILE", ACCOUNT + "/ca.crt"))
+        self._known = {}
+
+    def ask(self, address):
+        """The interpreter that runs there, or None. Two that seem to are none."""
+        query = urllib.parse.urlencode({"fieldSelector": f"status.podIP={address}", "labelSelector": LABELS})
+        # The token is a new one every hour.
+        with open(self._token) as file:
+            request = urllib.request.Request(self._url + query, headers={"Authorization": "Bearer " + file.read().strip()})
+        with urllib.request.urlopen(request, context=self._context, timeout=SECONDS) as answer:
+            running = [pod for pod in json.load(answer)["items"] if pod["status"].get("phase") == "Running"]
+        if len(running) != 1:
+            return None
+        group = (running[0]["metadata"].get("annotations") or {}).get("gaia-dmp/interpreter-group", "")
+        return Caller(address, group, note_of(group)) if note_of(group) else None
+
+    async def caller(self, address):
+        end = time.monotonic() + SECONDS
+        while True:
+            self._known = {each: known for each, known in self._known.items() if known[0] > time.monotonic()}
+            if address in self._known:
+                return self._known[address][1]
+            try:
+                found = await asyncio.get_event_loop().run_in_executor(None, self.ask, address)
+            except (OSError, ValueError, KeyError) as problem:
+                log(f"the Kubernetes API does not say who {address} is: {problem}")
+                raise RefusedError("nobody can say whose interpreter this is") from problem
+            if found:
+                self._known[address] = (time.monotonic() + REMEMBERED, found)
+                return found
+            if time.monotonic() > end:
+                raise RefusedError("no interpreter runs at this address")
+            await asyncio.sleep(0.5)
+
+
+class Connection:
+    """From one interpreter to Zeppelin."""
+
+    def __init__(self, client, answers, pods, port):
+        self._client, self._answers, self._pods, self._port = client, answers, pods, port
+        self.address = answers.get_extra_info("peername")[0]
+        self._caller = self._server = self._pour = None
+
+    async def _pass(self, parts):
+        if self._server is None:
+            zeppelin, self._server = await asyncio.open_connection("127.0.0.1", self._port)
+            self._pour = asyncio.ensure_future(self._poured(zeppelin))
+        self._server.writelines(parts)
+        await self._server.drain()
+
+    async def _poured(self, zeppelin):
+        try:
+            while not zeppelin.at_eof():
+                self._answers.write(await zeppelin.read(UNREAD))
+                await self._answers.drain()
+        except OSError:
+            pass
+        finally:
+            self._answers.close()
+
+    async def _judge(self, call):
+        """Passes a call on, or answers it."""
+        if call.name not in CALLS:
+            raise RefusedError("this call is closed on this platform")
+        self._caller = self._caller or await self._pods.caller(self.address)
+        said = await asyncio.wait_for(call.value(CALLS[call.name]), SECONDS)
+        if call.name in EMPTY:
+            if self._answers.transport.get_write_buffer_size() > UNREAD:
+                raise RefusedError("answers are not fetched")
+            self._answers.write(empty(call))
+        elif fits(self._caller, CALLS[call.name], said):
+            await self._pass(call.raw)
+        elif call.name == "runParagraphs":
+            self._refused(call, "another notebook")
+            await self._pass([told(self._caller, call.number, (said.get(1) or {}).get(4, b""))])
+        else:
+            raise RefusedError("this is not the interpreter's own notebook, group or address")
+
+    def _refused(self, call, why):
+        # Whoever calls from the Pod itself is its probe.
+        if self.address != "127.0.0.1":
+            log(f"refused {call.name!a} from {self.address}, {self._caller.note if self._caller else 'not asked who'}: {why}")
+
+    async def serve(self, lock):
+        """lock: of the Pod, so that of each Pod one call is held."""
+        try:
+            while True:
+                call = Call(self._client)
+                await call.begin()
+                async with lock:
+                    await self._judge(call)
+        except RefusedError as why:
+            self._refused(call, why)
+            self._answers.write(refusal(call, str(why)))
+        except asyncio.IncompleteReadError:
+            # Whoever has said all may still wait for answers.
+            if self._pour:
+                self._server.write_eof()
+                await self._pour
+        finally:
+            if self._pour:
+                self._pour.cancel()
+                self._server.close()
+
+
+class Filter:
+    """All connections: their number and their lock, by address."""
+
+    def __init__(self, pods, port):
+        self._pods, self._port, self._open, self._locks = pods, port, collections.Counter(), {}
+
+    async def __call__(self, client, answers):
+        connection = Connection(client, answers, self._pods, self._port)
+        address = connection.address
+        self._open[address] += 1
+        try:
+            if self._open[address] <= CONNECTIONS:
+                await connection.serve(self._locks.setdefault(address, asyncio.Lock()))
+        except (OSError, asyncio.TimeoutError):
+            # One of the two has gone, or a call did not come whole.
+            pass
+        finally:
+            answers.close()
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address], self._locks[address]
+
+
+async def main(arguments, environment):
+    server = await asyncio.start_server(Filter(Pods(environment), int(arguments[1])), "", int(arguments[0]))
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:], os.environ))
