@@ -201,5 +201,8 @@ def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> d
         "ZEPPELIN_MEM": f"-Xmx{memory_gib * 768}m",
         "USE_HADOOP": "false",
         "HOME": "/work",
+        # The image has no account of number 1000, and cannot add one where its root is read-only. A script that asks for its name ends
+        # with that (zeppelin: bin/zeppelin.sh, `set -e`; bin/common.sh, `id -nu`).
+        "ZEPPELIN_IDENT_STRING": "zeppelin",
         **args.environment,
     }
