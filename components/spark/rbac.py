@@ -19,10 +19,11 @@ DRIVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
 driver)."""
 
 SERVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("pods", ("create", "get", "watch", "delete")),
+    ("pods", ("create", "get", "list", "watch", "delete")),
     ("services", ("create", "get", "delete")),
 )
-"""What Zeppelin's launcher calls to make and remove interpreters (K8sRemoteInterpreterProcess, 0.12.1; seen with a real server)."""
+"""What Zeppelin's launcher calls to make and remove interpreters (K8sRemoteInterpreterProcess, 0.12.1; seen with a real server), and what
+`components/zeppelin/files/close_lost.py` asks beside it: which there are."""
 
 
 CLEANER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (

@@ -26,6 +26,7 @@ CONNECT_SECONDS = 180
 
 _ALIVE = "/opt/platform/alive.py"
 _GUARD = "/opt/platform/websocket_guard.py"
+_CLOSER = "/opt/platform/close_lost.py"
 _SEED = """
 mkdir -p /notebooks/notebook /notebooks/conf /notebooks/recovery
 python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json /opt/zeppelin/interpreter /work/interpreter
@@ -128,6 +129,17 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         liveness_probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="websocket"), period_seconds=20, timeout_seconds=5),
         volume_mounts=[mount("platform", _GUARD, file="websocket_guard.py", read_only=True)],
     )
+    closer = restricted_container(
+        "interpreters",
+        args.image,
+        requests={"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
+        limits={"cpu": "200m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
+        command=["python3", _CLOSER, "/work/logs", SPARK_NAMESPACE, str(RPC_PORT)],
+        volume_mounts=[
+            mount("work", "/work", read_only=True),
+            mount("platform", _CLOSER, file="close_lost.py", read_only=True),
+        ],
+    )
     return restricted_pod(
         args.namespace,
         uid=ZEPPELIN_UID,
@@ -135,7 +147,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         gid=0,
         # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
         fs_group=ZEPPELIN_UID,
-        containers=[server, guard],
+        containers=[server, guard, closer],
         volumes=[
             claim_volume("notebooks", args.claim),
             config_volume("platform", args.files),
