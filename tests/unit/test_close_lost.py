@@ -17,7 +17,7 @@ LINE = f"Create InterpreterProcess for InterpreterGroup: {GROUP}\n"
 def pod(phase: str, group: str = GROUP, reason: str = "") -> dict[str, Any]:
     ended = [{"state": {"terminated": {"reason": reason}}}] if reason else []
     return {
-        "metadata": {"annotations": {"gaia-dmp/interpreter-group": group}},
+        "metadata": {"uid": phase, "annotations": {"gaia-dmp/interpreter-group": group}},
         "status": {"phase": phase, "containerStatuses": ended},
     }
 
@@ -37,7 +37,15 @@ def pod(phase: str, group: str = GROUP, reason: str = "") -> dict[str, Any]:
     ],
 )
 def test_what_is_lost(pods, seconds, expected):
-    assert close_lost.lost({GROUP: 0.0}, pods, seconds) == expected
+    assert close_lost.lost({GROUP: (0.0, set())}, pods, seconds) == expected
+
+
+def test_a_predecessor_that_has_ended_is_no_reason_to_close_what_starts():
+    """It lies there until the cleaner comes, and the new one's Pod is not made yet."""
+    ended = [pod("Failed", reason="OOMKilled"), pod("Running", "md-bob-2ABCDEFGH")]
+    known = {GROUP: (0.0, close_lost.of_ended(ended))}
+    assert close_lost.lost(known, ended, 30) == {}
+    assert close_lost.lost(known, [*ended, pod("Succeeded", reason="Completed")], 30) == {GROUP: "has ended: Completed"}
 
 
 def test_what_was_not_started_is_nobodys_business():

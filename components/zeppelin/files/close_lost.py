@@ -74,17 +74,25 @@ def close(port, group):
         connection.recv(4)
 
 
+def of_ended(pods):
+    """Which Pods have ended."""
+    return {pod["metadata"]["uid"] for pod in pods if pod["status"].get("phase") in ("Succeeded", "Failed")}
+
+
 def lost(known, pods, now):
-    """Groups that are not there, each with a reason. known: group to when it was started; those that are there stay in it."""
+    """Groups that are not there, each with a reason. known: group to when it was started, and Pods that had ended by then: they are
+    those of its predecessors."""
     phases, reasons = {}, {}
     for pod in pods:
         group = pod["metadata"].get("annotations", {}).get(GROUP)
+        if group not in known or pod["metadata"]["uid"] in known[group][1]:
+            continue
         phases.setdefault(group, set()).add(pod["status"].get("phase"))
         ends = [each.get("state", {}).get("terminated") for each in pod["status"].get("containerStatuses") or []]
         said = [pod["status"].get("reason")] + [each.get("reason") for each in ends if each]
         reasons[group] = ", ".join(word for word in said if word)
     found = {}
-    for group, since in known.items():
+    for group, (since, _) in known.items():
         if phases.get(group, set()) & {"Pending", "Running", "Unknown"}:
             continue
         if group in phases:
@@ -98,10 +106,11 @@ def main(arguments):
     folder, namespace, port = arguments[0], arguments[1], int(arguments[2])
     log, known = Log(folder), {}
     while True:
-        now = time.monotonic()
-        known.update(dict.fromkeys(log.started(), now))
         try:
-            for group, reason in (lost(known, pods_of(namespace), now) if known else {}).items():
+            # Pods first: whatever is started after this look is known before it is judged.
+            pods, now = pods_of(namespace), time.monotonic()
+            known.update(dict.fromkeys(log.started(), (now, of_ended(pods))))
+            for group, reason in lost(known, pods, now).items():
                 close(port, group)
                 del known[group]
                 print(f"{group} {reason}; the next paragraph starts a new one", flush=True)

@@ -126,3 +126,45 @@ def test_a_server_that_comes_back_finds_what_idles(deployment: Platform, gateway
     assert again.run("%spark.pyspark\nprint(kept)") == ("FINISHED", "7\n")
     assert again.run("%python\nprint(stars)") == ("FINISHED", "41\n")
     assert {group: [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", group)] for group in before} == before
+
+
+def works_again(notebook: Notebook, text: str) -> str:
+    """What a paragraph says once it succeeds."""
+    said = ""
+
+    def succeeds() -> bool:
+        nonlocal said
+        status, said = notebook.run(text)
+        return status == "FINISHED"
+
+    eventually(succeeds, 600)
+    return said
+
+
+def test_one_interpreter_too_many_starts_when_another_has_gone(deployment: Platform, gateway: str, notebook: Notebook):
+    """Three are what one person may have: those of the notebook above."""
+    more = Notebook(Person("alice", gateway, zeppelin.ORIGIN), "/Alice/more")
+    status, said = more.run("%md\n# More")
+    assert (status, "exceeded quota: driver-alice, requested: pods=1, used: pods=3, limited: pods=3" in said) == ("ERROR", True)
+    assert more.run("%md\n# More")[0] == "ERROR"
+    assert more.person.call("PUT", "/api/interpreter/setting/restart/md", f'{{"noteId":"{notebook.note}"}}').status_code == 200
+    assert works_again(more, "%md\n# More") == '<div class="markdown-body">\n<h1>More</h1>\n\n</div>'
+
+
+def test_python_that_takes_too_much_memory_starts_again(gateway: str, notebook: Notebook):
+    """Its Pod may have 1 GiB."""
+    mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
+    status, said = mine.run("%python\nlen(bytearray(3 * 2**30))")
+    assert (status, said) == ("ERROR", "Python process is abnormally exited, please check your code and log.")
+    assert works_again(mine, "%python\nprint(1 + 1)") == "2\n"
+
+
+def test_an_interpreter_that_is_killed_starts_again(deployment: Platform, gateway: str, notebook: Notebook):
+    """As the kernel kills what takes too much memory: nobody tells the server."""
+    mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
+    (pod,) = interpreters(deployment, "alice", "python")
+    its = f"grep -l {pod['metadata']['uid']} /proc/[0-9]*/cgroup | cut -d/ -f3"
+    kill = "grep -qa RemoteInterpreterServer /proc/$p/cmdline && kill -KILL $p; true"
+    deployment.node.call("sh", "-c", f"for p in $({its}); do {kill}; done")
+    eventually(lambda: pod["metadata"]["name"] not in [each["metadata"]["name"] for each in interpreters(deployment, "alice", "python")])
+    assert works_again(mine, "%python\nprint(2 + 1)") == "3\n"
