@@ -23,7 +23,7 @@ SERVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("services", ("create", "get", "delete")),
 )
 """What Zeppelin's launcher calls to make and remove interpreters (K8sRemoteInterpreterProcess, 0.12.1; seen with a real server), and `list`
-for `files/rpc_filter.py`, which looks up whose Pod has an address."""
+for the server's neighbours: `rpc_filter.py` looks up whose Pod has an address, `close_lost.py` which interpreters there are."""
 
 
 CLEANER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (

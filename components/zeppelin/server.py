@@ -188,6 +188,7 @@ class Zeppelin(pulumi.ComponentResource):
             data=executor_templates(pods, args.interpreters.spark.sizes())
             | {
                 "copy-zeppelin.sh": text("spark/files/copy-zeppelin.sh"),
+                "run-interpreter.sh": text("spark/files/run-interpreter.sh"),
                 "check_datasets.py": text("spark/files/check_datasets.py"),
                 "datasets.json": check_config(pods.mounts),
             }
@@ -215,6 +216,7 @@ class Zeppelin(pulumi.ComponentResource):
                 "websocket_guard.py": text("zeppelin/files/websocket_guard.py"),
                 "rpc_filter.py": text("zeppelin/files/rpc_filter.py"),
                 "rpc_calls.py": text("zeppelin/files/rpc_calls.py"),
+                "close_lost.py": text("zeppelin/files/close_lost.py"),
                 "log4j.properties": text("zeppelin/files/log4j.properties"),
                 "notebooks.json": args.examples,
             }

@@ -16,27 +16,22 @@ from components.kubernetes.pod import (
     scratch_volume,
     secret_variable,
     secret_volume,
-    variables,
 )
 from components.names import (
-    RPC_FILTER_PORT,
     RPC_PORT,
     SPARK_NAMESPACE,
-    WEBSOCKET_PORT,
     ZEPPELIN,
     ZEPPELIN_NAMESPACE,
     ZEPPELIN_PORT,
     ZEPPELIN_UID,
 )
 from components.zeppelin.interpreters import InterpreterArgs
+from components.zeppelin.sidecars import LOGS, alive_probe, lost_closer, rpc_filter, script, websocket_guard
 from settings.values.zeppelin import ZeppelinSettings
 
 CONNECT_SECONDS = 180
 """Seconds that an interpreter has from the start of its Pod until it answers: a JVM, and nothing to download."""
 
-_ALIVE = "/opt/platform/alive.py"
-_GUARD = "/opt/platform/websocket_guard.py"
-_FILTER, _CALLS = "/opt/platform/rpc_filter.py", "/opt/platform/rpc_calls.py"
 _SEED = """
 mkdir -p /notebooks/notebook /notebooks/conf /notebooks/recovery
 python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json /opt/zeppelin/interpreter /work/interpreter
@@ -109,45 +104,18 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         startup_probe=http_probe("/api/version", "http", period=10, timeout=5, failures=60),
         readiness_probe=http_probe("/api/version", "http", period=10, timeout=5, failures=3),
         # The thread that interpreters talk to can die alone; then every start of one waits for its whole time-out.
-        liveness_probe=_alive(f"browsers={ZEPPELIN_PORT}", f"interpreters={RPC_PORT}"),
+        liveness_probe=alive_probe(f"browsers={ZEPPELIN_PORT}", f"interpreters={RPC_PORT}"),
         volume_mounts=[
             notebooks,
             mount("work", "/work"),
             mount("tmp", "/tmp"),  # noqa: S108 - path inside the container
             mount("platform", "/opt/platform/k8s/interpreter/100-interpreter.yaml", file="100-interpreter.yaml"),
-            mount("platform", _ALIVE, file="alive.py", read_only=True),
+            script("alive.py"),
             # Which of the two is read depends on the image (zeppelin: bin/common.sh).
             mount("platform", "/opt/zeppelin/conf/log4j.properties", file="log4j.properties", read_only=True),
             mount("platform", "/opt/zeppelin/conf/log4j_docker.properties", file="log4j.properties", read_only=True),
             mount("login", "/opt/zeppelin/conf/shiro.ini", file="shiro.ini", read_only=True),
             *certificates,
-        ],
-    )
-    guard = restricted_container(
-        "websocket",
-        args.image,
-        # A message may have ten megabytes, and is held whole.
-        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-        limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"},
-        command=["python3", _GUARD, str(WEBSOCKET_PORT), str(ZEPPELIN_PORT)],
-        ports=[core.ContainerPortArgs(name="websocket", container_port=WEBSOCKET_PORT)],
-        liveness_probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="websocket"), period_seconds=20, timeout_seconds=5),
-        volume_mounts=[mount("platform", _GUARD, file="websocket_guard.py", read_only=True)],
-    )
-    rpc_filter = restricted_container(
-        "rpc-filter",
-        args.image,
-        # A call may have sixteen megabytes, and of each interpreter one is held whole.
-        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-        limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"},
-        command=["python3", _FILTER, str(RPC_FILTER_PORT), str(RPC_PORT)],
-        env=variables({"NAMESPACE": SPARK_NAMESPACE}),
-        ports=[core.ContainerPortArgs(name="rpc-filter", container_port=RPC_FILTER_PORT)],
-        liveness_probe=_alive(f"interpreters={RPC_FILTER_PORT}"),
-        volume_mounts=[
-            mount("platform", _FILTER, file="rpc_filter.py", read_only=True),
-            mount("platform", _CALLS, file="rpc_calls.py", read_only=True),
-            mount("platform", _ALIVE, file="alive.py", read_only=True),
         ],
     )
     return restricted_pod(
@@ -157,7 +125,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         gid=0,
         # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
         fs_group=ZEPPELIN_UID,
-        containers=[server, guard, rpc_filter],
+        containers=[server, websocket_guard(args.image), rpc_filter(args.image), lost_closer(args.image)],
         volumes=[
             claim_volume("notebooks", args.claim),
             config_volume("platform", args.files),
@@ -171,13 +139,6 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         priority_class_name=args.priority,
         termination_grace_period_seconds=60,
         init_containers=[seed],
-    )
-
-
-def _alive(*ports: str) -> core.ProbeArgs:
-    """A probe by `files/alive.py`."""
-    return core.ProbeArgs(
-        exec_=core.ExecActionArgs(command=["python3", _ALIVE, *ports]), period_seconds=20, timeout_seconds=10, failure_threshold=4
     )
 
 
@@ -227,10 +188,13 @@ def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> d
         "ZEPPELIN_DEP_LOCALREPO": "/dev/null/none",
         # Who is on the page of jobs hears of everybody's notebooks (socket/NotebookServer.java, JobManagerServiceCallback).
         "ZEPPELIN_JOBMANAGER_ENABLE": "false",
-        "ZEPPELIN_LOG_DIR": "/work/logs",
+        "ZEPPELIN_LOG_DIR": LOGS,
         "ZEPPELIN_PID_DIR": "/work/run",
         "ZEPPELIN_MEM": f"-Xmx{memory_gib * 768}m",
         "USE_HADOOP": "false",
         "HOME": "/work",
+        # The image has no account of number 1000, and cannot add one where its root is read-only. A script that asks for its name ends
+        # with that (zeppelin: bin/zeppelin.sh, `set -e`; bin/common.sh, `id -nu`).
+        "ZEPPELIN_IDENT_STRING": "zeppelin",
         **args.environment,
     }

@@ -71,7 +71,7 @@ ACCOUNTS = {
 
 def launch(server: Api, api: Api, pod: Object, service: Object) -> list[str]:
     """What Zeppelin's launcher calls for one interpreter, in its order (K8sRemoteInterpreterProcess 0.12.1, fabric8 6.13; the calls were
-    seen with a real server, and which of them fails without which verb). The refusals that it met."""
+    seen with a real server, and which of them fails without which verb), then what close_lost.py asks. The refusals that it met."""
     name, namespace = pod["metadata"]["name"], f"/api/v1/namespaces/{NOTEBOOKS}"
     refusals: list[str] = []
 

@@ -6,6 +6,7 @@ make from package registries are left out: WITHOUT_IMAGE names them.
 
 import contextlib
 import copy
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,12 @@ from images import build
 from tests.cloud import deployed
 from tests.cloud.api import Api, ApiError, Object, collection
 from tests.cloud.kube import Kube
-from tests.cloud.node import zeppelin_image
-from tests.cloud.node.cluster import Cluster
+from tests.cloud.node import config, zeppelin_image
+from tests.cloud.node.cluster import API, Cluster
 from tests.cloud.node.node import Node
 from tests.cloud.node.pods import kubectl
 from tests.support.eventually import eventually
+from tests.support.stack_files import document
 
 RECIPES = {
     "docker.io/apache/spark": "spark",
@@ -33,6 +35,8 @@ RECIPES = {
 }
 """Image, as a stack names it, to the recipe of `images/` that stands in for it."""
 ZEPPELIN = "docker.io/apache/zeppelin"
+REAL_ZEPPELIN = "localhost/gaia-dmp/zeppelin"
+"""What a stack names whose Zeppelin is that of ZEPPELIN_HOME."""
 WITHOUT_IMAGE = {"zeppelin-server": "Zeppelin", "cephfs-node-plugin": "Ceph CSI", "grafana": "Grafana"}
 """Workloads that have no image here, to what they run."""
 _LABEL = {"capi.stackhpc.com/node-group": "spark"}
@@ -131,6 +135,17 @@ class Platform:
         ]
 
 
+def local() -> dict[str, Any]:
+    """The local stack, with what its comments ask of whoever deploys it: where this cluster's API server, Pods and Services are."""
+    data = document("local")
+    data["gaia-dmp:cloud"] |= {
+        "api_server": {"cidrs": [f"{API}/32"], "ports": [6443]},
+        "pod_cidrs": [config.PODS],
+        "service_cidrs": [config.SERVICES],
+    }
+    return data
+
+
 def amount(text: str) -> int:
     """Bytes of an amount of memory as Kubernetes writes it."""
     units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
@@ -163,15 +178,23 @@ def load_images(node: Node, items: Sequence[Object], folder: Path) -> None:
             continue
         if title == ZEPPELIN:
             (reference,) = references
-            node.load(zeppelin_image.archive(folder, reference))
+            node.load(zeppelin_image.stand_in(folder, reference))
+        elif title == REAL_ZEPPELIN:
+            (reference,) = references
+            node.load(zeppelin_image.real(folder, reference, Path(os.environ["ZEPPELIN_HOME"])))
         elif title in RECIPES:
             node.load(build.archive(RECIPES[title], references))
 
 
-def _filled(item: Object) -> Object:
+def _filled(item: Object, secrets: Mapping[str, Mapping[str, str]]) -> Object:
     """A Secret with the keys that its Pods mount."""
-    known = next((data for begin, data in _SECRETS.items() if item["metadata"]["name"].startswith(begin)), None)
+    known = next((data for begin, data in secrets.items() if item["metadata"]["name"].startswith(begin)), None)
     return item | {"stringData": known} if item["kind"] == "Secret" and known else item
+
+
+def _without_image(workload: Object) -> bool:
+    images = {container["image"].rpartition(":")[0] for container in workload["spec"]["template"]["spec"]["containers"]}
+    return workload["metadata"]["name"] in WITHOUT_IMAGE and REAL_ZEPPELIN not in images
 
 
 def _volumes(items: Sequence[Object], node: Node) -> list[Object]:
@@ -219,11 +242,16 @@ def _local(folder: Path, node: Node) -> Object:
 
 
 @contextlib.contextmanager
-def running(cluster: Cluster, items: Sequence[Object]) -> Iterator[Platform]:
-    """The objects of a stack on the first node of a cluster, for the time of a `with`. Images are loaded by then."""
+def running(cluster: Cluster, items: Sequence[Object], secrets: Mapping[str, Mapping[str, str]] | None = None) -> Iterator[Platform]:
+    """The objects of a stack on the first node of a cluster, for the time of a `with`. Images are loaded by then.
+
+    secrets: beginning of a Secret's name to what is in it, beside what every test takes.
+    """
     node, api = cluster.nodes["node-1"], cluster.kube.api
-    without = [item for item in items if item["kind"] in ("Deployment", "DaemonSet") and item["metadata"]["name"] in WITHOUT_IMAGE]
-    kept = [_filled(item) for item in items if item["kind"] != "PersistentVolume" and item not in without] + _volumes(items, node)
+    without = [item for item in items if item["kind"] in ("Deployment", "DaemonSet") and _without_image(item)]
+    kept = [
+        _filled(item, _SECRETS | dict(secrets or {})) for item in items if item["kind"] != "PersistentVolume" and item not in without
+    ] + _volumes(items, node)
     ordered = sorted(kept, key=lambda item: deployed.ORDER.index(item["kind"]) if item["kind"] in deployed.ORDER else len(deployed.ORDER))
     _label(api, node, _LABEL)
     try:

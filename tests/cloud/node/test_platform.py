@@ -9,21 +9,13 @@ from components.names import GATEWAY_LABELS, HISTORY_LABELS, IMAGE_PULLER_LABELS
 from tests.cloud import deployed, releases
 from tests.cloud.api import Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER
-from tests.cloud.node import config, platform
-from tests.cloud.node.cluster import API, Cluster
+from tests.cloud.node import platform
+from tests.cloud.node.cluster import Cluster
 from tests.cloud.node.platform import Platform
 from tests.cloud.node.pods import current, execute, kubectl, ready
 from tests.support.eventually import eventually
-from tests.support.stack_files import document
 
-LOCAL = document("local")
-# What its comments ask of whoever deploys it: where this cluster's API server, Pods and Services are.
-LOCAL["gaia-dmp:cloud"] |= {
-    "api_server": {"cidrs": [f"{API}/32"], "ports": [6443]},
-    "pod_cidrs": [config.PODS],
-    "service_cidrs": [config.SERVICES],
-}
-STACKS = {"local": LOCAL, "whole": deployed.stack(monitoring={"smoke_test": {}})}
+STACKS = {"local": platform.local(), "whole": deployed.stack(monitoring={"smoke_test": {}})}
 """The local stack, and one with all that a stack may have."""
 SERVICES = {
     "local": {"gateway": 2, "image-puller": 1},

@@ -1,7 +1,8 @@
-"""What stands in for Zeppelin's image, which no package registry has: a shell, and an interpreter that is the tests' own driver program.
+"""Zeppelin's image, which no package registry has: a built Zeppelin on the Spark image's Debian, or what stands in for it.
 
-An interpreter's Pod then runs as its template says, initContainer and command included. In place of Zeppelin's interpreter process it runs
-pyspark as `tests/cloud/driver_program.py`, which takes its settings from /work/properties.json.
+What stands in is a shell, and an interpreter that is the tests' own driver program. An interpreter's Pod then runs as its template says,
+initContainer and command included. In place of Zeppelin's interpreter process it runs pyspark as `tests/cloud/driver_program.py`, which
+takes its settings from /work/properties.json.
 """
 
 import json
@@ -32,19 +33,33 @@ wait
 """
 
 
-def archive(folder: Path, reference: str) -> Path:
-    """Make the image in a folder, and return it as one tar. reference: its name."""
-    root = folder / "root"
-    home = root / "opt/zeppelin"
+def real(folder: Path, reference: str, built: Path) -> Path:
+    """Make the image of a built Zeppelin in a folder, and return it as one tar. reference: its name.
+
+    Its user and its place are those of Zeppelin's own image (zeppelin: scripts/docker/zeppelin/bin/Dockerfile).
+    """
+    shutil.copytree(built, folder / "root/opt/zeppelin", symlinks=True)
+    return _image(folder, reference, JAVA_HOME="/usr/lib/jvm/java-17-openjdk-amd64", ZEPPELIN_HOME="/opt/zeppelin")
+
+
+def stand_in(folder: Path, reference: str) -> Path:
+    """Make what stands in for the image in a folder, and return it as one tar. reference: its name."""
+    home = folder / "root/opt/zeppelin"
     for name in ("bin", "conf", *(f"interpreter/{group}" for group in ("spark", "python", "md", "sh"))):
         (home / name).mkdir(parents=True)
     (home / "bin/interpreter.sh").write_text(_INTERPRETER)
     (home / "bin/interpreter.sh").chmod(0o755)
     (home / "interpreter/zeppelin-interpreter-shaded-0.jar").touch()
     shutil.copyfile(_PROGRAM, home / "interpreter/spark" / _PROGRAM.name)
+    return _image(folder, reference)
+
+
+def _image(folder: Path, reference: str, **environment: str) -> Path:
+    """The image of what stands in `root`, on Debian."""
+    root, target = folder / "root", folder / "layout"
     own = layout.pack(root, sorted(layout.snapshot(root)), folder / "layer.tar.gz")
-    target = folder / "layout"
-    layout.write(target, [_debian(), own], {"User": "1000", "Env": ["PATH=/usr/bin:/bin"], "WorkingDir": "/"}, reference)
+    variables = [f"{name}={value}" for name, value in ({"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"} | environment).items()]
+    layout.write(target, [_debian(), own], {"User": "1000", "Env": variables, "WorkingDir": "/"}, reference)
     packed = folder / "zeppelin.tar"
     layout.archive(target, packed, [reference])
     return packed

@@ -1,0 +1,22 @@
+#!/bin/bash
+# Runs an interpreter, and ends it when its Python has ended: it would fail every later paragraph ("Python process is abnormally exited",
+# zeppelin: python/PythonInterpreter.java), for instance when Python alone was killed for its memory. The next paragraph starts a new one.
+interpreter="${INTERPRETER:-/opt/zeppelin/bin/interpreter.sh}"
+"$interpreter" "$@" &
+process=$!
+trap 'kill -TERM $process' TERM INT
+python=
+while kill -0 $process 2> /dev/null; do
+  # Each script from here to the JVM hands its process over (exec), so Python is this process' own child.
+  if pgrep -P $process -f '/zeppelin_python\.py ' > /dev/null; then
+    python=seen
+  elif [ "$python" = seen ]; then
+    echo "Python has ended, and so does its interpreter: variables are gone, the next paragraph starts a new one."
+    kill -TERM $process
+    python=
+  fi
+  # A signal ends the wait, and would not end a sleep.
+  sleep "${SECONDS_BETWEEN:-2}" &
+  wait $!
+done
+wait $process

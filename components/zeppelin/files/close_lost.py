@@ -1,0 +1,124 @@
+"""Closes interpreters that Zeppelin takes for its own and that are not there, so that the next paragraph starts a new one.
+
+Zeppelin keeps what it has started even where the start was refused (a quota), or where the process was killed without a word (memory):
+every later paragraph then fails with "Interpreter process is not running", until somebody restarts the interpreter by hand (zeppelin:
+interpreter/ManagedInterpreterGroup.java, getOrCreateInterpreterProcess, 0.12.1). What was started stands in a log of that class alone
+(log4j.properties); what is there, the Kubernetes API tells; it is closed by the call that an interpreter makes when it ends by itself.
+
+Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: folder of the log, namespace of interpreters, port of the RPC.
+"""
+
+import glob
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import struct
+import sys
+import time
+import urllib.request
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+SELECTOR = "app.kubernetes.io%2Fmanaged-by%3Dzeppelin"
+GROUP = "gaia-dmp/interpreter-group"
+STARTED = re.compile(r"^Create InterpreterProcess for InterpreterGroup: (\S+)$", re.MULTILINE)
+CALL = 0x80010001
+"""Version and kind of a Thrift message that asks."""
+EVERY = 5
+GRACE = 60
+"""Seconds from the line in the log until a Pod that was not refused is surely there."""
+SECONDS = 60
+
+
+class Log:
+    """What was written since the last look. A file that has become smaller was begun anew."""
+
+    def __init__(self, folder):
+        self._folder, self._read = folder, {}
+
+    def started(self):
+        """Interpreter groups that were started, in order."""
+        found = []
+        for path in sorted(glob.glob(self._folder + "/*.log")):
+            begin = self._read.get(path, 0)
+            with open(path, errors="replace") as file:
+                file.seek(begin if os.path.getsize(path) >= begin else 0)
+                text = file.read()
+                # A line that is half written is read whole the next time.
+                whole = text[: text.rfind("\n") + 1]
+                self._read[path] = file.tell() - len(text.encode()) + len(whole.encode())
+            found += STARTED.findall(whole)
+        return found
+
+
+def pods_of(namespace, account=ACCOUNT):
+    """Pods of interpreters as the API has them. Raises OSError."""
+    host = "{}:{}".format(os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"])
+    # A token is written anew before it ends.
+    with open(account + "/token") as file:
+        headers = {"Authorization": "Bearer " + file.read().strip()}
+    request = urllib.request.Request(f"https://{host}/api/v1/namespaces/{namespace}/pods?labelSelector={SELECTOR}", headers=headers)
+    context = ssl.create_default_context(cafile=account + "/ca.crt")
+    with urllib.request.urlopen(request, timeout=SECONDS, context=context) as answer:
+        return json.load(answer)["items"]
+
+
+def close(port, group):
+    """Tell the server that an interpreter has ended, and wait until it has taken that in. Raises OSError."""
+    name, words = b"unRegisterInterpreterProcess", group.encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+        head = struct.pack(">II", CALL, len(name)) + name + struct.pack(">I", 1)
+        connection.sendall(head + struct.pack(">BHI", 11, 1, len(words)) + words + b"\0")
+        connection.recv(4)
+
+
+def of_ended(pods):
+    """Which Pods have ended."""
+    return {pod["metadata"]["uid"] for pod in pods if pod["status"].get("phase") in ("Succeeded", "Failed")}
+
+
+def lost(known, pods, now):
+    """Groups that are not there, each with a reason. known: group to when it was started, and Pods that had ended by then: they are
+    those of its predecessors."""
+    phases, reasons = {}, {}
+    for pod in pods:
+        group = pod["metadata"].get("annotations", {}).get(GROUP)
+        if group not in known or pod["metadata"]["uid"] in known[group][1]:
+            continue
+        phases.setdefault(group, set()).add(pod["status"].get("phase"))
+        ends = [each.get("state", {}).get("terminated") for each in pod["status"].get("containerStatuses") or []]
+        said = [pod["status"].get("reason")] + [each.get("reason") for each in ends if each]
+        reasons[group] = ", ".join(word for word in said if word)
+    found = {}
+    for group, (since, _) in known.items():
+        if phases.get(group, set()) & {"Pending", "Running", "Unknown"}:
+            continue
+        if group in phases:
+            found[group] = "has ended: " + (reasons[group] or "no reason is known")
+        elif now - since > GRACE:
+            found[group] = "has no Pod"
+    return found
+
+
+def main(arguments):
+    folder, namespace, port = arguments[0], arguments[1], int(arguments[2])
+    log, known = Log(folder), {}
+    while True:
+        try:
+            # Pods first: whatever is started after this look is known before it is judged.
+            pods, now = pods_of(namespace), time.monotonic()
+            known.update(dict.fromkeys(log.started(), (now, of_ended(pods))))
+            for group, reason in lost(known, pods, now).items():
+                close(port, group)
+                del known[group]
+                print(f"{group} {reason}; the next paragraph starts a new one", flush=True)
+        except OSError as problem:
+            print(f"close_lost: {problem}", file=sys.stderr, flush=True)
+        time.sleep(EVERY)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    main(sys.argv[1:])

@@ -1,0 +1,170 @@
+"""A person works at a real Zeppelin on a real node: through the gateway's Service, each interpreter a Pod, executors made by its driver."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from components.names import GATEWAY, USER, ZEPPELIN_LABELS
+from tests.cloud import deployed
+from tests.cloud.api import Object
+from tests.cloud.deployed import NOTEBOOKS, SERVER
+from tests.cloud.node import platform, zeppelin
+from tests.cloud.node.cluster import Cluster
+from tests.cloud.node.interpreters import EXECUTORS
+from tests.cloud.node.platform import Platform
+from tests.cloud.node.pods import kubectl, ready
+from tests.cloud.node.zeppelin import Notebook
+from tests.cloud.zeppelin.person import Person
+from tests.cloud.zeppelin.server import needs_zeppelin
+from tests.support.eventually import eventually
+
+pytestmark = needs_zeppelin
+
+
+@pytest.fixture(scope="module")
+def deployment(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    items = deployed.objects(zeppelin.stack())
+    platform.load_images(cluster.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
+    with platform.running(cluster, items, zeppelin.secrets()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def gateway(deployment: Platform) -> Iterator[str]:
+    with zeppelin.entrance(deployment) as address:
+        eventually(lambda: serves(deployment), 300)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def alice(gateway: str) -> Person:
+    return Person("alice", gateway, zeppelin.ORIGIN)
+
+
+@pytest.fixture(scope="module")
+def bob(gateway: str) -> Person:
+    return Person("bob", gateway, zeppelin.ORIGIN)
+
+
+@pytest.fixture(scope="module")
+def notebook(alice: Person) -> Notebook:
+    return Notebook(alice, "/Alice/work")
+
+
+def serves(deployment: Platform) -> bool:
+    """Whether server and gateway are ready."""
+    pods = [pod for pod in deployment.pods(SERVER, ZEPPELIN_LABELS) if "deletionTimestamp" not in pod["metadata"]]
+    gateways = deployment.api.get(f"/apis/apps/v1/namespaces/{SERVER}/deployments/{GATEWAY}")
+    return [ready(pod) for pod in pods] == [True] and gateways["status"].get("readyReplicas") == 2
+
+
+def interpreters(deployment: Platform, person: str, group: str) -> list[Object]:
+    """Pods of a person's interpreters of one language that are not on their way out."""
+    found = deployment.pods(NOTEBOOKS, {USER: person, "gaia-dmp/group": group})
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] in ("Pending", "Running")]
+
+
+def test_the_test_notebook_passes(deployment: Platform, gateway: str):
+    """It logs in as a person of its own, counts, cross-matches and plots, as soon as it finds the server."""
+
+    def said() -> str:
+        return kubectl(deployment.kube, "logs", f"--namespace={SERVER}", "deployment/smoke-test")
+
+    eventually(lambda: re.search(r"^(pass|slow) in", said(), re.MULTILINE) is not None, 900)
+    eventually(lambda: not interpreters(deployment, "smoke-test", "spark"), 120)
+
+
+def test_gaia_smoke_passes(gateway: str):
+    assert zeppelin.smoke(gateway) == ["login", "notebook", "count", "cross-match", "plot", "pass"]
+
+
+def test_markdown_and_python(notebook: Notebook):
+    assert notebook.run("%md\n# Stars") == ("FINISHED", '<div class="markdown-body">\n<h1>Stars</h1>\n\n</div>')
+    assert notebook.run("%python\nstars = 41\nprint(stars + 1)") == ("FINISHED", "42\n")
+
+
+def test_pyspark_shuffles_on_executors_that_are_pods(deployment: Platform, notebook: Notebook):
+    program = (
+        "%spark.pyspark\nkept = spark.range(1000, numPartitions=4).selectExpr('id % 7 as k').groupBy('k').count().count()\nprint(kept)"
+    )
+    assert notebook.run(program) == ("FINISHED", "7\n")
+    executors = deployment.pods(NOTEBOOKS, EXECUTORS)
+    assert {pod["metadata"]["labels"][USER] for pod in executors} == {"alice"}
+    assert {pod["spec"]["securityContext"]["runAsUser"] for pod in executors} == {185}
+
+
+def test_scala_and_sql_are_the_same_session(notebook: Notebook):
+    assert notebook.run("%spark\nprintln(sc.parallelize(1 to 10, 2).map(_ * 2).sum)") == ("FINISHED", "110.0\n")
+    assert notebook.run("%spark.sql\nselect sum(id) as total from range(10)") == ("FINISHED", "total\n45\n")
+
+
+def test_the_spark_ui_is_its_persons_own(deployment: Platform, alice: Person, bob: Person, notebook: Notebook):
+    (pod,) = interpreters(deployment, "alice", "spark")
+    path = f"/spark-ui/{pod['metadata']['name']}/jobs/"
+    answers = [person.http.get(path) for person in (alice, bob)]
+    assert [answer.status_code for answer in answers] == [200, 403]
+    assert "zeppelin - Spark Jobs" in answers[0].text
+    assert answers[1].text.strip() == "This Spark UI belongs to another person."
+
+
+@pytest.mark.parametrize("body", ['{"noteId": "%s"}', "{}"])
+def test_a_stranger_restarts_nothing(deployment: Platform, bob: Person, notebook: Notebook, body: str):
+    before = [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", "spark")]
+    body = body.replace("%s", notebook.note)
+    assert bob.call("PUT", "/api/interpreter/setting/restart/spark", body).status_code == 403
+    assert [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", "spark")] == before
+    assert len(before) == 1
+
+
+def test_a_server_that_comes_back_finds_what_idles(deployment: Platform, gateway: str, notebook: Notebook):
+    before = {group: [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", group)] for group in ("spark", "python")}
+    (server,) = deployment.pods(SERVER, ZEPPELIN_LABELS)
+    deployment.api.delete(f"/api/v1/namespaces/{SERVER}/pods/{server['metadata']['name']}")
+    eventually(lambda: serves(deployment) and server["metadata"]["name"] not in str(deployment.pods(SERVER, ZEPPELIN_LABELS)), 300)
+    again = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
+    assert again.run("%spark.pyspark\nprint(kept)") == ("FINISHED", "7\n")
+    assert again.run("%python\nprint(stars)") == ("FINISHED", "41\n")
+    assert {group: [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", group)] for group in before} == before
+
+
+def works_again(notebook: Notebook, text: str) -> str:
+    """What a paragraph says once it succeeds."""
+    said = ""
+
+    def succeeds() -> bool:
+        nonlocal said
+        status, said = notebook.run(text)
+        return status == "FINISHED"
+
+    eventually(succeeds, 600)
+    return said
+
+
+def test_one_interpreter_too_many_starts_when_another_has_gone(deployment: Platform, gateway: str, notebook: Notebook):
+    """Three are what one person may have: those of the notebook above."""
+    more = Notebook(Person("alice", gateway, zeppelin.ORIGIN), "/Alice/more")
+    status, said = more.run("%md\n# More")
+    assert (status, "exceeded quota: driver-alice, requested: pods=1, used: pods=3, limited: pods=3" in said) == ("ERROR", True)
+    assert more.run("%md\n# More")[0] == "ERROR"
+    assert more.person.call("PUT", "/api/interpreter/setting/restart/md", f'{{"noteId":"{notebook.note}"}}').status_code == 200
+    assert works_again(more, "%md\n# More") == '<div class="markdown-body">\n<h1>More</h1>\n\n</div>'
+
+
+def test_python_that_takes_too_much_memory_starts_again(gateway: str, notebook: Notebook):
+    """Its Pod may have 1 GiB."""
+    mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
+    status, said = mine.run("%python\nlen(bytearray(3 * 2**30))")
+    assert (status, said) == ("ERROR", "Python process is abnormally exited, please check your code and log.")
+    assert works_again(mine, "%python\nprint(1 + 1)") == "2\n"
+
+
+def test_an_interpreter_that_is_killed_starts_again(deployment: Platform, gateway: str, notebook: Notebook):
+    """As the kernel kills what takes too much memory: nobody tells the server."""
+    mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
+    (pod,) = interpreters(deployment, "alice", "python")
+    its = f"grep -l {pod['metadata']['uid']} /proc/[0-9]*/cgroup | cut -d/ -f3"
+    kill = "grep -qa RemoteInterpreterServer /proc/$p/cmdline && kill -KILL $p; true"
+    deployment.node.call("sh", "-c", f"for p in $({its}); do {kill}; done")
+    eventually(lambda: pod["metadata"]["name"] not in [each["metadata"]["name"] for each in interpreters(deployment, "alice", "python")])
+    assert works_again(mine, "%python\nprint(2 + 1)") == "3\n"

@@ -1,0 +1,94 @@
+"""The local stack with a real Zeppelin on a real node, and the way of its people: by the gateway's Service, from the machine room."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from components.names import GATEWAY, GATEWAY_HTTP_PORT
+from components.zeppelin.shiro import shiro_hash, shiro_ini
+from operate.smoke import SCRIPT
+from tests.cloud.deployed import SERVER
+from tests.cloud.kube import die_with_parent
+from tests.cloud.node import config, platform
+from tests.cloud.node.machine import enter
+from tests.cloud.node.platform import REAL_ZEPPELIN, Platform
+from tests.cloud.tools import ROOT
+from tests.cloud.zeppelin.person import Person
+from tests.cloud.zeppelin.server import PEOPLE
+from tests.support.eventually import eventually
+
+_SMOKE_TEST = ("smoke-test", "made up")
+ORIGIN = "http://localhost:8080"
+"""Address that browsers come by, as the stack says it: behind `kubectl port-forward`."""
+
+
+def stack() -> dict[str, Any]:
+    """The local stack with two people, the test notebook, and executors that do not idle for long."""
+    data = platform.local()
+    data["gaia-dmp:images"] = {"zeppelin": f"{REAL_ZEPPELIN}:0.12.1"}
+    data["gaia-dmp:zeppelin"] |= {"people": [{"name": "alice"}, {"name": "bob"}]}
+    data["gaia-dmp:spark"] |= {"executor_idle_seconds": 20, "cached_idle_seconds": 20}
+    data["gaia-dmp:monitoring"] = {}
+    return data
+
+
+def secrets() -> dict[str, dict[str, str]]:
+    """What is in Secrets of that stack: everybody's password."""
+    hashes = {name: shiro_hash(password, name.encode().ljust(16)[:16]) for name, password in (*PEOPLE.items(), _SMOKE_TEST)}
+    name, password = _SMOKE_TEST
+    return {
+        "zeppelin-login": {"shiro.ini": shiro_ini(hashes, ["root"], "", secure=False), "credentials-key": "sixteen letters."},
+        "smoke-test-login": {"user": name, "password": password},
+    }
+
+
+@contextlib.contextmanager
+def entrance(deployment: Platform) -> Iterator[str]:
+    """host:port of this machine that leads to the gateway's Service, for the time of a `with`."""
+    service = deployment.api.get(f"/api/v1/namespaces/{SERVER}/services/{GATEWAY}")
+    cluster = deployment.cluster
+    cluster.room("ip", "route", "replace", config.SERVICES, "via", deployment.node.address)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+        relay = (sys.executable, "-m", "tests.cloud.node.relay", str(door.fileno()), service["spec"]["clusterIP"], str(GATEWAY_HTTP_PORT))
+        command = (*enter(cluster.room_pid, "net"), *relay)
+        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[door.fileno()], preexec_fn=die_with_parent)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Notebook:
+    """A notebook of one person. note: its id, where it is there already. path: of a new one."""
+
+    def __init__(self, person: Person, path: str = "", *, note: str = "") -> None:
+        self.person = person
+        body = {"name": path, "paragraphs": []}
+        self.note = note or person.http.post("/api/notebook/import", params={"notePath": path}, json=body).json()["body"]
+
+    def run(self, text: str) -> tuple[str, str]:
+        """Run a new paragraph; its status, and all that it said."""
+        root, words = f"/api/notebook/{self.note}/paragraph", {"title": "", "text": text}
+        paragraph = self.person.http.post(root, json=words).json()["body"]
+        self.person.call("POST", f"/api/notebook/job/{self.note}/{paragraph}", "{}")
+        eventually(lambda: self._paragraph(paragraph)["status"] in ("FINISHED", "ERROR", "ABORT"), 900)
+        ended = self._paragraph(paragraph)
+        return ended["status"], "".join(each["data"] for each in ended.get("results", {}).get("msg", []))
+
+    def _paragraph(self, paragraph: str) -> dict[str, Any]:
+        return self.person.http.get(f"/api/notebook/{self.note}/paragraph/{paragraph}").json()["body"]
+
+
+def smoke(address: str) -> list[str]:
+    """Run the test notebook from here as `gaia smoke` does; the first word of each line that it says. address: of the gateway."""
+    user, password = _SMOKE_TEST
+    environment = os.environ | {"SMOKE_USER": user, "SMOKE_PASSWORD": password}
+    command = (sys.executable, str(SCRIPT), "once", f"http://{address}")
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return [line.split()[0] for line in (said.stdout + said.stderr).splitlines()]
