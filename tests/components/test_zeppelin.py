@@ -66,10 +66,11 @@ def test_one_server_writes_notebooks():
 
 
 def test_probes_ask_where_zeppelin_answers():
-    container, _, rpc_filter = server(recorded())["template"]["spec"]["containers"]
+    containers = {each["name"]: each for each in server(recorded())["template"]["spec"]["containers"]}
+    container = containers["zeppelin"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/api/version"
     assert container["livenessProbe"]["exec"]["command"][-2:] == ["browsers=8080", "interpreters=12320"]
-    assert rpc_filter["livenessProbe"]["exec"]["command"][-1] == "interpreters=12322"
+    assert containers["rpc-filter"]["livenessProbe"]["exec"]["command"][-1] == "interpreters=12322"
 
 
 def test_the_service_has_the_names_that_zeppelin_looks_for():
@@ -83,7 +84,8 @@ def test_interpreters_meet_the_filter_and_by_the_number_that_zeppelin_tells_them
     """A server that is back tells each interpreter its own port and ZEPPELIN_LOCAL_IP (RecoveryUtils.java, RemoteInterpreterUtils.java)."""
     recording = recorded()
     (rpc,) = [port for port in named(recording, "zeppelin-service").inputs["spec"]["ports"] if port["name"] == "rpc"]
-    ports = {port["name"]: port["containerPort"] for each in server(recording)["template"]["spec"]["containers"] for port in each["ports"]}
+    containers = server(recording)["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for each in containers for port in each.get("ports", ())}
     environment = named(recording, "zeppelin-config").inputs["data"]
     assert (rpc["port"], ports[rpc["targetPort"]]) == (12320, 12322)
     assert environment["ZEPPELIN_SERVER_RPC_PORTRANGE"] == "12320:12320"
