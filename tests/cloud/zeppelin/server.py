@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,3 +133,6 @@ def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
                 process.terminate()
             for process in processes:
                 process.wait(60)
+            # Interpreters outlive their server, which would find them again.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(processes[0].pid, signal.SIGKILL)

@@ -67,7 +67,8 @@ class Alice:
 def alice(platform: Platform) -> Alice:
     texts = [
         "%python\nfor i in range(3):\n    print('line', i)",
-        "%python\nz.z.angularBind('x', 5)\nprint(z.z.angular('x'), z.get('nothing'))",
+        "%python\nz.z.angularBind('x', 5)\nnote = z.getInterpreterContext().getNoteId()\n"
+        "print(z.z.angular('x', note, None), z.get('nothing'))",
         "%md\n# of the same notebook",
         # By the interpreter's own object: of python's two `run` the second hides this one (python/zeppelin_context.py, 0.12.1).
         "%python\nz.z.run('PARAGRAPH')",
@@ -86,6 +87,8 @@ def alice(platform: Platform) -> Alice:
 
 def test_a_notebook_does_what_it_always_did(platform: Platform, alice: Alice):
     assert output(ran(platform.alice, alice.note, 1)) == "5 None\n"
+    bound = platform.alice.http.get(f"/api/notebook/{alice.note}").json()["body"]["angularObjects"][f"python-alice-{alice.note}"]
+    assert ("x", 5) in [(each["name"], each["object"]) for each in bound]
     assert "of the same notebook" in output(ran(platform.alice, alice.note, 2))
     assert "appendOutput" not in platform.server.rpc_log.read_text()
 
