@@ -52,7 +52,7 @@ class TestSparkRBAC:
     def test_the_server_may_do_this_and_nothing_else(self):
         rules = named(self.recorded(), "rbac-zeppelin-server-role").inputs["rules"]
         assert {rule["resources"][0]: set(rule["verbs"]) for rule in rules} == {
-            "pods": {"create", "get", "watch", "delete"},
+            "pods": {"create", "get", "list", "watch", "delete"},
             "services": {"create", "get", "delete"},
         }
 
