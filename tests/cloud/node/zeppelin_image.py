@@ -1,7 +1,8 @@
 """What stands in for Zeppelin's image, which no package registry has: a shell, and an interpreter that is the tests' own driver program.
 
 An interpreter's Pod then runs as its template says, initContainer and command included. In place of Zeppelin's interpreter process it runs
-pyspark as `tests/cloud/driver_program.py`, which takes its settings from /work/properties.json.
+`tests/cloud/driver_program.py`, with the settings of /work/options. As with Zeppelin, whose interpreter.sh ends with `exec`, spark-submit's
+Java becomes the first process of the container: what ends Java ends the Pod.
 """
 
 import json
@@ -19,16 +20,15 @@ set -eu
 mkfifo /work/questions
 touch /work/answers
 exec 3<>/work/questions
-if [ "$2" = /opt/zeppelin/interpreter/spark ]; then
-  export PYTHONPATH="$SPARK_HOME/python:$(echo "$SPARK_HOME"/python/lib/py4j-*.zip)"
-  command=(python3 -B /opt/zeppelin/interpreter/spark/driver_program.py /work/properties.json)
-else
-  command=(sleep infinity)
-fi
 # The first process of a container ends by a signal only if it says so.
 trap 'exit 0' TERM
-(while [ ! -e /work/properties.json ]; do sleep 0.1; done; exec "${command[@]}") <&3 >/work/answers &
-wait
+until [ -e /work/options ]; do
+  sleep 0.1 &
+  wait $!
+done
+mapfile -t options < /work/options
+files=(/work/properties.json /work/questions /work/answers)
+exec "$SPARK_HOME/bin/spark-submit" "${options[@]}" /opt/zeppelin/interpreter/spark/driver_program.py "${files[@]}"
 """
 
 
