@@ -33,8 +33,9 @@ interpreter of this table is a shell that waits.
 
 {table}
 
-Why some hold little of what they request: the request of a driver, an executor, the history server and Prometheus is that of a full heap or
-of a long history, and a smaller one would promise the rest to others.
+Why some hold little of what they request: the request of a driver, an executor, Zeppelin's server, the history server and Prometheus is
+that of a full heap or of a long history. A smaller one would promise the rest to others, and who holds more than they requested goes first
+when a node runs out of memory.
 """
 
 

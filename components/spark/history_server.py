@@ -28,7 +28,10 @@ from components.spark.notebook_pods import Identities
 from components.storage.writable_share import Home, HomeClaim, bind_home
 
 CPU_MILLI, MEMORY_MIB, SCRATCH_MIB = 1050, 2112, 4160
-"""Requests and limits of its Pod. SparkNamespace adds them to the quota of notebooks, whose namespace the claim is in."""
+"""Requests and limits of its Pod. SparkNamespace adds them to the quota of notebooks, whose namespace the claim is in.
+
+It holds a tenth of the memory until somebody opens a long log; the heap that one needs is then there.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

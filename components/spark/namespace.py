@@ -12,6 +12,7 @@ from components.kubernetes.namespace import NamespaceRef, secured_namespace
 from components.names import NOTEBOOKS_QUOTA, SPARK_NAMESPACE, person_quota
 from components.spark import dataset_check, history_server
 from components.spark.notebook_pods import Priorities
+from components.spark.templates import DRIVER_BURST
 from settings.values.spark import SparkSettings
 
 _PRIORITIES = {"server": (100_000, "PreemptLowerPriority"), "driver": (10_000, "PreemptLowerPriority"), "executor": (1_000, "Never")}
@@ -61,8 +62,9 @@ class SparkNamespace(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, deleted_with=self.namespace.resource)
         # Room for the checks on top: notebooks come in whole cores and GiB, and cannot fill it.
         checks, history = args.check_pods, int(args.history)
+        own_cpu = checks * dataset_check.CPU_MILLI + history * history_server.CPU_MILLI
         amounts = {
-            "cpu": f"{quota.cores * 1000 + checks * dataset_check.CPU_MILLI + history * history_server.CPU_MILLI}m",
+            "cpu": f"{quota.cores * 1000 + own_cpu}m",
             "memory": f"{quota.memory_gib * 1024 + checks * dataset_check.MEMORY_MIB + history * history_server.MEMORY_MIB}Mi",
             "ephemeral-storage": (
                 f"{quota.scratch_gib * 1024 + checks * dataset_check.SCRATCH_MIB + history * history_server.SCRATCH_MIB}Mi"
@@ -74,6 +76,8 @@ class SparkNamespace(pulumi.ComponentResource):
             spec=core.ResourceQuotaSpecArgs(
                 hard={f"{kind}.{key}": amount for kind in ("requests", "limits") for key, amount in amounts.items()}
                 | {
+                    # What a driver may use beyond its request is of cores that are idle, so nobody has less for it.
+                    "limits.cpu": f"{DRIVER_BURST * quota.cores * 1000 + own_cpu}m",
                     "pods": str(quota.pods + checks + history),
                     "persistentvolumeclaims": "1000",
                     "services.loadbalancers": "0",

@@ -11,6 +11,9 @@ from components.names import HISTORY_CLAIM, RPC_PORT, SPARK_NAMESPACE, SPARK_UID
 from components.spark.notebook_pods import NotebookPods
 from settings.values.spark import LanguageSize, NotebookSize, PodSize
 
+DRIVER_BURST = 2
+"""How many times its cores a driver may use while others leave them idle: held to one core, a start took ten seconds longer."""
+
 _SMALL = LanguageSize()
 
 
@@ -51,7 +54,7 @@ def interpreter_template(
         "pull_secrets": _pull_secrets(pods),
         "executor_priority": identities.priorities.executor,
         "people": dict(identities.people),
-        "sizes": {name: _amounts(_resources(size.driver)) for name, size in sizes.items()},
+        "sizes": {name: _driver_amounts(size.driver) for name, size in sizes.items()},
         "languages": _amounts(_language_resources(languages), {"cpu": f"{languages.cores * 250}m"}),
         "environment": [{"name": key, "value": value} for key, value in variables.items()],
         "fixed_environment": [*variables, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR", "SPARK_CONF_DIR"],
@@ -68,8 +71,13 @@ def interpreter_template(
 
 
 def _resources(size: PodSize) -> dict[str, str]:
-    """Requests of a Pod, which are the limits too, as Kubernetes writes them."""
+    """Requests of a Pod as Kubernetes writes them, which are the limits too but for a driver's processor."""
     return {"cpu": str(size.cores), "memory": f"{size.total_memory_gib}Gi", "ephemeral-storage": f"{size.scratch_gib}Gi"}
+
+
+def _driver_amounts(size: PodSize) -> dict[str, Any]:
+    resources = _resources(size)
+    return _amounts(resources | {"cpu": str(DRIVER_BURST * size.cores)}, resources)
 
 
 def _language_resources(size: LanguageSize) -> dict[str, str]:

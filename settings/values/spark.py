@@ -10,7 +10,7 @@ from settings.values.vocabulary import Cores, GiB, KeyPath, Name, ObjectName, Pr
 
 
 class PodSize(Settings):
-    """The size of one Spark Pod. Requests equal limits."""
+    """The size of one Spark Pod. It has all of this to itself; a driver may use twice its cores while others leave them idle."""
 
     cores: Annotated[Cores, Field(examples=[4])]
     """Processor cores of the Pod."""

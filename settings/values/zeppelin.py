@@ -165,7 +165,7 @@ class ZeppelinSettings(Settings):
     """Languages of notebooks beside spark: python, md (Markdown), sh (a shell in a Pod), jdbc."""
 
     cores: Cores = 2
-    """Processor cores of the server."""
+    """Processor cores that the server may use. It requests a quarter of them, because it mostly waits."""
 
     memory_gib: Annotated[int, Field(ge=2, le=256)] = 4
     """Memory of the server, in GiB; three quarters of it are the JVM's heap."""

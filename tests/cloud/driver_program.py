@@ -1,4 +1,7 @@
-"""Runs as a Spark driver: makes a session of the properties in argv[1], then answers one Python expression per line of its input."""
+"""Runs as a Spark driver: makes a session of the properties in argv[1], then answers one Python expression per line.
+
+Questions and answers are standard input and output, or the files argv[2] and argv[3].
+"""
 
 import json
 import sys
@@ -11,6 +14,9 @@ with open(sys.argv[1]) as file:
     conf = SparkConf(loadDefaults=False)
     for key, value in json.load(file).items():
         conf.set(key, value)
+questions, answers = sys.stdin, sys.stdout
+if len(sys.argv) > 2:
+    questions, answers = open(sys.argv[2]), open(sys.argv[3], "a")  # noqa: SIM115 - for as long as it runs
 spark = SparkSession.builder.config(conf=conf).getOrCreate()
 sc = spark.sparkContext
 
@@ -52,33 +58,38 @@ def spread(megabytes=8, rows=400_000):
     return [seen, lines.count()]
 
 
-def starve(megabytes, processes=8):
-    """A job whose first attempt takes so much memory that its executor dies of it; the sum of 0..3, which is 6.
+def feast(megabytes, processes):
+    """Have so many processes hold so much memory together for a minute.
 
-    Many processes share it, so that the kernel takes the largest of all: Java, which is the executor.
+    Many share it, so that the kernel takes the largest of all: Java, which is executor or driver.
     """
+    import os
+
+    for _ in range(processes):
+        if os.fork() == 0:
+            held = bytearray(os.urandom(2**20)) * (megabytes // processes)
+            time.sleep(60)
+            os._exit(len(held) % 2)
+    time.sleep(60)
+
+
+def starve(megabytes, processes=8):
+    """A job whose first attempt takes so much memory that its executor dies of it; the sum of 0..3, which is 6."""
 
     def greedy(number):
-        import os
-
         from pyspark import TaskContext
 
         if number == 0 and TaskContext.get().attemptNumber() == 0:
-            for _ in range(processes):
-                if os.fork() == 0:
-                    held = bytearray(os.urandom(2**20)) * (megabytes // processes)
-                    time.sleep(60)
-                    os._exit(len(held) % 2)
-            time.sleep(60)
+            feast(megabytes, processes)
         return number
 
     return sc.parallelize(range(4), 4).map(greedy).sum()
 
 
-print("READY", flush=True)
-for line in sys.stdin:
+print("READY", file=answers, flush=True)
+for line in questions:
     try:
         answer = {"value": eval(line)}
     except Exception as error:
         answer = {"error": f"{type(error).__name__}: {error}"}
-    print("ANSWER " + json.dumps(answer), flush=True)
+    print("ANSWER " + json.dumps(answer), file=answers, flush=True)

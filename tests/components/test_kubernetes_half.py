@@ -88,14 +88,12 @@ class TestSparkNamespace:
         levels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
         assert labels == levels | {"app.kubernetes.io/part-of": "gaia-dmp-test"}
 
-    def test_quota_bounds_requests_and_limits_alike(self):
+    def test_quota_bounds_requests_and_limits(self):
+        """Alike, but for processor: every driver may use twice what it requests."""
         hard = only(self.recorded(), "kubernetes:core/v1:ResourceQuota").inputs["spec"]["hard"]
+        assert (hard["requests.cpu"], hard["limits.cpu"]) == ("14000m", "28000m")
         for kind in ("requests", "limits"):
-            assert (hard[f"{kind}.cpu"], hard[f"{kind}.memory"], hard[f"{kind}.ephemeral-storage"]) == (
-                "14000m",
-                "57344Mi",
-                "81920Mi",
-            )
+            assert (hard[f"{kind}.memory"], hard[f"{kind}.ephemeral-storage"]) == ("57344Mi", "81920Mi")
         assert (hard["pods"], hard["services.loadbalancers"], hard["services.nodeports"]) == ("50", "0", "0")
 
     def test_a_person_has_classes_and_quotas_of_their_own(self):

@@ -81,7 +81,8 @@ class TestInterpreterTemplate:
     def test_size_and_scratch_are_bounded(self):
         spec = rendered()[0]["spec"]
         resources = spec["containers"][0]["resources"]
-        assert resources["requests"] == resources["limits"] == {"cpu": "2", "memory": "5Gi", "ephemeral-storage": "8Gi"}
+        assert resources["requests"] == {"cpu": "2", "memory": "5Gi", "ephemeral-storage": "8Gi"}
+        assert resources["limits"] == resources["requests"] | {"cpu": "4"}
         assert all("sizeLimit" in v["emptyDir"] for v in spec["volumes"] if "emptyDir" in v)
 
     def test_the_service_finds_the_pod_and_no_other(self):

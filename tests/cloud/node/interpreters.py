@@ -1,6 +1,6 @@
 """Interpreters on a real node, as Zeppelin's launcher makes them: a Pod and a Service of the rendered template.
 
-Zeppelin's own process is not there (zeppelin_image.py): the Pod runs pyspark as the driver of its person, and answers Python expressions.
+Zeppelin's own process is not there (zeppelin_image.py): the Pod runs a Spark driver of its person, which answers Python expressions.
 """
 
 import contextlib
@@ -22,6 +22,8 @@ printf '%s\\n' "$1" > /work/questions
 while [ "$(wc -l < /work/answers)" = "$before" ]; do sleep 0.2; done
 tail -n 1 /work/answers
 """
+RIGHT = 49995000
+"""What driver_program.shuffle comes to."""
 EXECUTORS = {"spark-role": "executor"}
 
 
@@ -83,7 +85,9 @@ def made(platform: Platform, folder: Path, name: str, *, group: str = "spark", s
         yield current(platform.api, pod)
     finally:
         for item in (pod, service):
-            server.delete(f"{collection(item)}/{name}")
+            # The cleaner may have been here.
+            with contextlib.suppress(ApiError):
+                server.delete(f"{collection(item)}/{name}")
         eventually(lambda: _gone(platform, pod), 120)
         server.close()
 
@@ -96,7 +100,9 @@ def running(
     with made(platform, folder, name, setting=setting) as pod:
         interpreter = Interpreter(platform, pod)
         settings = driver.properties(platform.items, setting) | _forced(pod) | dict(hostile or {})
-        interpreter.execute("sh", "-c", "cat > /work/settings && mv /work/settings /work/properties.json", text=json.dumps(settings))
+        options = "".join(f"--conf\n{key}={value}\n" for key, value in settings.items())
+        interpreter.execute("sh", "-c", "cat > /work/properties.json", text=json.dumps(settings))
+        interpreter.execute("sh", "-c", "cat > /work/settings && mv /work/settings /work/options", text=options)
         eventually(lambda: "READY" in interpreter.execute("cat", "/work/answers"), 300)
         yield interpreter
 

@@ -275,6 +275,10 @@ def _remove(api: Api, items: Sequence[Object]) -> None:
     for path in paths:
         with contextlib.suppress(ApiError):
             api.delete(path)
+    for item in items:
+        if item["kind"] == "Namespace":
+            # Nobody waits for what a Prometheus writes within its five minutes.
+            api.delete(f"/api/v1/namespaces/{item['metadata']['name']}/pods", gracePeriodSeconds="1")
 
     def gone(path: str) -> bool:
         try:

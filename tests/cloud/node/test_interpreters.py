@@ -11,13 +11,11 @@ from tests.cloud.api import Object
 from tests.cloud.deployed import NOTEBOOKS
 from tests.cloud.node import interpreters, platform
 from tests.cloud.node.cluster import Cluster
-from tests.cloud.node.interpreters import Interpreter
+from tests.cloud.node.interpreters import RIGHT, Interpreter
 from tests.cloud.node.platform import Platform
 from tests.cloud.node.pods import execute
 from tests.support.eventually import eventually
 
-RIGHT = 49995000
-"""What driver_program.shuffle comes to."""
 NAME = "spark-alice-2abcdefgh-driver"
 LARGE = {"spark.dynamicAllocation.maxExecutors": "50", "spark.kubernetes.allocation.maxPendingPods": "50"}
 """Settings of somebody who wants more than they may have."""

@@ -1,8 +1,8 @@
 """Zeppelin's image, which no package registry has: a built Zeppelin on the Spark image's Debian, or what stands in for it.
 
 What stands in is a shell, and an interpreter that is the tests' own driver program. An interpreter's Pod then runs as its template says,
-initContainer and command included. In place of Zeppelin's interpreter process it runs pyspark as `tests/cloud/driver_program.py`, which
-takes its settings from /work/properties.json.
+initContainer and command included. In place of Zeppelin's interpreter process it runs `tests/cloud/driver_program.py`, with the settings of
+/work/options. As with Zeppelin, whose interpreter.sh ends with `exec`, spark-submit's Java takes the place of the shell.
 """
 
 import json
@@ -20,16 +20,15 @@ set -eu
 mkfifo /work/questions
 touch /work/answers
 exec 3<>/work/questions
-if [ "$2" = /opt/zeppelin/interpreter/spark ]; then
-  export PYTHONPATH="$SPARK_HOME/python:$(echo "$SPARK_HOME"/python/lib/py4j-*.zip)"
-  command=(python3 -B /opt/zeppelin/interpreter/spark/driver_program.py /work/properties.json)
-else
-  command=(sleep infinity)
-fi
 # The first process of a container ends by a signal only if it says so.
 trap 'exit 0' TERM
-(while [ ! -e /work/properties.json ]; do sleep 0.1; done; exec "${command[@]}") <&3 >/work/answers &
-wait
+until [ -e /work/options ]; do
+  sleep 0.1 &
+  wait $!
+done
+mapfile -t options < /work/options
+files=(/work/properties.json /work/questions /work/answers)
+exec "$SPARK_HOME/bin/spark-submit" "${options[@]}" /opt/zeppelin/interpreter/spark/driver_program.py "${files[@]}"
 """
 
 
