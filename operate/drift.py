@@ -114,7 +114,8 @@ def look(stack: str, folder: Path, *, mend: bool = False) -> Drift:
 
 
 def of_cluster(live: Live, *, mend: bool) -> tuple[list[Difference], list[Risk], list[str]]:
-    """What of the Kubernetes objects differs, what is wider by it, and what was mended before. Raises ClusterError."""
+    """What of the Kubernetes objects differs, what is wider by it, and what was mended before that. Raises ClusterError."""
+    mended = list(live.mend()) if mend else []
     declared, found = live.recordings()
     changes = compare(declared, found)
     wider = risks_of(changes, declared, found, whole=True, offline=True, broken=())
@@ -125,7 +126,4 @@ def of_cluster(live: Live, *, mend: bool) -> tuple[list[Difference], list[Risk],
         # What nobody declared comes first, what is gone last.
         for each in sorted(changes, key=lambda change: (change.before is not None, change.after is None, change.name))
     ]
-    if mend and differ:
-        mended = list(live.mend())
-        return *of_cluster(live, mend=False)[:2], mended
-    return differ, wider, []
+    return differ, wider, mended

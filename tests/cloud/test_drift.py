@@ -48,7 +48,7 @@ def state(kube: Kube, items: list[Object], release: dict[str, Any]) -> list[dict
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def live(state: list[dict[str, Any]]) -> Live:
     return Live(server(state), state)
 
@@ -102,7 +102,7 @@ BY_HAND = [
     ),
     ("ConfigMap", "zeppelin-config", ("add", "/data/ADDED", "x"), "data.ADDED", None),
     ("Secret", "zeppelin-login", ("add", "/data/added", "eA=="), "data.added", None),
-    ("Service", "gateway", ("add", "/spec/externalIPs", ["192.0.2.1"]), "spec.externalIPs", None),
+    ("Service", "gateway", ("add", "/spec/publishNotReadyAddresses", True), "spec.publishNotReadyAddresses", None),
     ("CronJob", "backup-notebooks", ("add", "/spec/suspend", True), "spec.suspend", None),
 ]
 
