@@ -73,7 +73,7 @@ def feast(megabytes, processes):
     time.sleep(60)
 
 
-def starve(megabytes, processes=8):
+def starve(megabytes, processes=24):
     """A job whose first attempt takes so much memory that its executor dies of it; the sum of 0..3, which is 6."""
 
     def greedy(number):
