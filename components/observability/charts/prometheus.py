@@ -93,6 +93,9 @@ def values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> d
             "automountServiceAccountToken": False,
             # One replica has no peers, and need not find an address for them.
             "extraArgs": {"cluster.listen-address": ""},
+            # The chart asks for its web page; a program that was built without one is as well (prometheus.io, Management API).
+            "livenessProbe": {"httpGet": {"path": "/-/healthy", "port": "http"}},
+            "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http"}},
             # Silences are lost with the Pod; alerts come again.
             "persistence": {"enabled": False},
             "podSecurityContext": {"fsGroup": 65534, "seccompProfile": {"type": "RuntimeDefault"}},

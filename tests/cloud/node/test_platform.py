@@ -1,11 +1,12 @@
 """The platform itself on a real node: every Pod that needs no Zeppelin and no Ceph becomes Ready or ends well, as it was recorded."""
 
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from components.names import GATEWAY_LABELS, HISTORY_LABELS, IMAGE_PULLER_LABELS, SMOKE_TEST_LABELS, ZEPPELIN_LABELS
+from components.names import GATEWAY_LABELS, HISTORY_LABELS, IMAGE_PULLER_LABELS, SMOKE_TEST_LABELS, ZEPPELIN_LABELS, ZEPPELIN_UID
 from tests.cloud import deployed, releases
 from tests.cloud.api import Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER
@@ -172,8 +173,11 @@ def test_notebooks_are_backed_up_and_come_back(whole: Platform):
     for name in ("prepare-notebooks", "prepare-backup"):
         assert whole.job(name, "gaia-csi") == "Complete"
     note = notebooks / "notebook" / "note_2ABCDEFGH.zpln"
+    # As Zeppelin makes it: a user with few rights puts it back.
     note.parent.mkdir()
     note.write_text("a notebook")
+    for path in (note.parent, note):
+        os.chown(path, ZEPPELIN_UID, 0)
     assert whole.run("backup-notebooks", SERVER, "backup-now")[0] == "Complete"
     note.unlink()
     assert whole.run("restore-notebooks", SERVER, "restore-now")[0] == "Complete"
