@@ -107,7 +107,7 @@ class Pod:
     def says(self, said: bytes) -> list[tuple[int, str, dict[int, Any]]]:
         """What is answered to these bytes and to the end behind them."""
         answers = []
-        with self.connected() as connection, contextlib.suppress(EOFError, ConnectionError):
+        with self.connected() as connection, contextlib.suppress(EOFError, OSError):
             connection.sendall(said)
             connection.shutdown(socket.SHUT_WR)
             stream = Stream(connection.makefile("rb").read)
