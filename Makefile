@@ -50,7 +50,7 @@ test-node: .venv/.development ## tests on a real Kubernetes node, whose packets 
 doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
 	@$(GAIA) doctor $(STACK)
 
-drift: .venv/.runtime ## what the cloud no longer has as the state says, and days left on certificates; changes nothing: STACK=prod
+drift: .venv/.runtime ## what is not as the state says, worst first, and days left on certificates; changes nothing: STACK=prod
 	@$(GAIA) drift $(STACK)
 
 smoke: .venv/.runtime ## count, cross-match and plot in a notebook, as a person would: STACK=prod URL=http://localhost:8080 behind a port-forward

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from cli.exit import Exit
 from cli.output import complain, errors, print_json, tabular
 from operate import drift
-from operate.api import ClusterError
 from operate.engine import EngineError
 
 
@@ -21,7 +20,7 @@ def run(options: argparse.Namespace) -> Exit:
             else contextlib.nullcontext()
         ):
             found = drift.look(options.stack, options.folder, mend=options.mend)
-    except (EngineError, ClusterError, ValueError) as error:
+    except (EngineError, ValueError) as error:
         complain(error)
         return Exit.FAILED
     if options.json:
@@ -29,4 +28,7 @@ def run(options: argparse.Namespace) -> Exit:
         print_json({"version": 1, "stack": options.stack} | plain)
     else:
         drift.show(found, options.stack, tabular())
+    if found.unseen:
+        complain(f"The objects of the cluster were not compared: {found.unseen}")
+        return Exit.FAILED
     return Exit.FOUND if found.found else Exit.WELL

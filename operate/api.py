@@ -19,6 +19,14 @@ class ClusterError(Exception):
     """The cluster cannot be asked; the message says why."""
 
 
+class RefusedError(ClusterError):
+    """The API server answers with an error. code: HTTP status."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class Kind(NamedTuple):
     """One kind of object, as discovery tells it. version: `apps/v1`. plural: its name in paths."""
 
@@ -39,9 +47,10 @@ class Api:
     def __init__(self, text: str, context: str | None = None) -> None:
         try:
             config = KubeConfig.from_dict(yaml.safe_load(text)).get(context)
-        except (yaml.YAMLError, ConfigError, KeyError, TypeError, AttributeError) as error:
-            raise ClusterError(f"the stack's kubeconfig cannot be read: {' '.join(str(error).split())}") from None
-        self._http = Client(cast("Any", config), ConnectionParams(timeout=httpx2.Timeout(60)))
+            self._http = Client(cast("Any", config), ConnectionParams(timeout=httpx2.Timeout(60)))
+        except (yaml.YAMLError, ConfigError, KeyError, TypeError, AttributeError, OSError, AssertionError) as error:
+            # Not the error's own words: they may show a line of the file.
+            raise ClusterError(f"the stack's kubeconfig cannot be used ({type(error).__name__})") from None
         self._kinds: dict[tuple[str, str], Kind] = {}
 
     def kinds(self) -> Iterator[Kind]:
@@ -50,7 +59,12 @@ class Api:
             groups = self._call("GET", "/apis")["groups"]
             versions = ["v1", *(version["groupVersion"] for group in groups for version in group["versions"])]
             for version in versions:
-                for each in self._call("GET", _root(version))["resources"]:
+                try:
+                    found = self._call("GET", _root(version))["resources"]
+                except RefusedError:
+                    # One API that others serve, such as that of metrics, may be down.
+                    continue
+                for each in found:
                     if "list" in each["verbs"] and "/" not in each["name"]:
                         self._kinds[version, each["kind"]] = Kind(version, each["kind"], each["name"], each["namespaced"])
         yield from self._kinds.values()
@@ -66,18 +80,22 @@ class Api:
             return None
         return self._call("GET", self._path(item), missing=HTTPStatus.NOT_FOUND)
 
-    def list(self, kind: Kind, namespace: str | None = None) -> Iterator[Object]:
+    def items(self, kind: Kind, namespace: str | None = None) -> Iterator[Object]:
         """Every live object of a kind, of one namespace where one is named. Raises ClusterError."""
         where = f"/namespaces/{namespace}" if namespace else ""
         for item in self._call("GET", f"{kind.root}{where}/{kind.plural}")["items"]:
             yield {"apiVersion": kind.version, "kind": kind.kind} | item
 
     def replace(self, item: Object, *, dry_run: bool) -> Object | None:
-        """Put an object in the place of the live one, or only say what it would become; None where a field cannot change. Raises
-        ClusterError.
+        """Put an object in the place of the live one, or only say what it would become; None where a field cannot change, or where the
+        live one has just become another. Raises ClusterError.
         """
-        params = {"dryRun": "All"} if dry_run else {}
-        return self._call("PUT", self._path(item), item, params, missing=HTTPStatus.UNPROCESSABLE_ENTITY)
+        try:
+            return self._call("PUT", self._path(item), item, {"dryRun": "All"} if dry_run else {})
+        except RefusedError as error:
+            if error.code in (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT):
+                return None
+            raise
 
     def apply(self, item: Object, manager: str) -> None:
         """Server-side apply in the name of a field manager, which owns all of it afterwards. Raises ClusterError."""
@@ -107,12 +125,12 @@ class Api:
         """What the server answers; None where it answers with the code `missing`."""
         try:
             response = self._http.request(method, path, json=body, params=dict(params or {}), headers={"Content-Type": content_type})
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, ConfigError, OSError) as error:
             raise ClusterError(f"the Kubernetes API does not answer: {error}") from None
         if response.status_code == missing:
             return None
         if response.status_code >= HTTPStatus.BAD_REQUEST:
-            raise ClusterError(f"{method} {path}: HTTP {response.status_code} {response.text[:400]}")
+            raise RefusedError(response.status_code, f"{method} {path}: HTTP {response.status_code} {response.text[:400]}")
         return response.json()
 
 
@@ -120,18 +138,25 @@ def _root(version: str) -> str:
     return f"/apis/{version}" if "/" in version else f"/api/{version}"
 
 
-def binds(binding: Object, namespaces: Sequence[str]) -> bool:
-    """Whether a RoleBinding or ClusterRoleBinding gives rights to accounts of some namespaces."""
-    for subject in binding.get("subjects") or []:
-        if subject["kind"] == "ServiceAccount" and subject.get("namespace") in namespaces:
-            return True
-        if subject["kind"] == "Group" and subject["name"] in {f"system:serviceaccounts:{each}" for each in namespaces}:
-            return True
-        # An API server binds its own roles to all who are logged in, and makes those bindings anew.
-        own = (binding["metadata"].get("labels") or {}).get("kubernetes.io/bootstrapping") == "rbac-defaults"
-        if subject["kind"] == "Group" and subject["name"] in _EVERYBODY and not own:
-            return True
-    return False
+def names_account(binding: Object, namespaces: Sequence[str]) -> bool:
+    """Whether a RoleBinding or ClusterRoleBinding gives rights to accounts of some namespaces by their names."""
+    users = tuple(f"system:serviceaccount:{each}:" for each in namespaces)
+    groups = {f"system:serviceaccounts:{each}" for each in namespaces}
+    return any(
+        (subject["kind"] == "ServiceAccount" and subject.get("namespace") in namespaces)
+        or (subject["kind"] == "Group" and subject["name"] in groups)
+        or (subject["kind"] == "User" and subject["name"].startswith(users))
+        for subject in binding.get("subjects") or []
+    )
+
+
+def names_everybody(binding: Object) -> bool:
+    """Whether a binding gives rights to all who have an account, beyond those that every cluster gives."""
+    return binding["metadata"]["name"] not in _OF_EVERY_CLUSTER and any(
+        subject["kind"] == "Group" and subject["name"] in _EVERYBODY for subject in binding.get("subjects") or []
+    )
 
 
 _EVERYBODY = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")
+_OF_EVERY_CLUSTER = ("system:basic-user", "system:discovery", "system:public-info-viewer", "system:service-account-issuer-discovery")
+"""Bindings that an API server makes at its start and mends itself (kubernetes.io, Using RBAC Authorization, Default roles)."""

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from operate.api import ClusterError
 from operate.deadlines import WARNING_DAYS, Deadline, of_address, of_kubeconfig
 from operate.engine import outputs, resources, run
 from operate.live import Live, server
@@ -42,6 +43,8 @@ class Drift:
     wider: Sequence[Risk]
     deadlines: Sequence[Deadline]
     mended: Sequence[str] = field(default=())
+    unseen: str = ""
+    """Why the cluster could not be asked."""
 
     @property
     def found(self) -> bool:
@@ -81,7 +84,7 @@ def show(drift: Drift, stack: str, console: Console) -> None:
         for each in drift.differences:
             table.add_row(Text(*_WORDS.get(each.operation, ("changed", "yellow"))), each.name, each.kind, ", ".join(each.fields) or "-")
         console.print(table)
-    else:
+    elif not drift.unseen:
         console.print("Nothing differs: the cloud is what the state says.")
     for line in drift.mended:
         console.print(f"mended: {line}", markup=False)
@@ -102,15 +105,19 @@ def show(drift: Drift, stack: str, console: Console) -> None:
 def look(stack: str, folder: Path, *, mend: bool = False) -> Drift:
     """What differs, and what ends when. folder: where the program is. mend: put objects of Kubernetes back.
 
-    Raises EngineError, ClusterError, or ValueError where the engine's answer is none.
+    Raises EngineError, or ValueError where the engine's answer is none.
     """
     text = run(stack, "refresh", "--preview-only", "--json", folder=folder)
     known = outputs(stack, folder)
     now = dt.datetime.now(dt.UTC)
     deadlines = [*of_kubeconfig(known.get("kubeconfig") or "", now), *of_address(known.get("zeppelin_url") or "", now)]
+    found = differences(text, stack)
     state = resources(stack, folder, secrets=True)
-    objects, wider, mended = of_cluster(Live(server(state), state), mend=mend)
-    return Drift([*differences(text, stack), *objects], wider, deadlines, mended)
+    try:
+        objects, wider, mended = of_cluster(Live(server(state), state), mend=mend)
+    except ClusterError as error:
+        return Drift(found, (), deadlines, unseen=str(error))
+    return Drift([*found, *objects], wider, deadlines, mended)
 
 
 def of_cluster(live: Live, *, mend: bool) -> tuple[list[Difference], list[Risk], list[str]]:

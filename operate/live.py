@@ -9,14 +9,15 @@ import copy
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import yaml
 
-from components.names import SPARK_NAMESPACE
-from operate.api import Api, ClusterError, Kind, Object, binds
+from components.names import RESTORE, SPARK_NAMESPACE, ZEPPELIN_NAMESPACE
+from operate.api import Api, ClusterError, Kind, Object, RefusedError, names_account, names_everybody
 from recording import RecordedResource, Recording
 
 PROVIDER = "pulumi:providers:kubernetes"
@@ -26,6 +27,7 @@ RIGHTS = ("Role", "RoleBinding", "ClusterRoleBinding", "NetworkPolicy")
 
 _GROUPS = ("v1", "apps/v1", "batch/v1", "policy/v1", "autoscaling/v2", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1")
 """What people make by hand; policies of a container network come beside it."""
+_JOBS = Kind("batch/v1", "Job", "jobs", namespaced=True)
 _PASSING = ("Event", "Endpoints", "PodTemplate")
 """Kinds that come and go by themselves."""
 _MADE_BY_HAND = (*RIGHTS, "ServiceAccount", "Secret")
@@ -41,8 +43,21 @@ _ASSIGNED: Mapping[str, Sequence[str]] = {
     "ServiceAccount": ("secrets",),
 }
 """What the cluster puts into an object, by kind; it stays where nothing was declared."""
-_FOREIGN = ("kubernetes.io", "k8s.io", "pulumi.com", "meta.helm.sh", "deprecated.daemonset.template.generation")
-"""Domains of annotations that the cluster, the engine or Helm writes."""
+_FOREIGN = (
+    "deployment.kubernetes.io/",
+    "deprecated.daemonset.template.generation",
+    "pv.kubernetes.io/",
+    "volume.kubernetes.io/",
+    "volume.beta.kubernetes.io/",
+    "batch.kubernetes.io/",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "loadbalancer.openstack.org/load-balancer-",
+    "pulumi.com/",
+    "meta.helm.sh/",
+)
+"""Beginnings of annotations that the cluster, the engine or Helm writes, and that change nothing."""
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_HELM = "helm.sh/release.v1"
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ class Declared:
 def plain(value: Any) -> Any:
     """A value of an exported state, secrets in clear (pulumi: sdk/go/common/resource/sig.go; the text of a secret is JSON)."""
     if isinstance(value, dict):
-        if "plaintext" in value and any(len(key) == len("4dabf18193072939515e22adb298388d") for key in value):
+        if _SIGNATURE in value and "plaintext" in value:
             return json.loads(value["plaintext"])
         return {key: plain(each) for key, each in value.items()}
     return [plain(each) for each in value] if isinstance(value, list) else value
@@ -66,7 +81,7 @@ def plain(value: Any) -> Any:
 def server(resources: Sequence[Mapping[str, Any]]) -> Api:
     """The API server of a stack. resources: of its exported state, secrets in clear. Raises ClusterError."""
     for each in resources:
-        inputs = plain(each.get("inputs") or {}) if each["type"] == PROVIDER else {}
+        inputs = plain(each.get("inputs") or {}) if each["type"] == PROVIDER and not each.get("delete") else {}
         if inputs.get("kubeconfig"):
             return Api(inputs["kubeconfig"], inputs.get("context"))
     raise ClusterError("the state has no kubeconfig: no cluster has been made yet")
@@ -77,6 +92,7 @@ class Live:
 
     def __init__(self, api: Api, resources: Sequence[Mapping[str, Any]]) -> None:
         self._api = api
+        self._releases: list[str] = []
         self._declared = list(self._declare(resources))
         self._known = {_identity(each.body) for each in self._declared}
         self._namespaces = sorted(each.body["metadata"]["name"] for each in self._declared if each.body["kind"] == "Namespace")
@@ -94,27 +110,45 @@ class Live:
         return before, after
 
     def mend(self) -> Iterator[str]:
-        """Put back what differs or is gone, and take away rights that nobody declared; says what it has done. Raises ClusterError."""
+        """Take away rights that nobody declared, put back what differs or is gone; says what it has done, and what it cannot do. Raises
+        ClusterError where a restore of notebooks is under way, for which the server stands still.
+        """
+        for job in self._api.items(_JOBS, ZEPPELIN_NAMESPACE):
+            ended = {each["type"] for each in job.get("status", {}).get("conditions") or []} & {"Complete", "Failed"}
+            if job["metadata"]["name"].startswith(RESTORE) and not ended:
+                raise ClusterError(f"Job {job['metadata']['name']} restores notebooks, with Zeppelin stopped: mend when it has ended")
+        for found in self._undeclared():
+            if found["kind"] in RIGHTS and (self._ours(found) or names_account(found, self._namespaces)):
+                yield self._try(found, "take away", self._api.delete)
         for each in self._declared:
             found = self._api.get(each.body)
-            if found and _clean(self._would(each.body, found)) == _clean(found):
-                continue
-            if each.manager:
-                # The engine's manager owns all of it again: what another owned would refuse the engine's next change.
-                self._api.apply(each.body, each.manager)
-                found = self._api.get(each.body)
-            if found and self._api.replace(self._body(each.body, found), dry_run=False) is None:
-                yield f"cannot put back {title(each.body)}: delete it, and `pulumi up --refresh` makes it again"
-            elif found:
-                yield f"put back {title(each.body)}"
-        for found in self._undeclared():
-            if found["kind"] in RIGHTS:
-                self._api.delete(found)
-                yield f"took away {title(found)}"
+            if not found or _clean(self._would(each.body, found)) != _clean(found):
+                yield self._try(each.body, "put back", lambda _, each=each: self._put_back(each))
+
+    def _try(self, item: Object, what: str, act: Callable[[Object], None]) -> str:
+        try:
+            act(item)
+        except RefusedError as error:
+            return f"cannot {what} {title(item)}: {error}"
+        return f"{'took away' if what == 'take away' else what} {title(item)}"
+
+    def _put_back(self, wanted: Declared) -> None:
+        found = self._api.get(wanted.body)
+        if wanted.manager or not found:
+            # The engine's manager owns all of it again: what another owned would refuse the engine's next change.
+            self._api.apply(wanted.body, wanted.manager or "helm")
+            found = self._api.get(wanted.body)
+        if found and self._api.replace(self._body(wanted.body, found), dry_run=False) is None:
+            raise RefusedError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "a field cannot change: delete it, then `pulumi up --refresh` makes it again"
+            )
 
     def _declare(self, resources: Sequence[Mapping[str, Any]]) -> Iterator[Declared]:
         for each in resources:
             inputs, outputs = plain(each.get("inputs") or {}), plain(each.get("outputs") or {})
+            if each.get("delete"):
+                # A replacement has left it behind, and the engine still has to delete it.
+                continue
             if each["type"] == RELEASE:
                 yield from self._charted(str(each["urn"]), outputs.get("status") or {})
             elif each["type"].startswith("kubernetes:") and "apiVersion" in inputs and not each.get("external"):
@@ -127,11 +161,15 @@ class Live:
     def _charted(self, urn: str, status: Mapping[str, Any]) -> Iterator[Declared]:
         """Objects of a chart, from the Secret in which Helm keeps a release (helm: pkg/storage/driver/util.go)."""
         namespace = status.get("namespace")
-        place = {"name": f"sh.helm.release.v1.{status.get('name')}.v{status.get('revision')}", "namespace": namespace}
-        kept = self._api.get({"apiVersion": "v1", "kind": "Secret", "metadata": place})
+        if not status.get("name") or not namespace:
+            return
+        self._releases.append(f"sh.helm.release.v1.{status['name']}.v")
+        place = {"name": f"sh.helm.release.v1.{status['name']}.v{status.get('revision')}", "namespace": namespace}
+        secret = {"apiVersion": "v1", "kind": "Secret", "type": _HELM, "metadata": place}
+        kept = self._api.get(secret)
+        yield Declared(urn, kept or secret)
         if kept is None:
-            raise ClusterError(f"Secret {namespace}/{place['name']}, in which Helm keeps what it has made, is gone")
-        yield Declared(urn, kept)
+            return
         release = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(kept["data"]["release"]))))
         for item in yaml.safe_load_all(release["manifest"]):
             kind = self._api.kind(item) if item else None
@@ -144,20 +182,39 @@ class Live:
         """What stands in the stack's namespaces, or gives rights to its accounts, and is not in the state."""
         for kind in self._api.kinds():
             if kind.kind in ("RoleBinding", "ClusterRoleBinding"):
-                found = [each for each in self._api.list(kind) if self._ours(each) or binds(each, self._namespaces)]
+                found = [
+                    each
+                    for each in self._api.items(kind)
+                    if self._ours(each) or names_account(each, self._namespaces) or names_everybody(each)
+                ]
             elif kind.namespaced and _looked_at(kind):
-                found = [each for space in self._namespaces for each in self._api.list(kind, space) if not _generated(each)]
+                found = [each for space in self._namespaces for each in self._api.items(kind, space) if not _generated(each)]
+            elif kind.plural.endswith("networkpolicies"):
+                # Policies of the whole cluster may overrule all of ours.
+                found = list(self._api.items(kind))
             else:
                 continue
-            yield from (each for each in found if _identity(each) not in self._known)
+            yield from (each for each in found if _identity(each) not in self._known and not self._noted_by_helm(each))
+
+    def _noted_by_helm(self, item: Object) -> bool:
+        """Whether it is an earlier revision of a release, which Helm keeps."""
+        return item.get("type") == _HELM and item["metadata"]["name"].startswith(tuple(self._releases))
 
     def _ours(self, item: Object) -> bool:
         return item["metadata"].get("namespace") in self._namespaces
 
     def _would(self, wanted: Object, found: Object) -> Object:
-        """What the API server makes of a declared object; itself, where a field differs that nobody can change."""
-        body = self._body(wanted, found)
-        return self._api.replace(body, dry_run=True) or body
+        """What the API server makes of a declared object; itself, where a field differs that nobody can change or that it refuses."""
+        for live in (found, None):
+            # An object may become another between the two calls.
+            body = self._body(wanted, live or self._api.get(wanted) or found)
+            try:
+                would = self._api.replace(body, dry_run=True)
+            except RefusedError:
+                return body
+            if would:
+                return would
+        return body
 
     def _body(self, wanted: Object, found: Object) -> Object:
         """A declared object, to be put in the place of the live one."""
@@ -203,8 +260,7 @@ def _generated(item: Object) -> bool:
 
 
 def _foreign(annotation: str) -> bool:
-    domain = annotation.partition("/")[0]
-    return any(domain == each or domain.endswith(f".{each}") for each in _FOREIGN)
+    return annotation.startswith(_FOREIGN)
 
 
 def _carry(body: Object, found: Object, path: Sequence[str]) -> None:

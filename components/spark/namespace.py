@@ -12,7 +12,7 @@ from components.kubernetes.namespace import NamespaceRef, secured_namespace
 from components.names import NOTEBOOKS_QUOTA, SPARK_NAMESPACE, person_quota
 from components.spark import dataset_check, history_server
 from components.spark.notebook_pods import Priorities
-from components.spark.templates import DRIVER_BURST
+from components.spark.templates import DRIVER_BURST, LANGUAGE_BURST
 from settings.values.spark import SparkSettings
 
 _PRIORITIES = {"server": (100_000, "PreemptLowerPriority"), "driver": (10_000, "PreemptLowerPriority"), "executor": (1_000, "Never")}
@@ -76,8 +76,8 @@ class SparkNamespace(pulumi.ComponentResource):
             spec=core.ResourceQuotaSpecArgs(
                 hard={f"{kind}.{key}": amount for kind in ("requests", "limits") for key, amount in amounts.items()}
                 | {
-                    # What a driver may use beyond its request is of cores that are idle, so nobody has less for it.
-                    "limits.cpu": f"{DRIVER_BURST * quota.cores * 1000 + own_cpu}m",
+                    # What an interpreter may use beyond its request is of cores that are idle: requests say how many there are.
+                    "limits.cpu": f"{max(DRIVER_BURST, LANGUAGE_BURST) * quota.cores * 1000 + own_cpu}m",
                     "pods": str(quota.pods + checks + history),
                     "persistentvolumeclaims": "1000",
                     "services.loadbalancers": "0",

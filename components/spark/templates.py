@@ -14,6 +14,9 @@ from settings.values.spark import LanguageSize, NotebookSize, PodSize
 DRIVER_BURST = 2
 """How many times its cores a driver may use while others leave them idle: held to one core, a start took ten seconds longer."""
 
+LANGUAGE_BURST = 4
+"""How many times what it requests another interpreter may use: it mostly waits."""
+
 _SMALL = LanguageSize()
 
 
@@ -55,7 +58,7 @@ def interpreter_template(
         "executor_priority": identities.priorities.executor,
         "people": dict(identities.people),
         "sizes": {name: _driver_amounts(size.driver) for name, size in sizes.items()},
-        "languages": _amounts(_language_resources(languages), {"cpu": f"{languages.cores * 250}m"}),
+        "languages": _amounts(_language_resources(languages), {"cpu": f"{languages.cores * 1000 // LANGUAGE_BURST}m"}),
         "environment": [{"name": key, "value": value} for key, value in variables.items()],
         "fixed_environment": [*variables, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR", "SPARK_CONF_DIR"],
         "user_space": pods.user_space,

@@ -140,7 +140,7 @@ class CephCSI(pulumi.ComponentResource):
                         # A node without the plug-in could not mount data, whatever it is tainted with.
                         tolerations=[core.TolerationArgs(operator="Exists")],
                         containers=[
-                            _plugin(args.image),
+                            _plugin(args.image, args.mounter),
                             registrar(args.registrar_image, _PLUGIN_DIRECTORY, "socket-dir"),
                             *([_liveness(args.image)] if args.metrics else []),
                         ],
@@ -152,8 +152,11 @@ class CephCSI(pulumi.ComponentResource):
         )
 
 
-def _plugin(image: str) -> core.ContainerArgs:
-    """The CephFS node server. Privileged: it mounts into the kubelet's folder for every Pod of the node."""
+def _plugin(image: str, mounter: Mounter) -> core.ContainerArgs:
+    """The CephFS node server. Privileged: it mounts into the kubelet's folder for every Pod of the node.
+
+    Mounts by ceph-fuse are processes in it: a limit of memory would end them all.
+    """
     mounts = {
         "socket-dir": ("/csi", None),
         "mountpoint-dir": ("/var/lib/kubelet/pods", "Bidirectional"),
@@ -189,7 +192,9 @@ def _plugin(image: str) -> core.ContainerArgs:
         security_context=core.SecurityContextArgs(
             privileged=True, allow_privilege_escalation=True, capabilities=core.CapabilitiesArgs(add=["SYS_ADMIN"])
         ),
-        resources=core.ResourceRequirementsArgs(requests={"cpu": "50m", "memory": "256Mi"}, limits={"memory": "1Gi"}),
+        resources=core.ResourceRequirementsArgs(
+            requests={"cpu": "50m", "memory": "256Mi"}, limits={"memory": "1Gi"} if mounter == "kernel" else None
+        ),
         volume_mounts=[
             *(core.VolumeMountArgs(name=volume, mount_path=path, mount_propagation=spread) for volume, (path, spread) in mounts.items()),
             *(mount(volume, path, read_only=True) for volume, path in read_only.items()),

@@ -39,7 +39,7 @@ class LanguageSize(Settings):
     memory_gib: GiB = 1
     """Memory, in GiB. Python without Spark holds its data here."""
 
-    scratch_gib: GiB = 4
+    scratch_gib: Annotated[int, Field(ge=3, le=2**20)] = 4
     """Local disk, in GiB, 2 of them for Zeppelin."""
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from operate.api import ClusterError
 from operate.drift import of_cluster
 from operate.live import PROVIDER, RELEASE, Live, server
 from tests.cloud import tools
 from tests.cloud.api import Api, Object, collection
 from tests.cloud.deployed import NOTEBOOKS, SERVER, one
 from tests.cloud.kube import Kube
+from tests.support.eventually import eventually
 
 SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 """What marks a secret in an exported state (pulumi: sdk/go/common/resource/sig.go)."""
@@ -100,6 +102,13 @@ BY_HAND = [
         "spec.validationActions[0]",
         "admission",
     ),
+    (
+        "Service",
+        "gateway",
+        ("add", "/metadata/annotations", {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internet-facing"}),
+        "metadata.annotations",
+        None,
+    ),
     ("ConfigMap", "zeppelin-config", ("add", "/data/ADDED", "x"), "data.ADDED", None),
     ("Secret", "zeppelin-login", ("add", "/data/added", "eA=="), "data.added", None),
     ("Service", "gateway", ("add", "/spec/publishNotReadyAddresses", True), "spec.publishNotReadyAddresses", None),
@@ -152,11 +161,11 @@ DRIVER = {"kind": "ServiceAccount", "name": "spark-driver", "namespace": NOTEBOO
     [
         binding("ClusterRoleBinding", None, DRIVER),
         binding("ClusterRoleBinding", None, group(f"system:serviceaccounts:{NOTEBOOKS}")),
-        binding("ClusterRoleBinding", None, group("system:authenticated")),
+        binding("ClusterRoleBinding", None, {"kind": "User", "name": f"system:serviceaccount:{NOTEBOOKS}:spark-driver"}),
         binding("RoleBinding", "kube-system", DRIVER),
         binding("RoleBinding", SERVER, group("somebody")),
     ],
-    ids=["account", "all accounts of a namespace", "everybody", "elsewhere", "here"],
+    ids=["account", "all accounts of a namespace", "account as a user", "elsewhere", "here"],
 )
 def test_a_binding_that_nobody_declared_is_found_and_taken_away(api: Api, live: Live, item: Object):
     api.create(item)
@@ -168,6 +177,42 @@ def test_a_binding_that_nobody_declared_is_found_and_taken_away(api: Api, live: 
     finally:
         if any(each["metadata"]["name"] == "by-hand" for each in api.items(collection(item))):
             api.delete(address(item))
+
+
+def test_a_binding_of_everybody_is_told_and_left(api: Api, live: Live):
+    """It may be of other software on the cluster; a label that anybody can set hides none."""
+    item = binding("ClusterRoleBinding", None, group("system:authenticated"))
+    item["metadata"]["labels"] = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+    api.create(item)
+    assert [(each.name, each.operation) for each in of_cluster(live, mend=True)[0]] == [("ClusterRoleBinding by-hand", "create")]
+    api.delete(address(item))
+
+
+def test_nothing_is_mended_beside_a_restore(api: Api, live: Live):
+    """For which Zeppelin's server stands still: started then, it would write over what is restored."""
+    template = api.get(f"/apis/batch/v1/namespaces/{SERVER}/cronjobs/restore-notebooks")["spec"]["jobTemplate"]["spec"]
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "restore-notebooks-now", "namespace": SERVER}}
+    api.create(job | {"spec": template | {"suspend": True}})
+    with pytest.raises(ClusterError, match="restore-notebooks-now restores notebooks"):
+        of_cluster(live, mend=True)
+    api.delete(address(job), propagationPolicy="Background")
+    eventually(lambda: of_cluster(live, mend=False)[0] == [])
+
+
+def test_an_object_that_cannot_be_put_back_keeps_no_other_from_it(api: Api, items: list[Object], live: Live):
+    """Nobody changes the role of a binding that stands: somebody has made it anew."""
+    made, other = one(items, "RoleBinding", "interpreter-cleaner"), one(items, "Role", "spark-driver")
+    api.delete(address(made))
+    api.create(made | {"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}})
+    edit(api, other, ("add", "/rules/-", SECRETS))
+    rest, _, mended = of_cluster(live, mend=True)
+    assert [each.name for each in rest] == [f"RoleBinding {NOTEBOOKS}/interpreter-cleaner"]
+    assert [line.partition(":")[0] for line in mended] == [
+        f"put back Role {NOTEBOOKS}/spark-driver",
+        f"cannot put back RoleBinding {NOTEBOOKS}/interpreter-cleaner",
+    ]
+    api.delete(address(made))
+    assert of_cluster(live, mend=True)[0] == []
 
 
 def test_others_bindings_are_theirs(api: Api, live: Live):

@@ -19,6 +19,8 @@ from rich.console import Console
 
 from cli.main import main
 from operate import deadlines, destroy, drift, engine, smoke
+from operate.api import Api, ClusterError
+from operate.live import server
 from review.revisions import RevisionError
 from review.risks import Risk
 
@@ -59,6 +61,23 @@ class TestDrift:
         assert lines[:2] == ["Wider rights or weaker admission", "  a/b gains get on secrets"]
         assert [line.split()[:2] for line in lines if "router:Router" in line] == [["changed", "ceph-router"], ["gone", "other"]]
         assert lines[-2:] == ["certificate of x: 59 days left", "  see docs/runbooks/certificate-expires.md"]
+
+    @pytest.mark.parametrize("text", ["", "[", "clusters: [{name: a, cluster: {}}]", "user: {token: S3CRET: x}"])
+    def test_a_kubeconfig_that_is_none_is_refused_and_not_shown(self, text):
+        with pytest.raises(ClusterError) as refused:
+            Api(text)
+        assert "S3CRET" not in str(refused.value)
+
+    def test_a_stack_without_a_cluster_has_nothing_to_compare(self):
+        with pytest.raises(ClusterError, match="no cluster has been made yet"):
+            server([{"type": "pulumi:providers:openstack", "inputs": {}}])
+
+    def test_without_an_answer_of_the_cluster_the_rest_is_told(self, capsys):
+        found = drift.Drift([drift.Difference("ceph-router", "openstack:networking/router:Router", "update", ())], (), (), unseen="no way")
+        drift.show(found, "prod", Console(width=200))
+        said = capsys.readouterr().out
+        assert "ceph-router" in said
+        assert "Nothing differs" not in said
 
     def test_what_is_no_plan_is_refused(self):
         with pytest.raises(RevisionError):

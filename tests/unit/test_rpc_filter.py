@@ -52,9 +52,8 @@ OWN: list[tuple[str, dict[int, Any]]] = [
     ("runParagraphs", {1: {1: NOTE, 2: ["q"], 3: NO_NUMBERS, 4: "p"}}),
     ("runParagraphs", {1: {1: NOTE, 2: NO_TEXTS, 3: [1, 2], 4: "p"}}),
     ("addAngularObject", {1: GROUP, 2: json.dumps(ANGULAR | {"noteId": NOTE})}),
-    ("updateAngularObject", {1: GROUP, 2: json.dumps(ANGULAR)}),
+    ("updateAngularObject", {1: GROUP, 2: json.dumps(ANGULAR | {"noteId": NOTE})}),
     ("removeAngularObject", {1: GROUP, 2: NOTE, 3: "p", 4: "x"}),
-    ("removeAngularObject", {1: GROUP, 4: "x"}),
     ("sendWebUrl", {1: {1: GROUP, 2: "/spark-ui/x"}}),
     ("sendParagraphInfo", {1: GROUP, 2: json.dumps(INFORMATION | {"noteId": NOTE})}),
 ]
@@ -76,6 +75,11 @@ ANOTHERS: list[tuple[str, dict[int, Any]]] = [
     ("addAngularObject", {1: GROUP, 2: b'{"noteId":"\xff"}'}),
     ("addAngularObject", {1: GROUP, 2: "[]"}),
     ("addAngularObject", {1: GROUP}),
+    # Of no notebook, so shown in every one; and what would take a hundred times its size.
+    ("addAngularObject", {1: GROUP, 2: json.dumps(ANGULAR)}),
+    ("removeAngularObject", {1: GROUP, 4: "x"}),
+    ("addAngularObject", {1: GROUP, 2: json.dumps(ANGULAR | {"noteId": NOTE, "object": [[]] * 10_001})}),
+    ("addAngularObject", {1: GROUP, 2: json.dumps(ANGULAR | {"noteId": NOTE, "object": "x" * (1 << 20)})}),
     ("updateAngularObject", {1: GROUP, 2: json.dumps(ANGULAR | {"noteId": OTHER})}),
     ("removeAngularObject", {1: GROUP, 2: OTHER, 3: "p", 4: "x"}),
     ("removeAngularObject", {1: OTHERS, 4: "x"}),

@@ -19,7 +19,7 @@ def started(folder: Path, interpreter: str) -> subprocess.Popen[str]:
     program = folder / "interpreter.sh"
     program.write_text(f"#!/bin/bash\n{interpreter}\n")
     program.chmod(0o755)
-    environment = os.environ | {"INTERPRETER": str(program), "SECONDS_BETWEEN": "0.1"}
+    environment = os.environ | {"INTERPRETER": str(program), "SECONDS_BETWEEN": "0.1", "PATIENCE": "25"}
     return subprocess.Popen(["bash", str(SCRIPT), "-d", "x"], env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -35,6 +35,15 @@ def test_an_interpreter_ends_with_its_python(tmp_path: Path, python: str):
     process = started(tmp_path, python)
     assert process.communicate(timeout=60)[0] == LOST
     assert process.returncode == 143
+
+
+def test_an_interpreter_that_closes_in_order_is_left_to_it(tmp_path: Path):
+    """Its Python goes first, and Spark takes a second to write its event log to the end."""
+    script = tmp_path / "zeppelin_python.py"
+    script.write_text("import time; time.sleep(0.5)")
+    process = started(tmp_path, f"trap 'exit 143' TERM; python3 {script} 127.0.0.1; sleep 1; exit 0")
+    assert process.communicate(timeout=60)[0] == ""
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("code", [0, 137])

@@ -1,5 +1,6 @@
 """What the server's Pod is given to keep its door: a probe for both its ports, a log without tickets, a guard before its websocket."""
 
+import asyncio
 import configparser
 import socketserver
 import struct
@@ -102,6 +103,50 @@ def test_who_may_send_what(who, op, may):
 @pytest.mark.parametrize("note", [None, "", "2ABCDEFGX", "2ABCDEFGH/../x", ["2ABCDEFGH"], "２ABC"])
 def test_a_notebook_that_is_none_is_nobodys(note):
     assert Known({"bob"}, **BOBS).objection({"op": "CONVERT_NOTE_NBFORMAT", "data": {"noteId": note}}) is not None
+
+
+class Bytes:
+    """What a browser has sent, as asyncio's reader gives it. read: how much of it was asked for."""
+
+    def __init__(self, sent: bytes) -> None:
+        self._sent, self.read = sent, 0
+
+    async def readexactly(self, size: int) -> bytes:
+        self.read += size
+        if len(self._sent) < size:
+            raise EOFError
+        piece, self._sent = self._sent[:size], self._sent[size:]
+        return piece
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (b"\x81\x05hello", "masks"),
+        # Two to the fortieth bytes, unmasked and masked.
+        (b"\x81\x7f" + (1 << 40).to_bytes(8, "big"), "masks"),
+        (b"\x81\xff" + (1 << 40).to_bytes(8, "big") + b"keys", "longer"),
+        (b"\xc1\x80keys", "extensions"),
+    ],
+    ids=["unmasked", "unmasked and endless", "endless", "compressed"],
+)
+def test_a_frame_that_no_browser_sends_is_not_waited_for(sent: bytes, why: str):
+    """RFC 6455, section 5.1: a client masks each frame."""
+    reader = Bytes(sent)
+    with pytest.raises(websocket_guard.RefusedError, match=why):
+        asyncio.run(websocket_guard.frame(reader))
+    assert reader.read <= 14
+
+
+def test_a_frame_is_read_whole():
+    key, said = b"\1\2\3\4", b'{"op":"PING"}'
+    sent = bytes([0x81, 0x80 | len(said)]) + key + bytes(byte ^ key[index % 4] for index, byte in enumerate(said))
+    assert asyncio.run(websocket_guard.frame(Bytes(sent))) == (True, 1, sent, said)
+
+
+def test_a_message_of_too_many_parts_is_none():
+    with pytest.raises(websocket_guard.RefusedError, match="too many parts"):
+        websocket_guard.parsed(b'{"op":"PING","data":{"x":[' + b",".join([b"[]"] * 100_001) + b"]}}")
 
 
 @pytest.mark.parametrize("said", [b'{"op":"PING","op":"EMPTY_TRASH"}', b"{op:1}", b"[]", b'{"op":1}', b'{"op":"PING","data":[1]}', b"\xff"])

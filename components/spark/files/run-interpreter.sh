@@ -5,12 +5,13 @@ interpreter="${INTERPRETER:-/opt/zeppelin/bin/interpreter.sh}"
 "$interpreter" "$@" &
 process=$!
 trap 'kill -TERM $process' TERM INT
-python=
+python= gone=0
 while kill -0 $process 2> /dev/null; do
   # Each script from here to the JVM hands its process over (exec), so Python is this process' own child.
   if pgrep -P $process -f '/zeppelin_python\.py ' > /dev/null; then
-    python=seen
-  elif [ "$python" = seen ]; then
+    python=seen gone=0
+  elif [ "$python" = seen ] && [ $((gone += 1)) -gt "${PATIENCE:-15}" ]; then
+    # An interpreter that closes in order ends by itself before that, and writes its event log to the end.
     echo "Python has ended, and so does its interpreter: variables are gone, the next paragraph starts a new one."
     kill -TERM $process
     python=

@@ -15,7 +15,8 @@ STOP, I32, STRING, STRUCT, LIST = 0, 8, 11, 12, 15
 UNKNOWN_METHOD = 1
 
 LONGEST = 16 << 20  # bytes of a call; a picture in a paragraph has some hundred thousand
-MANY = 10_000  # elements of a list
+LONGEST_JSON = 1 << 20  # bytes of an object of JSON
+MANY = 10_000  # elements of a list, objects and lists in one of JSON
 
 Caller = collections.namedtuple("Caller", "address group note")  # noqa: PYI024 - Python 3.7
 Leaf = collections.namedtuple("Leaf", "kind may")  # noqa: PYI024 - Python 3.7
@@ -40,23 +41,27 @@ def once(pairs):
     return result
 
 
-def belongs(said, notes):
-    """Whether an object of JSON says that it is of one of these notebooks; None among them: of no notebook, so of its group alone."""
-    try:
-        found = json.loads((said or b"").decode(), object_pairs_hook=once)
-    except ValueError:
+def belongs(said, note):
+    """Whether an object of JSON says that it is of a notebook. What is of none is shown in every notebook that is open (zeppelin:
+    socket/NotebookServer.java, onUpdateAngularObject)."""
+    said = said or b""
+    # What is parsed takes a hundred times the memory of its text, and all interpreters wait for it.
+    if len(said) > LONGEST_JSON or said.count(b"{") + said.count(b"[") > MANY:
         return False
-    return isinstance(found, dict) and found.get("noteId") in notes
+    try:
+        found = json.loads(said.decode(), object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and found.get("noteId") == note
 
 
 TEXT = Leaf(STRING, lambda *_: True)
 NUMBER = Leaf(I32, lambda *_: True)
 NOTE = Leaf(STRING, lambda caller, said: said == caller.note.encode())
-NOTE_OR_NONE = Leaf(STRING, lambda caller, said: said in (None, caller.note.encode()))
 GROUP = Leaf(STRING, lambda caller, said: said == caller.group.encode())
 ADDRESS = Leaf(STRING, lambda caller, said: said == caller.address.encode())
-ANGULAR = Leaf(STRING, lambda caller, said: belongs(said, [caller.note, None]))
-INFORMATION = Leaf(STRING, lambda caller, said: belongs(said, [caller.note]))
+ANGULAR = Leaf(STRING, lambda caller, said: belongs(said, caller.note))
+INFORMATION = Leaf(STRING, lambda caller, said: belongs(said, caller.note))
 
 # A call to its fields by number: a struct is a dictionary, a list a list (zeppelin: RemoteInterpreterEventService.thrift, 0.12.1).
 CALLS = {
@@ -69,7 +74,7 @@ CALLS = {
     "runParagraphs": {1: {1: NOTE, 2: [TEXT], 3: [NUMBER], 4: TEXT}},
     "addAngularObject": {1: GROUP, 2: ANGULAR},
     "updateAngularObject": {1: GROUP, 2: ANGULAR},
-    "removeAngularObject": {1: GROUP, 2: NOTE_OR_NONE, 3: TEXT, 4: TEXT},
+    "removeAngularObject": {1: GROUP, 2: NOTE, 3: TEXT, 4: TEXT},
     "sendWebUrl": {1: {1: GROUP, 2: TEXT}},
     "sendParagraphInfo": {1: GROUP, 2: INFORMATION},
     "getAllResources": {1: TEXT},

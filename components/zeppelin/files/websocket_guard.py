@@ -79,6 +79,12 @@ ADMINISTRATORS = {
 LONGEST = 10240000
 """Bytes of a message (ZEPPELIN_WEBSOCKET_MAX_TEXT_MESSAGE_SIZE's default)."""
 
+FRAMES = 1000
+"""Of a message; browsers send each in one."""
+
+MANY = 100000
+"""Objects and lists of a message; brackets in its texts count as well."""
+
 HEAD = 65536
 SECONDS = 30
 CONTINUED, TEXT, CLOSE = 0, 1, 8
@@ -97,9 +103,12 @@ def once(pairs):
 
 
 def parsed(payload):
+    # What is parsed takes many times the memory of its text, and everybody's browser waits for it.
+    if payload.count(b"{") + payload.count(b"[") > MANY:
+        raise RefusedError("a message of too many parts")
     try:
         message = json.loads(payload.decode(), object_pairs_hook=once)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise RefusedError(f"no message of Zeppelin's: {problem}") from problem
     if not isinstance(message, dict) or not isinstance(message.get("op"), str) or not isinstance(message.get("data") or {}, dict):
         raise RefusedError("no message of Zeppelin's")
@@ -144,8 +153,9 @@ class Asker:
         return "This notebook belongs to another person."
 
 
-async def frame(reader):
-    """One frame: whether it is a message's last, its kind, all its bytes, and what it says. Source: RFC 6455, section 5.2."""
+async def begun(reader):
+    """The beginning of a frame: whether it is a message's last, its kind, whether it is masked, how long its rest is, and its bytes.
+    Source: RFC 6455, section 5.2."""
     raw = await reader.readexactly(2)
     last, reserved, kind, masked, size = raw[0] & 0x80, raw[0] & 0x70, raw[0] & 0x0F, raw[1] & 0x80, raw[1] & 0x7F
     if reserved:
@@ -153,17 +163,23 @@ async def frame(reader):
     if size >= 126:
         wide = await reader.readexactly(2 if size == 126 else 8)
         raw, size = raw + wide, int.from_bytes(wide, "big")
-    if masked:
-        key = await reader.readexactly(4)
-        raw += key
-    if masked and size > LONGEST:
+    return bool(last), kind, bool(masked), size, raw
+
+
+async def frame(reader):
+    """One frame of a browser's: whether it is a message's last, its kind, all its bytes, and what it says."""
+    last, kind, masked, size, raw = await begun(reader)
+    if not masked:
+        raise RefusedError("a browser masks what it sends")
+    if size > LONGEST:
         raise RefusedError(f"a message is longer than {LONGEST} bytes")
+    key = await reader.readexactly(4)
     sent = await reader.readexactly(size)
     said = sent
-    if masked and size:
+    if size:
         pad = (key * (size // 4 + 1))[:size]
         said = (int.from_bytes(sent, "big") ^ int.from_bytes(pad, "big")).to_bytes(size, "big")
-    return bool(last), kind, raw + sent, said
+    return last, kind, raw + key + sent, said
 
 
 def told(text):
@@ -173,7 +189,7 @@ def told(text):
 
 
 async def to_server(client, server, asker, tell):
-    loop, raw, said = asyncio.get_event_loop(), b"", b""
+    loop, raw, said, size = asyncio.get_event_loop(), [], [], 0
     while True:
         last, kind, more, text = await frame(client)
         if kind > TEXT and kind < CLOSE:
@@ -184,12 +200,16 @@ async def to_server(client, server, asker, tell):
             continue
         if (kind == CONTINUED) != bool(raw):
             raise RefusedError("frames that do not follow each other")
-        raw, said = raw + more, said + text
-        if len(said) > LONGEST:
-            raise RefusedError(f"a message is longer than {LONGEST} bytes")
+        if kind == CONTINUED and not text and not last:
+            raise RefusedError("a frame of nothing")
+        raw.append(more)
+        said.append(text)
+        size += len(text)
+        if size > LONGEST or len(said) > FRAMES:
+            raise RefusedError(f"a message is longer than {LONGEST} bytes, or in more than {FRAMES} frames")
         if not last:
             continue
-        message = parsed(said)
+        message = parsed(b"".join(said))
         # Zeppelin believes the name that goes with the ticket; it must be the name that goes with the cookie as well.
         if message.get("principal") != asker.name:
             raise RefusedError("a message in another's name")
@@ -197,19 +217,29 @@ async def to_server(client, server, asker, tell):
         if objection:
             await tell(objection)
         else:
-            server.write(raw)
+            server.writelines(raw)
             await server.drain()
-        raw = said = b""
+        raw, said, size = [], [], 0
 
 
 async def to_client(server, client, whole):
     """whole: held from the first frame of a message to its last, so that nothing of ours gets in between."""
     held = False
     while True:
-        last, kind, raw, _ = await frame(server)
+        last, kind, masked, size, raw = await begun(server)
+        if masked:
+            raise RefusedError("a server masks nothing")
         if kind < CLOSE and not held:
             held = await whole.acquire()
         client.write(raw)
+        # In pieces: nothing is judged here, and a notebook may be large.
+        while size:
+            piece = await server.read(min(size, HEAD))
+            if not piece:
+                raise EOFError
+            client.write(piece)
+            await client.drain()
+            size -= len(piece)
         if kind < CLOSE and last:
             whole.release()
             held = False
