@@ -127,7 +127,7 @@ HOSTILE: list[tuple[str, dict[int, Any]]] = [
     ("updateAppStatus", {1: {1: "{note}", 2: "{paragraph}", 3: "app", 4: "UNLOADED"}}),
     ("checkpointOutput", {1: "{note}", 2: "{paragraph}"}),
     ("addAngularObject", {1: "{own}", 2: '{"name":"x","object":1,"noteId":"{note}","paragraphId":"{paragraph}"}'}),
-    ("addAngularObject", {1: "{group}", 2: '{"name":"x","object":1}'}),
+    ("addAngularObject", {1: "{group}", 2: '{"name":"x","object":1,"noteId":"{note}"}'}),
     ("updateAngularObject", {1: "{own}", 2: '{"name":"x","object":1,"noteId":"{note}","paragraphId":"{paragraph}"}'}),
     ("removeAngularObject", {1: "{own}", 2: "{note}", 3: "{paragraph}", 4: "x"}),
     ("sendWebUrl", {1: {1: "{group}", 2: "https://example.org"}}),
@@ -169,7 +169,13 @@ def shown(platform: Platform) -> tuple[Any, str]:
     return platform.bob.http.get(f"/api/notebook/{platform.note}").json()["body"], address_of(platform, f"md-bob-{platform.note}")
 
 
-@pytest.mark.parametrize(("name", "fields"), HOSTILE, ids=[f"{name}-{index}" for index, (name, _) in enumerate(HOSTILE)])
+EVERYWHERE: list[tuple[str, dict[int, Any]]] = [("addAngularObject", {1: "{own}", 2: '{"name":"x","object":1}'})]
+"""Of no notebook: Zeppelin would show it in every one that is open."""
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), HOSTILE + EVERYWHERE, ids=[f"{name}-{index}" for index, (name, _) in enumerate(HOSTILE + EVERYWHERE)]
+)
 def test_a_hostile_call_is_refused_and_changes_nothing(platform: Platform, alice: Alice, names, name, fields):
     before = shown(platform)
     kind, answer = alice.pod.calls(name, meant(fields, names))
