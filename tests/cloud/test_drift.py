@@ -12,8 +12,8 @@ from operate.drift import of_cluster
 from operate.live import PROVIDER, RELEASE, Live, server
 from tests.cloud import tools
 from tests.cloud.api import Api, Object, collection
-from tests.cloud.deployed import NOTEBOOKS, SERVER, one
-from tests.cloud.kube import Kube
+from tests.cloud.deployed import NOTEBOOKS, SERVER, apply, one
+from tests.cloud.kube import Kube, running
 from tests.support.eventually import eventually
 
 SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -21,6 +21,19 @@ SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb442
 MANAGER = "tests"
 """Who applied the stack, which is the engine's field manager in the state (pulumi-kubernetes: provider/pkg/provider/provider.go)."""
 CHART = "prometheus-json-exporter"
+
+
+@pytest.fixture(scope="module")
+def kube() -> Iterator[Kube]:
+    """A cluster of their own: whatever another test left would be something that nobody declared."""
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def api(kube: Kube, items: list[Object]) -> Api:
+    apply(kube.api, items)
+    return kube.api
 
 
 @pytest.fixture(scope="module")

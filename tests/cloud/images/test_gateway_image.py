@@ -1,5 +1,6 @@
 """The gateway's image runs our configuration, as its user and with a read-only file system."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,7 @@ def mounts(folder: Path, server: str) -> dict[Path, str]:
         "way-grafana.inc": "gateway-grafana.conf",
         "spark-ui.js": "gateway-spark-ui.js",
     }.items():
-        content = text(f"access/files/{source}").replace("zeppelin-server:8080", "127.0.0.1:9").replace("gate:4180", "127.0.0.1:9")
+        content = re.sub(r"(zeppelin-server:808[01]|gate:4180)", "127.0.0.1:9", text(f"access/files/{source}"))
         (config / name).write_text(content)
     for certificate in self_signed(tls):
         certificate.chmod(0o644)
