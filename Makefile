@@ -45,7 +45,7 @@ test-cloud: .venv/.development ## tests against real OpenStack services, and by 
 
 test-node: .venv/.development ## tests on a real Kubernetes node, whose packets are stopped; builds it at first (root, containerd, Go)
 	@$(PY) -m tests.cloud.node build
-	@$(PY) -m pytest tests/cloud/node -n 0 -rs
+	@$(PY) -m pytest $(or $(TESTS),tests/cloud/node) -n 0 -rs
 
 doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
 	@$(GAIA) doctor $(STACK)
