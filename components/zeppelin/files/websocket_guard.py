@@ -76,15 +76,9 @@ ADMINISTRATORS = {
     "EMPTY_TRASH",
     "RELOAD_NOTES_FROM_REPO",
 }
-LONGEST = 10240000
-"""Bytes of a message (ZEPPELIN_WEBSOCKET_MAX_TEXT_MESSAGE_SIZE's default)."""
-
-FRAMES = 1000
-"""Of a message; browsers send each in one."""
-
-MANY = 100000
-"""Objects and lists of a message; brackets in its texts count as well."""
-
+LONGEST = 10240000  # bytes of a message (ZEPPELIN_WEBSOCKET_MAX_TEXT_MESSAGE_SIZE's default)
+FRAMES = 1000  # of a message; browsers send each in one
+MANY = 100000  # objects and lists of a message; brackets in its texts count as well
 HEAD = 65536
 SECONDS = 30
 CONTINUED, TEXT, CLOSE = 0, 1, 8
