@@ -1,5 +1,6 @@
 """The Kubernetes API of a stack, object by object, of any kind that its discovery knows."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
@@ -11,8 +12,10 @@ from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.core.exceptions import ConfigError
 
 Object = dict[str, Any]
-_REFUSED = "Status"
 APPLY = "application/apply-patch+yaml"
+_EVERYBODY = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")
+_OF_EVERY_CLUSTER = ("system:basic-user", "system:discovery", "system:public-info-viewer", "system:service-account-issuer-discovery")
+"""Bindings that an API server makes at its start and mends itself (kubernetes.io, Using RBAC Authorization, Default roles)."""
 
 
 class ClusterError(Exception):
@@ -51,28 +54,26 @@ class Api:
         except (yaml.YAMLError, ConfigError, KeyError, TypeError, AttributeError, OSError, AssertionError) as error:
             # Not the error's own words: they may show a line of the file.
             raise ClusterError(f"the stack's kubeconfig cannot be used ({type(error).__name__})") from None
-        self._kinds: dict[tuple[str, str], Kind] = {}
 
-    def kinds(self) -> Iterator[Kind]:
-        """Every kind that can be listed, in each of its versions. Raises ClusterError."""
-        if not self._kinds:
-            groups = self._call("GET", "/apis")["groups"]
-            versions = ["v1", *(version["groupVersion"] for group in groups for version in group["versions"])]
-            for version in versions:
-                try:
-                    found = self._call("GET", _root(version))["resources"]
-                except RefusedError:
-                    # One API that others serve, such as that of metrics, may be down.
-                    continue
-                for each in found:
-                    if "list" in each["verbs"] and "/" not in each["name"]:
-                        self._kinds[version, each["kind"]] = Kind(version, each["kind"], each["name"], each["namespaced"])
-        yield from self._kinds.values()
+    @functools.cached_property
+    def kinds(self) -> Mapping[tuple[str, str], Kind]:
+        """Every kind that can be listed, by version and kind. Raises ClusterError."""
+        groups = self._call("GET", "/apis")["groups"]
+        kinds = {}
+        for version in ["v1", *(version["groupVersion"] for group in groups for version in group["versions"])]:
+            try:
+                found = self._call("GET", _root(version))["resources"]
+            except RefusedError:
+                # One API that others serve, such as that of metrics, may be down.
+                continue
+            for each in found:
+                if "list" in each["verbs"] and "/" not in each["name"]:
+                    kinds[version, each["kind"]] = Kind(version, each["kind"], each["name"], each["namespaced"])
+        return kinds
 
     def kind(self, item: Object) -> Kind | None:
         """What discovery says of an object's kind, or None where the cluster has no such kind."""
-        list(self.kinds())
-        return self._kinds.get((item["apiVersion"], item["kind"]))
+        return self.kinds.get((item["apiVersion"], item["kind"]))
 
     def get(self, item: Object) -> Object | None:
         """The live object of that kind, namespace and name, or None. Raises ClusterError."""
@@ -155,8 +156,3 @@ def names_everybody(binding: Object) -> bool:
     return binding["metadata"]["name"] not in _OF_EVERY_CLUSTER and any(
         subject["kind"] == "Group" and subject["name"] in _EVERYBODY for subject in binding.get("subjects") or []
     )
-
-
-_EVERYBODY = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")
-_OF_EVERY_CLUSTER = ("system:basic-user", "system:discovery", "system:public-info-viewer", "system:service-account-issuer-discovery")
-"""Bindings that an API server makes at its start and mends itself (kubernetes.io, Using RBAC Authorization, Default roles)."""

@@ -9,7 +9,7 @@ import copy
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +18,7 @@ import yaml
 
 from components.names import RESTORE, SPARK_NAMESPACE, ZEPPELIN_NAMESPACE
 from operate.api import Api, ClusterError, Kind, Object, RefusedError, names_account, names_everybody
-from recording import RecordedResource, Recording
+from recording import SIGNATURE, RecordedResource, Recording
 
 PROVIDER = "pulumi:providers:kubernetes"
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -56,7 +56,6 @@ _FOREIGN = (
     "meta.helm.sh/",
 )
 """Beginnings of annotations that the cluster, the engine or Helm writes, and that change nothing."""
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
 _HELM = "helm.sh/release.v1"
 
 
@@ -72,7 +71,7 @@ class Declared:
 def plain(value: Any) -> Any:
     """A value of an exported state, secrets in clear (pulumi: sdk/go/common/resource/sig.go; the text of a secret is JSON)."""
     if isinstance(value, dict):
-        if _SIGNATURE in value and "plaintext" in value:
+        if SIGNATURE in value and "plaintext" in value:
             return json.loads(value["plaintext"])
         return {key: plain(each) for key, each in value.items()}
     return [plain(each) for each in value] if isinstance(value, list) else value
@@ -117,23 +116,23 @@ class Live:
             ended = {each["type"] for each in job.get("status", {}).get("conditions") or []} & {"Complete", "Failed"}
             if job["metadata"]["name"].startswith(RESTORE) and not ended:
                 raise ClusterError(f"Job {job['metadata']['name']} restores notebooks, with Zeppelin stopped: mend when it has ended")
-        for found in self._undeclared():
-            if found["kind"] in RIGHTS and (self._ours(found) or names_account(found, self._namespaces)):
-                yield self._try(found, "take away", self._api.delete)
+        for found in self._undeclared(RIGHTS):
+            if self._ours(found) or names_account(found, self._namespaces):
+                try:
+                    self._api.delete(found)
+                    yield f"took away {title(found)}"
+                except RefusedError as error:
+                    yield f"cannot take away {title(found)}: {error}"
         for each in self._declared:
             found = self._api.get(each.body)
             if not found or _clean(self._would(each.body, found)) != _clean(found):
-                yield self._try(each.body, "put back", lambda _, each=each: self._put_back(each))
+                try:
+                    self._put_back(each, found)
+                    yield f"put back {title(each.body)}"
+                except RefusedError as error:
+                    yield f"cannot put back {title(each.body)}: {error}"
 
-    def _try(self, item: Object, what: str, act: Callable[[Object], None]) -> str:
-        try:
-            act(item)
-        except RefusedError as error:
-            return f"cannot {what} {title(item)}: {error}"
-        return f"{'took away' if what == 'take away' else what} {title(item)}"
-
-    def _put_back(self, wanted: Declared) -> None:
-        found = self._api.get(wanted.body)
+    def _put_back(self, wanted: Declared, found: Object | None) -> None:
         if wanted.manager or not found:
             # The engine's manager owns all of it again: what another owned would refuse the engine's next change.
             self._api.apply(wanted.body, wanted.manager or "helm")
@@ -145,10 +144,10 @@ class Live:
 
     def _declare(self, resources: Sequence[Mapping[str, Any]]) -> Iterator[Declared]:
         for each in resources:
-            inputs, outputs = plain(each.get("inputs") or {}), plain(each.get("outputs") or {})
             if each.get("delete"):
                 # A replacement has left it behind, and the engine still has to delete it.
                 continue
+            inputs, outputs = plain(each.get("inputs") or {}), plain(each.get("outputs") or {})
             if each["type"] == RELEASE:
                 yield from self._charted(str(each["urn"]), outputs.get("status") or {})
             elif each["type"].startswith("kubernetes:") and "apiVersion" in inputs and not each.get("external"):
@@ -178,9 +177,11 @@ class Live:
                     item["metadata"].setdefault("namespace", namespace)
                 yield Declared(f"{urn}/{item['kind']}/{item['metadata']['name']}", item)
 
-    def _undeclared(self) -> Iterator[Object]:
-        """What stands in the stack's namespaces, or gives rights to its accounts, and is not in the state."""
-        for kind in self._api.kinds():
+    def _undeclared(self, only: Sequence[str] = ()) -> Iterator[Object]:
+        """What stands in the stack's namespaces, or gives rights to its accounts, and is not in the state. only: these kinds."""
+        for kind in self._api.kinds.values():
+            if only and kind.kind not in only:
+                continue
             if kind.kind in ("RoleBinding", "ClusterRoleBinding"):
                 found = [
                     each

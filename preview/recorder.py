@@ -10,10 +10,9 @@ from pulumi.runtime.mocks import MockMonitor, Mocks
 from pulumi.runtime.proto import resource_pb2
 
 from preview.answers import COMPUTED, QUERIES, identifier
-from recording import SECRET, STACK_TYPE, UNKNOWN, Mode, RecordedInvoke, RecordedResource, Recording
+from recording import SECRET, SIGNATURE, STACK_TYPE, UNKNOWN, Mode, RecordedInvoke, RecordedResource, Recording
 
 _PROVIDER = "pulumi:providers:"
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker of the SDK's protocol
 _RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
 
@@ -231,7 +230,7 @@ def _plain_value(value: struct_pb2.Value, path: str, secrets: list[str]) -> Any:
             return [_plain_value(item, f"{path}[{index}]", secrets) for index, item in enumerate(value.list_value.values)]
         case "struct_value":
             fields = value.struct_value.fields
-            signature = fields[_SIGNATURE].string_value if _SIGNATURE in fields else ""
+            signature = fields[SIGNATURE].string_value if SIGNATURE in fields else ""
             if signature == _SECRET_SIGNATURE:
                 secrets.append(path)
                 return SECRET
@@ -255,13 +254,13 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _secret(value: struct_pb2.Value) -> struct_pb2.Value:
-    fields = {_SIGNATURE: struct_pb2.Value(string_value=_SECRET_SIGNATURE), "value": value}
+    fields = {SIGNATURE: struct_pb2.Value(string_value=_SECRET_SIGNATURE), "value": value}
     return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
 
 
 def _make_secret(state: struct_pb2.Struct, key: str) -> None:
     value = state.fields[key]
-    if value.WhichOneof("kind") == "struct_value" and value.struct_value.fields.get(_SIGNATURE):
+    if value.WhichOneof("kind") == "struct_value" and value.struct_value.fields.get(SIGNATURE):
         return
     copy = struct_pb2.Value()
     copy.CopyFrom(value)

@@ -2,6 +2,7 @@
 
 from recording.model import (
     SECRET,
+    SIGNATURE,
     STACK_TYPE,
     UNITS,
     UNKNOWN,
@@ -15,6 +16,7 @@ from recording.model import (
 
 __all__ = [
     "SECRET",
+    "SIGNATURE",
     "STACK_TYPE",
     "UNITS",
     "UNKNOWN",

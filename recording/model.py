@@ -14,6 +14,9 @@ SECRET = "[secret]"  # noqa: S105 - a mask
 UNKNOWN = "[unknown]"
 """Stands for every value that only the cloud can tell."""
 
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""The key by which the engine's protocol and its states mark a special value (pulumi: sdk/go/common/resource/sig.go)."""
+
 STACK_TYPE = "pulumi:pulumi:Stack"
 """Type of the resource that every other one is below."""
 

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recording import SECRET, STACK_TYPE, UNKNOWN, RecordedResource, Recording
+from recording import SECRET, SIGNATURE, STACK_TYPE, UNKNOWN, RecordedResource, Recording
 from review.change import Change, Field, Operation
 from review.fields import differences
 from review.revisions import MAX_BYTES, RevisionError
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
 
 _OPERATIONS: Mapping[str, Operation] = {
     "same": "same",
@@ -145,7 +144,7 @@ def _resource(state: Any) -> RecordedResource | None:
 def _plain(value: Any) -> Any:
     """A value of a state with secrets masked, unknown values marked, and without what the providers add for themselves."""
     if isinstance(value, dict):
-        if _SIGNATURE in value:
+        if SIGNATURE in value:
             return SECRET
         return {key: _plain(item) for key, item in value.items() if key != "__defaults"}
     if isinstance(value, list):

@@ -17,15 +17,13 @@ DRIVER_BURST = 2
 LANGUAGE_BURST = 4
 """How many times what it requests another interpreter may use: it mostly waits."""
 
-_SMALL = LanguageSize()
-
 
 def interpreter_template(
     pods: NotebookPods,
     sizes: Mapping[str, NotebookSize],
     environment: Mapping[str, str],
     files: str,
-    languages: LanguageSize = _SMALL,
+    languages: LanguageSize,
 ) -> str:
     """The template that Zeppelin renders for each interpreter group, with the platform's values set in front of it.
 

@@ -9,6 +9,9 @@ LOGS = "/work/logs"
 """Folder of Zeppelin's own log files, on the volume `work`."""
 
 _FOLDER = "/opt/platform"
+_DOOR_REQUESTS = {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"}
+_DOOR_LIMITS = {"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"}
+"""What stands before a port of the server's holds messages whole: ten megabytes of a browser, sixteen of each interpreter."""
 
 
 def alive_probe(*ports: str) -> core.ProbeArgs:
@@ -31,9 +34,8 @@ def websocket_guard(image: str) -> core.ContainerArgs:
     return restricted_container(
         "websocket",
         image,
-        # A message may have ten megabytes, and is held whole.
-        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-        limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"},
+        requests=_DOOR_REQUESTS,
+        limits=_DOOR_LIMITS,
         command=["python3", f"{_FOLDER}/websocket_guard.py", str(WEBSOCKET_PORT), str(ZEPPELIN_PORT)],
         ports=[core.ContainerPortArgs(name="websocket", container_port=WEBSOCKET_PORT)],
         liveness_probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="websocket"), period_seconds=20, timeout_seconds=5),
@@ -46,9 +48,8 @@ def rpc_filter(image: str) -> core.ContainerArgs:
     return restricted_container(
         "rpc-filter",
         image,
-        # A call may have sixteen megabytes, and of each interpreter one is held whole.
-        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
-        limits={"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"},
+        requests=_DOOR_REQUESTS,
+        limits=_DOOR_LIMITS,
         command=["python3", f"{_FOLDER}/rpc_filter.py", str(RPC_FILTER_PORT), str(RPC_PORT)],
         env=variables({"NAMESPACE": SPARK_NAMESPACE}),
         ports=[core.ContainerPortArgs(name="rpc-filter", container_port=RPC_FILTER_PORT)],

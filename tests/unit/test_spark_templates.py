@@ -30,9 +30,8 @@ def rendered(language: str = "spark", **bindings: Any) -> list[dict]:
     }
     interpreter = values | {"namespace": "evil", "serviceAccount": "admin", "container": {"image": "evil:1"}} | bindings
     envs = bindings.get("envs", {"INTERPRETER_GROUP_ID": "spark-alice-2ABC"})
-    out = environment.from_string(interpreter_template(PODS, SPARK.sizes(), INTERPRETERS.environment, "files-1")).render(
-        zeppelin={"k8s": {"interpreter": interpreter, "envs": envs}}
-    )
+    template = interpreter_template(PODS, SPARK.sizes(), INTERPRETERS.environment, "files-1", SPARK.languages)
+    out = environment.from_string(template).render(zeppelin={"k8s": {"interpreter": interpreter, "envs": envs}})
     return list(yaml.safe_load_all(out))
 
 

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cloud import deployed
 from tests.cloud.api import Api
+from tests.cloud.node import platform
 from tests.cloud.node.cluster import Cluster, running
 from tests.cloud.node.machine import missing
 from tests.cloud.node.node import Node
+from tests.cloud.node.platform import Platform
 from tests.cloud.node.pods import TRIAL
 
 REASON = missing()
@@ -42,3 +45,12 @@ def second(cluster: Cluster) -> Iterator[Node]:
     node = cluster.add_node({"capi.stackhpc.com/node-group": "spark"})
     yield node
     cluster.remove_node(node.name)
+
+
+@pytest.fixture(scope="module")
+def deployment(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The tests' stack on the first node, for the tests of one file."""
+    items = deployed.objects(deployed.stack())
+    platform.load_images(cluster.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
+    with platform.running(cluster, items) as found:
+        yield found

@@ -13,7 +13,7 @@ from tests.cloud import driver, pods
 from tests.cloud.api import ApiError, Object, collection
 from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, SERVER
 from tests.cloud.node.platform import Platform
-from tests.cloud.node.pods import current, execute, kubectl, ready
+from tests.cloud.node.pods import current, execute, gone, kubectl, ready
 from tests.support.eventually import eventually
 
 _ASK = """
@@ -88,7 +88,7 @@ def made(platform: Platform, folder: Path, name: str, *, group: str = "spark", s
             # The cleaner may have been here.
             with contextlib.suppress(ApiError):
                 server.delete(f"{collection(item)}/{name}")
-        eventually(lambda: _gone(platform, pod), 120)
+        eventually(lambda: gone(platform.api, f"{collection(pod)}/{name}"), 120)
         server.close()
 
 
@@ -105,10 +105,3 @@ def running(
         interpreter.execute("sh", "-c", "cat > /work/settings && mv /work/settings /work/options", text=options)
         eventually(lambda: "READY" in interpreter.execute("cat", "/work/answers"), 300)
         yield interpreter
-
-
-def _gone(platform: Platform, pod: Object) -> bool:
-    with contextlib.suppress(ApiError):
-        current(platform.api, pod)
-        return False
-    return True

@@ -19,7 +19,7 @@ from tests.cloud.kube import Kube
 from tests.cloud.node import config, zeppelin_image
 from tests.cloud.node.cluster import API, Cluster
 from tests.cloud.node.node import Node
-from tests.cloud.node.pods import kubectl
+from tests.cloud.node.pods import gone, kubectl
 from tests.support.eventually import eventually
 from tests.support.stack_files import document
 
@@ -280,11 +280,4 @@ def _remove(api: Api, items: Sequence[Object]) -> None:
             # Nobody waits for what a Prometheus writes within its five minutes.
             api.delete(f"/api/v1/namespaces/{item['metadata']['name']}/pods", gracePeriodSeconds="1")
 
-    def gone(path: str) -> bool:
-        try:
-            api.get(path)
-        except ApiError as error:
-            return error.code == 404
-        return False
-
-    eventually(lambda: all(gone(path) for path in paths), 180)
+    eventually(lambda: all(gone(api, path) for path in paths), 180)

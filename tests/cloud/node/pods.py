@@ -71,6 +71,15 @@ def current(api: Api, pod: Object) -> Object:
     return api.get(f"{collection(pod)}/{pod['metadata']['name']}")
 
 
+def gone(api: Api, path: str) -> bool:
+    """Whether the API server has nothing at a path any more."""
+    try:
+        api.get(path)
+    except ApiError as error:
+        return error.code == 404
+    return False
+
+
 def ready(pod: Object) -> bool:
     """Whether a Pod says that it is ready."""
     return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", []))

@@ -1,35 +1,15 @@
 """What is left when something goes: a driver out of memory, a gateway that is asked to leave."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from components.names import GATEWAY_LABELS
-from tests.cloud import deployed
 from tests.cloud.api import ApiError, Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER
-from tests.cloud.node import interpreters, platform
-from tests.cloud.node.cluster import Cluster
+from tests.cloud.node import interpreters
 from tests.cloud.node.interpreters import EXECUTORS, RIGHT
 from tests.cloud.node.platform import Platform
-from tests.cloud.node.pods import current, ready
+from tests.cloud.node.pods import current, gone, ready
 from tests.support.eventually import eventually
-
-
-@pytest.fixture(scope="module")
-def deployment(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    items = deployed.objects(deployed.stack())
-    platform.load_images(cluster.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
-    with platform.running(cluster, items) as found:
-        yield found
-
-
-def gone(deployment: Platform, path: str) -> bool:
-    try:
-        deployment.api.get(path)
-    except ApiError as error:
-        return error.code == 404
-    return False
 
 
 def test_a_driver_that_takes_too_much_memory_ends_and_is_cleared_away(deployment: Platform, tmp_path):
@@ -47,7 +27,7 @@ def test_a_driver_that_takes_too_much_memory_ends_and_is_cleared_away(deployment
         said = [deployment.run("interpreter-cleaner", SERVER, f"cleaner-after-{turn}", {"KEEP_SECONDS": "1"}) for turn in (1, 2)]
         assert said == [("Complete", f"removed Pod {name}, Failed\n"), ("Complete", f"removed Service {name}, whose Pod is gone\n")]
         eventually(lambda: deployment.pods(NOTEBOOKS, EXECUTORS) == [])
-        assert gone(deployment, f"/api/v1/namespaces/{NOTEBOOKS}/services/{name}")
+        assert gone(deployment.api, f"/api/v1/namespaces/{NOTEBOOKS}/services/{name}")
 
 
 def test_the_last_gateway_is_not_evicted(deployment: Platform):

@@ -6,11 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.cloud import deployed
 from tests.cloud.api import Object
 from tests.cloud.deployed import NOTEBOOKS
-from tests.cloud.node import interpreters, platform
-from tests.cloud.node.cluster import Cluster
+from tests.cloud.node import interpreters
 from tests.cloud.node.interpreters import RIGHT, Interpreter
 from tests.cloud.node.platform import Platform
 from tests.cloud.node.pods import execute
@@ -19,14 +17,6 @@ from tests.support.eventually import eventually
 NAME = "spark-alice-2abcdefgh-driver"
 LARGE = {"spark.dynamicAllocation.maxExecutors": "50", "spark.kubernetes.allocation.maxPendingPods": "50"}
 """Settings of somebody who wants more than they may have."""
-
-
-@pytest.fixture(scope="module")
-def deployment(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    items = deployed.objects(deployed.stack())
-    platform.load_images(cluster.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
-    with platform.running(cluster, items) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
