@@ -6,6 +6,7 @@ PLAN ?=
 IMAGE ?=
 AGAIN ?=
 OUT ?=
+TREE ?=
 SNAPSHOT ?= latest
 CONFIRM ?=
 URL ?=
@@ -21,11 +22,11 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo "  STACK=<name> chooses the stack (dev), OUT=<folder> where files go"
 
-preview: .venv/.runtime ## the whole platform of a stack, offline: STACK=prod OUT=out
-	@$(GAIA) preview $(STACK) $(if $(OUT),--out $(OUT))
+preview: .venv/.runtime ## the platform of a stack at a glance, checked, offline: STACK=prod; TREE=1 shows every resource; OUT=out writes files
+	@$(GAIA) preview $(STACK) $(if $(TREE),--tree) $(if $(OUT),--out $(OUT))
 
-diff: .venv/.runtime ## what the working tree changes, worst first: STACK="dev prod" BASE=origin/main OUT=out; PLAN=plan.json for an engine's plan
-	@$(GAIA) diff $(STACK) --base $(BASE) $(if $(PLAN),--plan $(PLAN)) $(if $(OUT),--out $(OUT))
+diff: .venv/.runtime ## what the working tree changes, worst first: STACK="dev prod" BASE=origin/main; TREE=1 shows every field; OUT=out writes files; PLAN=plan.json compares the plan of an engine
+	@$(GAIA) diff $(STACK) --base $(BASE) $(if $(TREE),--tree) $(if $(PLAN),--plan $(PLAN)) $(if $(OUT),--out $(OUT))
 
 policy: policy/.venv/.whole ## the environment of the policy pack, for `pulumi preview --policy-pack policy`
 

@@ -4,11 +4,11 @@ import argparse
 import sys
 
 from cli.exit import Exit
-from cli.output import complain, errors, wide
+from cli.output import complain, progress, summary, wide
 from policy.rules import WaiversError
 from review.revisions import RevisionError
 from review.run import as_json, compared, refused, write
-from review.terminal import print_report
+from review.terminal import print_reports
 
 
 def run(options: argparse.Namespace) -> Exit:
@@ -16,11 +16,9 @@ def run(options: argparse.Namespace) -> Exit:
     if options.plan and len(options.stacks) > 1:
         complain("--plan is of one stack")
         return Exit.USAGE
-    terminal = errors()
-    if terminal.is_terminal:
-        terminal.print(f"Recording {', '.join(options.stacks)} twice ...", style="dim")
     try:
-        reports = compared(options.stacks, options.base, options.plan)
+        with progress(f"Recording {', '.join(options.stacks)} at {options.base} and in the working tree"):
+            reports = compared(options.stacks, options.base, options.plan)
     except (RevisionError, WaiversError, OSError) as error:
         complain(error)
         return Exit.FAILED
@@ -33,9 +31,10 @@ def run(options: argparse.Namespace) -> Exit:
     if options.json:
         sys.stdout.write(as_json(reports))
     else:
-        console = wide()
-        for report in reports:
-            print_report(report, console)
+        console = wide() if options.tree else summary()
+        print_reports(reports, console, tree=options.tree)
+        if not options.tree and any(report.changes for report in reports):
+            console.print("Every field that changes: --tree", style="dim")
         if options.out:
             console.print(f"Written: report.md, report.html, report.json and recordings in {options.out}")
     return Exit.FOUND if refused(reports) else Exit.WELL

@@ -1,15 +1,11 @@
 """`gaia doctor`: is this cloud what the stack file says, before anything is made on it?"""
 
 import argparse
-import contextlib
 import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from rich.console import Console
-
 from cli.exit import Exit
-from cli.output import complain, errors, print_json, tabular
+from cli.output import complain, errors, print_json, progress, tabular
 from doctor.checks import examine
 from doctor.table import show
 from doctor.visit import Visit
@@ -30,21 +26,11 @@ def run(options: argparse.Namespace) -> Exit:
             print_json({"version": 1, "stack": options.stack, "findings": []})
         return Exit.WELL
     visit = Visit(settings, settings.cloud, f"{PROJECT}-{options.stack}")
-    with warnings.catch_warnings(), _status(errors()) as status:
+    with warnings.catch_warnings(), progress("Asking the cloud") as status:
         warnings.simplefilter("ignore")  # of what openstacksdk will drop one day, and uses itself
-        findings = list(examine(visit, status))
+        findings = list(examine(visit, lambda title: status(f"Asking the cloud: {title}")))
     if options.json:
         print_json({"version": 1, "stack": options.stack, "findings": list(map(asdict, findings))})
     else:
         show(findings, tabular(240))
     return Exit.FOUND if any(finding.verdict == "bad" for finding in findings) else Exit.WELL
-
-
-@contextlib.contextmanager
-def _status(console: Console) -> Iterator[Callable[[str], None]]:
-    """A line that says what is being asked; nothing where nobody watches."""
-    if not console.is_terminal:
-        yield lambda _title: None
-        return
-    with console.status("Asking the cloud ...") as status:
-        yield lambda title: status.update(f"Asking the cloud: {title} ...")

@@ -1,24 +1,18 @@
 """`gaia drift`: what in the cloud is no longer what the state says, and how many days certificates still have."""
 
 import argparse
-import contextlib
 from dataclasses import asdict
 
 from cli.exit import Exit
-from cli.output import complain, errors, print_json, tabular
+from cli.output import complain, print_json, progress, tabular
 from operate import drift
 from operate.engine import EngineError
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Look at one stack: FOUND where something differs or ends within 60 days, FAILED where engine or cluster do not answer."""
-    terminal = errors()
     try:
-        with (
-            terminal.status(f"Asking the cloud and the cluster of stack {options.stack} ...")
-            if terminal.is_terminal
-            else contextlib.nullcontext()
-        ):
+        with progress(f"Asking the cloud and the cluster of stack {options.stack}"):
             found = drift.look(options.stack, options.folder, mend=options.mend)
     except (EngineError, ValueError) as error:
         complain(error)

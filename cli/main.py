@@ -81,12 +81,14 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="store_true", help="print the version of this program")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
 
-    preview = _command(commands, "preview", "show and check the whole platform of a stack, offline", json=True)
+    preview = _command(commands, "preview", "show the platform of a stack at a glance and check it, offline", json=True)
+    preview.add_argument("--tree", action="store_true", help="print every resource, not one line per component")
     preview.add_argument("--out", type=Path, help="folder for recording.json and manifests/")
     _folder(preview, "where the stack file is")
 
     diff = _command(commands, "diff", "say what the working tree changes, worst first, offline", stack="many", json=True)
     diff.add_argument("--base", default="origin/main", help="branch, tag or commit to compare with; origin/main by default")
+    diff.add_argument("--tree", action="store_true", help="print every resource and field that changes, not one line per component")
     diff.add_argument("--out", type=Path, help="folder for report.md, report.html, report.json and the recordings")
     diff.add_argument("--plan", type=Path, help="what `pulumi preview --json` printed for the one stack: the report is made of it")
 

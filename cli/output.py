@@ -1,10 +1,13 @@
 """Where sub-commands print: results to standard output, everything else to standard error."""
 
+import contextlib
 import json
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 def wide() -> Console:
@@ -15,6 +18,25 @@ def wide() -> Console:
 def tabular(columns: int = 200) -> Console:
     """Standard output for tables. columns: its width where it is piped."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else columns)
+
+
+def summary(columns: int = 160) -> Console:
+    """Standard output for lines that fit a terminal. columns: the width that summaries are cut to where it is piped; text stays whole."""
+    terminal = sys.stdout.isatty()
+    return Console(highlight=False, soft_wrap=not terminal, width=None if terminal else columns)
+
+
+@contextlib.contextmanager
+def progress(title: str) -> Iterator[Callable[[str], None]]:
+    """Show on standard error what runs, and for how long; nothing where it is not a terminal. Yields what changes the title."""
+    terminal = errors()
+    if not terminal.is_terminal:
+        yield lambda _title: None
+        return
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=terminal, transient=True) as shown:
+        task = shown.add_task(title, total=None)
+        yield lambda title: shown.update(task, description=title)
 
 
 def errors() -> Console:

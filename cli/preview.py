@@ -1,4 +1,4 @@
-"""`gaia preview`: the whole platform of a stack, checked by policy and by the schemas of Kubernetes, offline."""
+"""`gaia preview`: the platform of a stack at a glance, checked against the policy and the schemas of Kubernetes, offline."""
 
 import argparse
 import datetime as dt
@@ -10,32 +10,31 @@ from rich.console import Console
 
 from cli.exit import Exit
 from cli.main import ROOT
-from cli.output import complain, errors, print_json, wide
+from cli.output import complain, print_json, progress, summary, wide
 from policy import rules
 from preview import manifests
 from preview.recorder import ProgramError
 from preview.run import record, record_with_fingerprints, stack_config
-from preview.tree import print_recording
+from preview.summary import print_summary
+from preview.tree import print_tree
 from recording import Recording
 from settings import StackFileError
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Preview one stack: FOUND where the stack file, the program, a rule or a schema refuses, FAILED where `--out` cannot be written."""
-    terminal = errors()
-    if terminal.is_terminal:
-        terminal.print(f"Recording stack {options.stack} ...", style="dim")
     try:
-        config, secret_keys = stack_config(options.folder, options.stack)
-        # Whoever wants the recording as a file wants to compare it.
-        recorded = record_with_fingerprints if options.out else record
-        recording = recorded(ROOT, options.stack, config=config, secret_keys=secret_keys)
-        findings = rules.check(recording, rules.waivers(), dt.datetime.now(dt.UTC).date())
+        with progress(f"Recording stack {options.stack}"):
+            config, secret_keys = stack_config(options.folder, options.stack)
+            # Whoever wants the recording as a file wants to compare it.
+            recorded = record_with_fingerprints if options.out else record
+            recording = recorded(ROOT, options.stack, config=config, secret_keys=secret_keys)
+            findings = rules.check(recording, rules.waivers(), dt.datetime.now(dt.UTC).date())
+            objects = manifests.of(recording)
+            invalid = manifests.check(objects, recording.kubernetes_version)
     except (StackFileError, pulumi.RunError, ProgramError, rules.WaiversError) as error:
         complain(error)
         return Exit.FOUND
-    objects = manifests.of(recording)
-    invalid = manifests.check(objects, recording.kubernetes_version)
     if options.out:
         try:
             recording.write(options.out)
@@ -47,12 +46,14 @@ def run(options: argparse.Namespace) -> Exit:
         plain = {"stack": options.stack, "recording": asdict(recording), "policy": list(map(asdict, findings)), "manifests": invalid}
         print_json({"version": 1} | plain)
     else:
-        console = wide()
-        print_recording(recording, console)
+        console = wide() if options.tree else summary()
+        (print_tree if options.tree else print_summary)(recording, console)
         if options.out:
             console.print(f"\nWritten: {options.out}/recording.json and {len(objects)} manifests")
         _print_policy(findings, console)
         _print_invalid(invalid, len(objects), recording, console)
+        if not options.tree:
+            console.print(f"\nEvery resource: gaia preview {options.stack} --tree", style="dim", markup=False)
     return Exit.FOUND if invalid or rules.broken(findings) else Exit.WELL
 
 

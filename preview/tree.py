@@ -1,4 +1,4 @@
-"""The recording as people look at it: the tree of `pulumi preview`, counts, capacity, outputs."""
+"""The whole recording as a tree, as `pulumi preview` shows it, with counts, capacity and outputs."""
 
 import json
 from collections import Counter, defaultdict
@@ -19,8 +19,8 @@ _MARKS = (
 )
 
 
-def print_recording(recording: Recording, console: Console) -> None:
-    """Print the whole preview. Colour is the console's business: plain text where it is no terminal."""
+def print_tree(recording: Recording, console: Console) -> None:
+    """Print every resource, then counts, capacity and outputs."""
     console.print(Text(f"Previewing update ({recording.stack}), offline", style="bold"), end="\n\n")
     rows = list(_rows(recording))
     widths = [max(len(kind) for kind, *_ in rows), max(len(name) for _, name, *_ in rows)]
@@ -35,8 +35,8 @@ def print_recording(recording: Recording, console: Console) -> None:
         console.print(line)
     console.print()
     _print_counts(recording, console)
-    _print_capacity(recording.outputs.get("capacity"), console)
-    _print_outputs(recording.outputs, console)
+    print_capacity(recording.outputs.get("capacity"), console)
+    print_outputs(recording.outputs, console)
 
 
 def _rows(recording: Recording) -> Iterator[tuple[str, str, str, bool]]:
@@ -82,7 +82,8 @@ def _print_counts(recording: Recording, console: Console) -> None:
     )
 
 
-def _print_capacity(capacity: Any, console: Console) -> None:
+def print_capacity(capacity: Any, console: Console) -> None:
+    """Print the stack's output `capacity`: what the stack uses when idle and at its full size."""
     if not isinstance(capacity, dict):
         return
     console.print(Text("Capacity:", style="bold"))
@@ -92,7 +93,8 @@ def _print_capacity(capacity: Any, console: Console) -> None:
     console.print()
 
 
-def _print_outputs(outputs: Mapping[str, Any], console: Console) -> None:
+def print_outputs(outputs: Mapping[str, Any], console: Console) -> None:
+    """Print the stack's outputs but for its capacity; secrets are masked already."""
     shown = {key: value for key, value in outputs.items() if key != "capacity"}
     if not shown:
         return

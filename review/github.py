@@ -133,7 +133,10 @@ def reports(files: Mapping[str, bytes], today: dt.date) -> list[Report]:
 
 
 def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> str:
-    """Post, or edit, the comment on the pull request whose head is `sha`. Returns what was done. Raises GitHubError."""
+    """Post, or edit, the comment on the pull request whose head is `sha`. Returns what was done. Raises GitHubError.
+
+    Where no stack changes, nothing is posted; a comment that is there already is edited.
+    """
     found = [each for each in github.all(f"/actions/runs/{run}/artifacts", "artifacts") if each["name"] == ARTIFACT]
     if not found:
         return "the run left no recordings"
@@ -149,8 +152,11 @@ def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> st
         made = reports(files, today)
         if not made:
             return "the run left no recordings"
-        text = markdown.comment(made, link, _warning(github, number))
+        warning = _warning(github, number)
+        quiet = not warning and not any(report.changes or report.refused for report in made)
+        text = markdown.comment(made, link, warning)
     except RevisionError as error:
+        quiet = False
         text = f"{markdown.MARKER}\n\nThe recordings of this change cannot be read: {markdown.code(clean(error, 500))}\n\n{link}"
     path = f"/issues/{number}/comments"
     # Anybody may write the marker into a comment of their own; only a bot's is ours to edit.
@@ -158,6 +164,8 @@ def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> st
     if mine:
         github.ask("PATCH", f"/issues/comments/{int(mine[0]['id'])}", json={"body": text})
         return f"edited the comment on pull request {number}"
+    if quiet:
+        return f"nothing changes: no comment on pull request {number}"
     github.ask("POST", path, json={"body": text})
     return f"commented on pull request {number}"
 

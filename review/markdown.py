@@ -63,7 +63,8 @@ def comment(reports: Sequence[Report], link: str = "", warning: str = "") -> str
             "## What this changes",
             first,
             _table(reports),
-            *(_stack(report, detail) for report in reports),
+            # A stack that stays as it is has its row in the table, and no section.
+            *(_stack(report, detail) for report in reports if report.changes or report.refused or report.differs or len(reports) == 1),
             _foot(reports, link, detail),
         ]
         text = "\n\n".join(part for part in parts if part)
@@ -97,6 +98,10 @@ def _stack(report: Report, detail: int) -> str:
             lines = [f"- {code(risk.text, length)}" for risk in found[:most]]
             lines += [f"- ... and {len(found) - most} more"] if len(found) > most else []
             parts.append(f"**{_ICONS[category]} {title}**\n\n" + "\n".join(lines))
+    if report.restarts and detail >= 0:
+        lines = [f"- {code(line)}" for line in report.restarts[:RISKS]]
+        lines += [f"- ... and {len(report.restarts) - RISKS} more"] if len(report.restarts) > RISKS else []
+        parts.append("**🔄 Restarts**\n\n" + "\n".join(lines))
     if report.capacity.get("before") != report.capacity.get("after"):
         parts.append(_capacity(report))
     if detail and report.changes:

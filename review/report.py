@@ -14,6 +14,7 @@ from review.change import OPTION, Change, Effect
 from review.compare import compare
 from review.fields import differences
 from review.replacements import is_known, known
+from review.restarts import restarts
 from review.risks import TITLES, Category, Risk, capacity, risks_of
 
 VERSION = 1
@@ -47,10 +48,10 @@ class Report:
     """What becomes of one stack.
 
     base, head: what is compared, as people call it. refused: one of REFUSALS to the words with which it refuses the stack file.
-    changes: in the order of the recording. risks: worst first. capacity: `before` and `after`, each `idle` and `full` as the stack's
-    output. outputs: stack outputs that differ. unknown: types of which no table says what replaces them. notes: what this report cannot
-    know. differs: where an engine's plan and the offline diff say different things. before, after: the recordings, or the plan's two
-    sides; whole: whether they hold what stays as it is, too.
+    changes: in the order of the recording. risks: worst first. restarts: which Pods stop and start, and why. capacity: `before` and
+    `after`, each `idle` and `full` as the stack's output. outputs: stack outputs that differ. unknown: types of which no table says what
+    replaces them. notes: what this report cannot know. differs: where an engine's plan and the offline diff say different things. before,
+    after: the recordings, or the plan's two sides; whole: whether they hold what stays as it is, too.
     """
 
     stack: str
@@ -60,6 +61,7 @@ class Report:
     refused: dict[str, str] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     risks: list[Risk] = field(default_factory=list)
+    restarts: list[str] = field(default_factory=list)
     capacity: dict[str, Any] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
@@ -108,7 +110,7 @@ class Report:
             "version": VERSION,
             **{
                 key: getattr(self, key)
-                for key in ("stack", "base", "head", "source", "refused", "capacity", "outputs", "unknown", "notes", "differs")
+                for key in ("stack", "base", "head", "source", "refused", "restarts", "capacity", "outputs", "unknown", "notes", "differs")
             },
             "worst": self.worst(),
             "counts": dict(self.counts),
@@ -159,6 +161,7 @@ def build(
     report.risks = risks_of(
         found, before, after, whole=whole, offline=changes is None, broken=[each for each in anew if each.level == "mandatory"]
     )
+    report.restarts = restarts(found)
     report.outputs = [
         f"{each.path}: {_short(each.before)} -> {_short(each.after)}"
         for each in differences(before.outputs if before else {}, after.outputs if after else {})

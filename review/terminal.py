@@ -1,5 +1,8 @@
 """The report on a terminal: colours where it is one, plain text where it is piped."""
 
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -27,11 +30,52 @@ _STYLES = {
 _SIGNS = {"create": "+", "delete": "-", "replace": "+-", "update": "~", "same": " ", "read": ">", "forget": "<"}
 
 
-def print_report(report: Report, console: Console) -> None:
+_SHORT: Mapping[Effect, str] = {
+    Effect.REPLACED_AND_KEPT: "replacement, old one kept",
+    Effect.PERHAPS_REPLACED: "perhaps a replacement",
+    Effect.PERHAPS_RUN_AGAIN: "perhaps runs again",
+    Effect.LEAVES: "leaves the stack",
+    Effect.UPGRADE: "upgrade",
+    Effect.RENAMED: "renamed",
+    Effect.OVERLOOKED: "no effect",
+    Effect.SAFEGUARDS: "safeguards",
+}
+_OPERATIONS = (("create", "green"), ("update", "yellow"), ("replace", "red"), ("delete", "red"))
+
+
+def print_reports(reports: Sequence[Report], console: Console, *, tree: bool) -> None:
+    """Print the summary of all stacks, then of each that changes what matters, worst first.
+
+    tree: every resource with its fields; otherwise one line per component.
+    """
+    _print_summary(reports, console)
+    for report in reports:
+        if report.changes or report.refused or report.differs:
+            _print_report(report, console, tree=tree)
+    notes = dict.fromkeys(note for report in reports for note in report.notes)
+    for note in notes:
+        console.print(Text(clean(note), style="dim"))
+
+
+def _print_summary(reports: Sequence[Report], console: Console) -> None:
+    """One line per stack: counts, restarts, and the worst of it."""
+    width = max(len(clean(report.stack)) for report in reports)
+    bases = " and ".join(dict.fromkeys(f"{clean(report.base)} -> {clean(report.head)}" for report in reports))
+    console.print(Text(f"What changes, {bases}", style="bold"), end="\n\n")
+    for report in reports:
+        line = Text(f"  {clean(report.stack):<{width}}  ", style="bold")
+        counts = report.counts
+        for operation, style in _OPERATIONS:
+            count = counts[operation] + (counts["forget"] if operation == "delete" else 0)
+            line.append(f"{count:>3} {operation}  ", style=style if count else "dim")
+        line.append(report.worst(), style="bold red" if report.risks or report.refused else "green")
+        console.print(line)
+    console.print()
+
+
+def _print_report(report: Report, console: Console, *, tree: bool) -> None:
     """Print one stack's report, worst first."""
-    dangerous = report.risks or report.refused
-    console.print(Text(f"Stack {report.stack}: {report.base} -> {report.head}", style="bold"))
-    console.print(Text(f"  {report.worst()}", style="red" if dangerous else "green"), end="\n\n")
+    console.print(Text(f"Stack {clean(report.stack)}", style="bold underline"), end="\n\n")
     for side, message in report.refused.items():
         console.print(Text(f"{REFUSALS[side]}:", style="red"))
         console.print(Text(clean(message)), end="\n\n")
@@ -42,20 +86,60 @@ def print_report(report: Report, console: Console) -> None:
             for risk in found:
                 console.print(Text(f"  {clean(risk.text)}"))
             console.print()
-    _print_changes(report, console)
+    if report.restarts:
+        console.print(Text("Restarts", style="bold yellow"))
+        for line in report.restarts:
+            console.print(Text(f"  {clean(line)}"))
+        console.print()
+    (_print_changes if tree else _print_components)(report, console)
     if report.capacity.get("before") != report.capacity.get("after"):
         _print_capacity(report, console)
     for title, lines in (
         ("Outputs", report.outputs),
         ("Offline and engine differ", report.differs),
         ("Not known: what replaces", report.unknown),
-        ("Notes", report.notes),
     ):
         if lines:
             console.print(Text(title, style="bold"))
             for line in lines:
                 console.print(Text(f"  {clean(line)}", style="dim"))
             console.print()
+
+
+def _print_components(report: Report, console: Console) -> None:
+    """One line per component that changes: how many resources, then their names and effects, the gravest first, as far as they fit."""
+    rows: dict[str, list[Change]] = defaultdict(list)
+    for change in sorted((each for each in report.changes if each.custom), key=lambda each: each.effect.rank):
+        resource = change.after or change.before
+        rows[resource.parent if resource else ""].append(change)
+    if not rows:
+        return
+    console.print(Text("Components", style="bold"))
+    titles = {urn: clean(urn.rsplit("::", 1)[-1]) or "(no component)" for urn in rows}
+    shared = {title for title, count in Counter(titles.values()).items() if count > 1}
+    titles = {urn: f"{title} {clean(urn.split('::')[2].rsplit(':', 1)[-1])}" if title in shared else title for urn, title in titles.items()}
+    width = max(map(len, titles.values()))
+    for urn, changes in rows.items():
+        line = Text(f"  {titles[urn]:<{width}}  ", style="cyan")
+        signs: dict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            signs[_SIGNS[change.operation].strip() or "="].append(change)
+        for sign, found in signs.items():
+            line.append(f"{sign}{len(found)} ", style=_STYLES.get(found[0].effect, ""))
+        line.append(" ").append_text(_listed(changes, console.width - line.cell_len - 1))
+        console.print(line)
+    console.print()
+
+
+def _listed(changes: Sequence[Change], room: int) -> Text:
+    """Names and effects of changes in one line, at least the first one; what does not fit is counted."""
+    found = Text()
+    for index, change in enumerate(changes):
+        words = f"{', ' if index else ''}{clean(change.name)} ({_SHORT.get(change.effect, change.effect.value)})"
+        if index and found.cell_len + len(words) + len(f", {len(changes)} more") > room:
+            return found.append(f", {len(changes) - index} more", style="dim")
+        found.append(words, style=_STYLES.get(change.effect, ""))
+    return found
 
 
 def _print_changes(report: Report, console: Console) -> None:

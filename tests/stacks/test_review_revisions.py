@@ -1,16 +1,20 @@
 """Two revisions of a repository, each in its own tree: what `make diff` does, in a repository of the test's own."""
 
+import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cli.main import main
 from review import revisions
 from review.revisions import Refused, RevisionError, TreePreview, commit, interpreter, read, tree
 from review.run import compared, write
+from review.terminal import print_reports
 from tests.support.changes import copied
 from tests.support.stack_files import ROOT, changed, document
 from tests.support.stack_files import write as write_stack
@@ -161,3 +165,35 @@ def test_the_command(capsys):
     assert "git knows no such commit" in capsys.readouterr().err
     assert main(["diff", "dev", "prod", "--plan", "plan.json"]) == 2
     assert "--plan is of one stack" in capsys.readouterr().err
+
+
+def test_the_diff_of_two_stacks_begins_with_a_line_each_and_shows_only_the_one_that_changes(root, capsys, monkeypatch):
+    write_stack(root, "other", document("local"))
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "second")
+    write_stack(root, "dev", changed("dev", "datasets.0.source.size_gib", 12))
+    monkeypatch.setattr("cli.diff.compared", lambda stacks, base, plan: compared(stacks, base, plan, root=root))
+    assert main(["diff", "dev", "other", "--base", "main"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[2].split() == ["dev", "0", "create", "1", "update", "0", "replace", "0", "delete", "capacity", "and", "cost"]
+    assert shown[3].split() == ["other", "0", "create", "0", "update", "0", "replace", "0", "delete", "nothing", "changes"]
+    assert [line for line in shown if line.startswith("Stack ")] == ["Stack dev"]
+    assert "  data-sample CephFSShare  ~1  data-sample-share (in place)" in shown
+    assert not any("size: 10 -> 12" in line for line in shown)
+    assert main(["diff", "dev", "other", "--base", "main", "--tree"]) == 0
+    assert "       size: 10 -> 12" in capsys.readouterr().out.splitlines()
+
+
+def test_a_line_per_component_is_cut_to_the_width_and_counts_the_rest(root):
+    write_stack(root, "new", document("dev"))
+    reports = compared(["new"], "main", root=root)
+    text = io.StringIO()
+    print_reports(reports, Console(file=text, width=80, highlight=False), tree=False)
+    lines = text.getvalue().splitlines()
+    rows = lines[lines.index("Components") + 1 :]
+    rows = rows[: rows.index("")]
+    assert max(map(len, rows)) <= 80
+    zeppelin = next(line for line in rows if line.startswith("  zeppelin "))
+    found = re.fullmatch(r"  zeppelin +\+(\d+)  (.*), (\d+) more", zeppelin)
+    assert found
+    assert int(found[1]) == found[2].count("(create)") + int(found[3])

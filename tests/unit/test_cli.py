@@ -1,9 +1,15 @@
 """`gaia`: what it takes, what it completes, its exit codes, and a newcomer's first stack."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -77,6 +83,77 @@ def test_a_copy_under_another_name_previews(stack, tmp_path: Path, capsys):
     if stack != "local":
         assert "advice: kubernetes-api-closed" in shown
         assert "setting cloud.cluster.api_allowed_cidrs" in shown
+
+
+def test_a_preview_has_one_line_per_component_and_the_tree_on_request(capsys):
+    assert main(["preview", "prod"]) == 0
+    shown = capsys.readouterr().out
+    lines = {tuple(line.split()[:2]): " ".join(line.split()[2:]) for line in shown.splitlines() if line.startswith("  ")}
+    assert lines["notebooks", "CephFSShare"] == "2 protected, kept on delete Share, ShareAccess"
+    assert lines["entry", "Entry"].startswith("5 public: LoadBalancer, from anywhere ")
+    assert lines["network", "Network"].startswith("10 public: floating IP ")
+    assert lines["cluster", "KubernetesCluster"].startswith("5 protected, public: Kubernetes API, from anywhere ")
+    assert "zeppelin-server" not in shown
+    assert main(["preview", "prod", "--tree"]) == 0
+    assert re.search(r"├─ kubernetes:apps:Deployment +zeppelin-server ", capsys.readouterr().out)
+
+
+def test_a_preview_counts_every_resource_once_and_names_data_that_a_destroy_deletes(capsys):
+    assert main(["preview", "dev", "--json"]) == 0
+    made = [each for each in json.loads(capsys.readouterr().out)["recording"]["resources"] if each["custom"]]
+    assert main(["preview", "dev"]) == 0
+    shown = capsys.readouterr().out
+    rows = re.findall(r"^  (\S+|\(no component\)) +[A-Za-z]* +(\d+)  ", shown, flags=re.MULTILINE)
+    assert sum(int(count) for _, count in rows) == len(made)
+    assert shown.startswith(f"Stack dev, offline: {len(made)} resources in {len(rows) - 1} components\n")
+    assert re.search(r"^  data-sample +CephFSShare +2  data deleted on destroy  Share, ShareAccess$", shown, flags=re.MULTILINE)
+
+
+def on_a_terminal(columns: int, *words: str, **variables: str) -> str:
+    """What `gaia` shows on a terminal of so many columns, with its control sequences."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES", "NO_COLOR"}} | {
+        "TERM": "xterm-256color"
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli.main", *words], cwd=ROOT, env=environment | variables, stdin=follower, stdout=follower, stderr=follower
+    ) as process:
+        os.close(follower)
+        shown = b""
+        # Linux ends a terminal that nobody writes to any more by an error.
+        with contextlib.suppress(OSError):
+            while data := os.read(leader, 65536):
+                shown += data
+    os.close(leader)
+    assert process.returncode == 0, shown
+    return shown.decode()
+
+
+def plain(shown: str) -> list[str]:
+    """The lines that stay on the terminal, without control sequences."""
+    return [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rsplit("\r", 1)[-1] for line in shown.replace("\r\n", "\n").split("\n")]
+
+
+@pytest.mark.parametrize("columns", [72, 120])
+def test_a_preview_fits_the_terminal_and_says_what_runs_meanwhile(columns):
+    shown = on_a_terminal(columns, "preview", "local")
+    lines = plain(shown)
+    start = next(index for index, line in enumerate(lines) if "offline:" in line)
+    rows = [
+        line for line in lines[start + 1 : next(index for index, line in enumerate(lines) if line.startswith("Capacity"))] if line.strip()
+    ]
+    assert any(line.split()[:2] == ["zeppelin", "Zeppelin"] for line in rows)
+    assert max(map(len, rows)) <= columns
+    assert any(line.endswith("…") for line in rows)
+    assert "Recording stack local" in shown
+    assert "\x1b[36m" in shown
+
+
+def test_no_colour_where_nobody_wants_any():
+    shown = on_a_terminal(100, "preview", "local", NO_COLOR="1")
+    assert not re.search(r"\x1b\[(?:[0-9]+;)*3[0-7]m", shown)
+    assert "Stack local, offline" in "\n".join(plain(shown))
 
 
 def test_a_preview_for_machines(tmp_path: Path, capsys):

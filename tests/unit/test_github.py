@@ -161,6 +161,20 @@ class TestTheComment:
         assert [each["id"] for each in fake.comments] == [5, 900]
         assert fake.comments[0]["body"].endswith("all is well")
 
+    def test_is_not_posted_where_nothing_changes_but_brings_an_earlier_one_up_to_date(self, fake):
+        fake.artifact = artifact(dev__head__recording__json=recorded(2))
+        assert comment(client(fake), 7, SHA, "", TODAY) == "nothing changes: no comment on pull request 12"
+        assert fake.comments == []
+        fake.comments = [{"id": 800, "user": {"type": "Bot"}, "body": f"{markdown.MARKER} earlier"}]
+        assert comment(client(fake), 7, SHA, "", TODAY) == "edited the comment on pull request 12"
+        assert "Nothing changes." in fake.comments[0]["body"]
+
+    def test_is_posted_where_nothing_changes_but_what_reports_on_it(self, fake):
+        fake.artifact = artifact(dev__head__recording__json=recorded(2))
+        fake.files = ["preview/recorder.py"]
+        assert comment(client(fake), 7, SHA, "", TODAY) == "commented on pull request 12"
+        assert "may say anything" in fake.comments[0]["body"]
+
     def test_is_not_posted_where_the_pull_request_is_at_another_commit(self, fake):
         fake.artifact = artifact()
         assert "another commit" in comment(client(fake), 7, "b" * 40, "", TODAY)
