@@ -16,7 +16,7 @@ PY := .venv/bin/python
 GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
-.PHONY: help preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube bench-node lock clean
+.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube bench-node lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -97,8 +97,13 @@ schema: .venv/.runtime ## JSON Schemas of stack files and of recordings, and the
 	@$(PY) -m settings.reference
 	@$(PY) -m recording.schema
 
-docs: schema .venv/.development ## the same, and the gallery of reviews
+docs: schema .venv/.development ## the same, the other reference pages, and the gallery of reviews
+	@$(PY) -m tests.support.pages
 	@$(PY) -m tests.support.gallery
+
+site: .venv/.development ## the documentation as a site, in out/site; a page or a link that leads nowhere is an error (npm at first)
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "Written: out/site/index.html"
 
 bench: .venv/.runtime ## figures as ratios, each against a floor taken in the same run
 	@$(PY) benchmarks/preview.py

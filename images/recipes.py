@@ -47,7 +47,7 @@ def _program(name: str, *, path: str, uid: int = 65534) -> Recipe:
 
 RECIPES = {
     # Driver, executor and every other interpreter run this one image: worker and driver cannot differ. Zeppelin is not in it; an
-    # initContainer copies it in (docs/decisions.md).
+    # initContainer copies it in (docs/decisions/).
     "spark": Recipe(
         suite="bookworm",
         packages=("openjdk-17-jre-headless", "python3", "tini", "procps", "ca-certificates", "tzdata"),

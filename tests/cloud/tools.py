@@ -2,7 +2,8 @@
 
 Go modules are pinned by `tools/*/go.mod` and `go.sum`: kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic,
 actionlint, Prometheus, its exporters and Alertmanager, Helm and the charts that a stack installs; kubelet, kube-proxy, CoreDNS and
-kube-router for a node. jinjava and S3A are pinned by `tools/*/pom.xml`; Spark by the wheels, Mermaid by the npm package named here.
+kube-router for a node; Vale for the words of the documentation. jinjava and S3A are pinned by `tools/*/pom.xml`; Spark by the wheels,
+scripts for a browser by the npm packages named here.
 `python -m tests.cloud.tools` builds whatever is missing, `python -m tests.cloud.node build` what a real node runs.
 """
 
@@ -26,6 +27,7 @@ TOOLS = Path(__file__).parent / "tools"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaia-dmp"
 GO_PROGRAMS = {
     "actionlint": ("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+    "vale": ("vale", "github.com/errata-ai/vale/v3/cmd/vale"),
     "helm": ("charts", "helm.sh/helm/v3/cmd/helm"),
     "json_exporter": ("exporters", "github.com/prometheus-community/json_exporter"),
     "kube-state-metrics": ("exporters", "k8s.io/kube-state-metrics/v2"),
@@ -52,6 +54,9 @@ NODE_PROGRAMS = {
 """The same for what only a real node runs (tests/cloud/node)."""
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+WANTED = {"go": "Go 1.26", "java": "Java 17", "mvn": "Maven", "npm": "Node.js 20 with npm"}
+"""What a person installs to have a command."""
+
 STATIC = ("coredns", "probe")
 """Programs that are a whole image by themselves, so they link nothing."""
 
@@ -165,18 +170,29 @@ def spark(minor: str) -> Path:
 
 def mermaid() -> Path:
     """The script that draws Mermaid graphs in a browser, as GitHub does."""
-    version, integrity = "12.3.0", "4113TdXeLAsMruJ79OpFL5O8+LTFXhQqZ260rF3tgUmiNAtRm4Uume04I+65PRN6yZ69J4f8rVYWW8zRk65UYw=="
+    digest = "4113TdXeLAsMruJ79OpFL5O8+LTFXhQqZ260rF3tgUmiNAtRm4Uume04I+65PRN6yZ69J4f8rVYWW8zRk65UYw=="
+    return _script("mermaid", "12.3.0", digest, "dist/mermaid.min.js")
+
+
+def iframe_worker() -> Path:
+    """The script by which the documentation's search works in pages that are opened from a disk, where browsers allow no worker."""
+    digest = "roeaaI+Lg1LJNfgpCjoRe/+WzEjy9+Z08LoEvu85MCPbBjwm+qXz8Ag5U05lHa6V1CysZyGzE0SOkAtSUA5q7Q=="
+    return _script("iframe-worker", "1.0.4", digest, "shim/index.js")
+
+
+def _script(package: str, version: str, integrity: str, name: str) -> Path:
+    """One file of an npm package. integrity: SHA-512 of the package, as the registry tells it, in base64."""
 
     def fetch(part: Path) -> None:
         part.mkdir()
-        run("npm", "pack", "--silent", "--pack-destination", str(part), f"mermaid@{version}")
+        run("npm", "pack", "--silent", "--pack-destination", str(part), f"{package}@{version}")
         (archive,) = part.glob("*.tgz")
         if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != integrity:
-            raise ToolError(f"mermaid {version} is not what it was")
+            raise ToolError(f"{package} {version} is not what it was")
         with tarfile.open(archive) as packed:
-            packed.extractall(part, members=[packed.getmember("package/dist/mermaid.min.js")], filter="data")
+            packed.extractall(part, members=[packed.getmember(f"package/{name}")], filter="data")
 
-    return made(cached(f"mermaid-{version}") / "lib", "mermaid", fetch) / "package" / "dist" / "mermaid.min.js"
+    return made(cached(f"{package}-{version}") / "lib", package, fetch) / "package" / name
 
 
 def chromium() -> str:
@@ -237,7 +253,7 @@ class progress:  # noqa: N801 - reads as a statement
 
 def run(*command: str, **environment: str) -> None:
     if shutil.which(command[0]) is None:
-        raise ToolError(f"{command[0]} is not on PATH; the tests against a real API server need Go 1.26, Java 17 and Maven")
+        raise ToolError(f"{command[0]} is not on PATH: install {WANTED.get(command[0], command[0])}")
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
     if result.returncode:
         raise ToolError(f"{' '.join(command)} ended with {result.returncode}:\n{result.stderr[-3000:]}{result.stdout[-1000:]}")

@@ -35,9 +35,9 @@ SHOWN = (
 )
 HEAD = """# Twelve changes, and the comment that each gives
 
-Made by `make docs`: the stack is dev with one person, a dataset that is kept and a second pool; each change is one of those that
-[tests/support/changes.py](../tests/support/changes.py) describes and `tests/engine/test_verdicts.py` asks a real engine about.
-`make diff OUT=out` writes the same as a page to look at, out/report.html:
+`make docs` writes this page. The stack is dev with one person, a dataset that is kept and a second pool. `tests/support/changes.py`
+describes each change, and `tests/engine/test_verdicts.py` asks a real engine about it. `make diff OUT=out` writes the same as a page to
+look at, `out/report.html`:
 
 ![The page: the graph of what changes on the left, one resource's inputs and differences on the right](images/review.png)
 """

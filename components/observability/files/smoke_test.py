@@ -213,10 +213,13 @@ class State:
             for each in ("pass", "slow", "fail"):
                 label = f',step="{step}"' if each == "fail" and step else ""
                 lines.append(f'gaia_dmp_smoke_test_result{{result="{each}"{label}}} {int(each == result)}')
+            lines.append("# HELP gaia_dmp_smoke_test_timestamp_seconds When the last run ended.")
             lines += ["# TYPE gaia_dmp_smoke_test_timestamp_seconds gauge", f"gaia_dmp_smoke_test_timestamp_seconds {at:f}"]
+            lines.append("# HELP gaia_dmp_smoke_test_step_seconds How long each step of the last run took.")
             lines.append("# TYPE gaia_dmp_smoke_test_step_seconds gauge")
             lines += ['gaia_dmp_smoke_test_step_seconds{{step="{}"}} {:f}'.format(*each) for each in seconds.items()]
         if self.certificate:
+            lines.append("# HELP gaia_dmp_certificate_expires_timestamp_seconds When the gateway's certificate expires.")
             lines.append("# TYPE gaia_dmp_certificate_expires_timestamp_seconds gauge")
             lines.append(f"gaia_dmp_certificate_expires_timestamp_seconds {self.certificate}")
         return "\n".join(lines) + "\n"

@@ -149,6 +149,8 @@ class State:
             for name, result in sorted(results.items()):
                 if result.get(key) is not None:
                     lines.append(f'{metric}{{dataset="{name}",node="{node}"}} {result[key]}')
+        lines.append("# HELP gaia_dmp_dataset_expected_files Files that the stack file expects.")
+        lines.append("# TYPE gaia_dmp_dataset_expected_files gauge")
         for dataset in self.config["datasets"]:
             if dataset.get("files") is not None:
                 lines.append(f'gaia_dmp_dataset_expected_files{{dataset="{dataset["name"]}",node="{node}"}} {dataset["files"]}')
