@@ -1,4 +1,4 @@
-"""A whole stack: every section of a stack file, and what follows from them all."""
+"""A whole stack: every section of a stack file, and what follows from all of them together."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -22,28 +22,28 @@ from settings.values.zeppelin import ZeppelinSettings
 
 
 class StackSettings(Settings):
-    """Everything that a stack file may say. Each field is one top-level key `gaia-dmp:<field>`."""
+    """The settings of a stack file. Each field is one top-level key `gaia-dmp:<field>`."""
 
     protection: Annotated[Literal["on", "off"], Field(examples=["on"])]
-    """`on` refuses the destruction of shares and cluster, `off` allows it."""
+    """`on` protects shares and cluster from being destroyed, `off` does not."""
 
     cloud: Cloud
-    """Where the platform stands: `kind: openstack` or `kind: kubernetes`."""
+    """Where the platform runs: `kind: openstack` or `kind: kubernetes`."""
 
     datasets: Annotated[tuple[Dataset, ...], Field(strict=False)] = ()
-    """The catalogues that notebooks find, read-only."""
+    """The catalogues that notebooks can read."""
 
     object_store: ObjectStoreSettings | None = None
-    """Buckets that the stack makes; none by default."""
+    """Buckets that the stack creates; none by default."""
 
     spark: SparkSettings
-    """Sizes and bounds of Spark."""
+    """Sizes and limits of Spark."""
 
     zeppelin: ZeppelinSettings
     """The Zeppelin server."""
 
     entry: Entry
-    """The way in: load_balancer, ingress or none."""
+    """How a browser reaches Zeppelin: load_balancer, ingress or none."""
 
     ceph_csi: CephCsiSettings = CephCsiSettings()
     """The CephCSI node plug-in."""
@@ -52,7 +52,7 @@ class StackSettings(Settings):
     """The container images."""
 
     outside: OutsideSettings = OutsideSettings()
-    """Certificates, proxy and mirrors for Pods."""
+    """Certificates, proxy, mirrors and egress rules for Pods."""
 
     monitoring: MonitoringSettings | None = None
     """Metrics, dashboards and alerts; none by default."""
@@ -66,14 +66,14 @@ class StackSettings(Settings):
         return self.protection == "on"
 
     def administrators(self) -> dict[str, bool]:
-        """Everybody who has limits of their own, by login name, to whether they are administrators."""
+        """Everybody with their own limits: login name to whether they are an administrator."""
         people = {person.name: person.administrator for person in self.zeppelin.people}
         if self.monitoring:
             people[self.monitoring.smoke_test.user] = False
         return {self.zeppelin.administrator: True} | people if isinstance(self.zeppelin.login, LocalLogin) else people
 
     def spaces_gib(self) -> dict[str, int]:
-        """Size of `/user/<name>` in GiB by login name; nothing where there is no user_space."""
+        """Size of `/user/<name>` in GiB by login name; empty without a user_space."""
         space = self.zeppelin.user_space
         own = {person.name: person.space_gib for person in self.zeppelin.people}
         if self.monitoring:
@@ -85,7 +85,7 @@ class StackSettings(Settings):
         return dict(_named_secrets(self, ""))
 
     def homes(self) -> dict[KeyPath, Settings]:
-        """Where the platform keeps what people and Spark write: path of the setting to its value; only those that the stack has."""
+        """Where the platform keeps what people and Spark write: path of the setting to its value, for the settings that the stack has."""
         zeppelin = self.zeppelin
         found = {
             ("zeppelin", "notebooks"): zeppelin.notebooks,
@@ -96,10 +96,10 @@ class StackSettings(Settings):
         return {path: home for path, home in found.items() if home}
 
     def capacity(self) -> dict[str, dict[str, int]]:
-        """What the stack holds of the cloud, when nothing runs (`idle`) and at full size (`full`).
+        """What the stack uses of the cloud, when nothing runs (`idle`) and at full size (`full`).
 
-        Keys of each: nodes, vcpus, memory_gib, disk_gib (node disks), share_gib (shares that this stack makes), floating_ips.
-        Adopted shares are not counted: they are another's.
+        Keys of each: nodes, vcpus, memory_gib, disk_gib (node disks), share_gib (shares that this stack creates), floating_ips.
+        Adopted shares are not counted, because they belong to somebody else.
         """
         return {"idle": self._held(full=False), "full": self._held(full=True)}
 

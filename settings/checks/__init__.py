@@ -1,4 +1,4 @@
-"""What must hold between the sections of a stack file, one module per subject. A section's own rules stand with its record in `values`."""
+"""Rules between the sections of a stack file, one module per subject. The rules of a single section are in its class in `values`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,6 +13,6 @@ SUBJECTS = (datasets, object_store, shares, homes, sizes, entry, egress, isolati
 
 
 def problems(stack: "StackSettings") -> Iterator[Problem]:
-    """Everything that is wrong between sections, subject by subject. Paths begin at the top of the stack file."""
+    """Every broken rule between sections, subject by subject. Paths begin at the top of the stack file."""
     for subject in SUBJECTS:
         yield from subject.problems(stack)

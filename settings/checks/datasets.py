@@ -1,4 +1,4 @@
-"""Datasets: names and mount paths that clash, and sources that the cloud does not have."""
+"""Datasets: names and mount paths that collide, and sources that are not available on this kind of cloud."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -26,21 +26,21 @@ def _names(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
     for index, dataset in enumerate(datasets):
         for key in ("name", "formerly"):
             if is_reserved(getattr(dataset, key) or ""):
-                accepted = f"a name other than {', '.join(OWN_SHARES)}, each with and without -prepare, that does not begin with user-"
-                yield Problem(("datasets", index, key), "is a name of the platform for volumes of its own", accepted)
+                accepted = f"a name other than {', '.join(OWN_SHARES)} (with or without -prepare) that does not begin with user-"
+                yield Problem(("datasets", index, key), "is reserved for the platform's own volumes", accepted)
         if dataset.formerly:
             other = taken.setdefault(dataset.formerly, index)
             if other != index:
                 yield Problem(
                     ("datasets", index, "formerly"),
-                    f"is datasets[{other}], too",
+                    f"is already the name of datasets[{other}]",
                     "a name that no other dataset has or had",
                     (("datasets", other, "name"),),
                 )
         other = names.setdefault(dataset.name, index)
         if other != index:
             path = ("datasets", index, "name")
-            yield Problem(path, f"is the name of datasets[{other}] too", "a name of its own", (("datasets", other, "name"),))
+            yield Problem(path, f"is already the name of datasets[{other}]", "a unique name", (("datasets", other, "name"),))
 
 
 def _mount_paths(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
@@ -51,7 +51,7 @@ def _mount_paths(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
         other = paths.setdefault(dataset.mount_path, index)
         if other != index:
             path = ("datasets", index, "mount_path")
-            yield Problem(path, f"is the mount path of datasets[{other}] too", "a path of its own", (("datasets", other, "mount_path"),))
+            yield Problem(path, f"is already the mount path of datasets[{other}]", "a unique path", (("datasets", other, "mount_path"),))
     for index, dataset in enumerate(datasets):
         parts = (dataset.mount_path or "").split("/")
         for length in range(2, len(parts)):
@@ -59,8 +59,8 @@ def _mount_paths(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
             if other is not None:
                 yield Problem(
                     ("datasets", index, "mount_path"),
-                    f"lies inside {datasets[other].mount_path} of datasets[{other}], which is read-only, so no mount point can be made",
-                    "a path beside it",
+                    f"is inside {datasets[other].mount_path} of datasets[{other}], which is read-only, so a mount point cannot be created",
+                    "a path outside it",
                     (("datasets", other, "mount_path"),),
                 )
 
@@ -73,12 +73,12 @@ def _sources(stack: "StackSettings") -> Iterator[Problem]:
     for index, dataset in enumerate(stack.datasets):
         path, source = ("datasets", index), dataset.source
         if source.kind not in accepted:
-            message = f"does not go with cloud.kind {stack.cloud.kind}"
+            message = f"is not available with cloud.kind {stack.cloud.kind}"
             yield Problem((*path, "source", "kind"), message, ", ".join(accepted), (("cloud", "kind"),))
         if stack.zeppelin.user_space and (dataset.mount_path or "").split("/")[1:2] == ["user"]:
             involved = (("zeppelin", "user_space"),)
-            yield Problem((*path, "mount_path"), "is where zeppelin.user_space is", "a path outside /user", involved)
+            yield Problem((*path, "mount_path"), "is used by zeppelin.user_space", "a path outside /user", involved)
         if isinstance(source, S3Bucket):
             other = buckets.setdefault(source.bucket, index)
             if other != index:
-                yield Problem((*path, "source", "bucket"), f"is the bucket of datasets[{other}] too", "one entry for each bucket")
+                yield Problem((*path, "source", "bucket"), f"is already the bucket of datasets[{other}]", "one entry per bucket")

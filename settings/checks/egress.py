@@ -1,4 +1,4 @@
-"""Addresses outside the cluster: whoever must reach one needs a way out."""
+"""Addresses outside the cluster: each of them needs an egress rule for the Pods that use it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 def problems(stack: "StackSettings") -> Iterator[Problem]:
     for path, who in _addresses(stack):
         if not stack.outside.leads_out(who):
-            # There are several notebooks, and one of each of the others.
-            message = f"cannot be reached: no way out is open for {who if who in ('notebooks', 'alerts') else f'the {who}'}"
+            message = f"cannot be reached: there is no egress rule for {who}"
             yield Problem(path, message, f"an entry of outside.egress with who: [{who}]", (("outside", "egress"),))
 
 

@@ -1,4 +1,4 @@
-"""The entry and the DNS record of the network: both must lead to one name."""
+"""The entry and the DNS record of the network: both must have the same name."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
         return
     involved = (("cloud", "network", "dns_record"), ("entry",))
     if not isinstance(stack.entry, LoadBalancerEntry):
-        message, accepted = f"has no floating IP for the DNS record {record.name}", "load_balancer, or no cloud.network.dns_record"
+        message, accepted = f"has no floating IP, which the DNS record {record.name} needs", "load_balancer, or no cloud.network.dns_record"
         yield Problem(("entry", "kind"), message, accepted, involved)
     elif record.name != stack.entry.hostname:
-        yield Problem(("entry", "hostname"), f"is not the name of cloud.network.dns_record, {record.name}", record.name, involved)
+        yield Problem(("entry", "hostname"), f"must be the name of cloud.network.dns_record, {record.name}", record.name, involved)

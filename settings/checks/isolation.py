@@ -1,4 +1,4 @@
-"""The fence between notebooks: what it rests on, and names by which it tells whose Pod is whose."""
+"""The isolation of notebooks: what it needs from Kubernetes, and the names by which it tells people's Pods apart."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,15 +17,15 @@ OLDEST_KUBERNETES = 30
 def problems(stack: "StackSettings") -> Iterator[Problem]:
     if int(stack.cloud.kubernetes_version.split(".")[1]) < OLDEST_KUBERNETES:
         section = ("cloud", "cluster") if isinstance(stack.cloud, OpenStackCloud) else ("cloud",)
-        message = "has no ValidatingAdmissionPolicy, on which the fence of notebooks rests"
+        message = "has no ValidatingAdmissionPolicy, which the isolation of notebooks needs"
         yield Problem((*section, "kubernetes_version"), message, f"1.{OLDEST_KUBERNETES} or later")
     for path, login in _logins(stack):
         for profile in stack.spark.profiles:
-            # Pods are named <setting>-<person>-..., and the gateway tells by that whose Spark UI is whose.
+            # Pods are named <setting>-<person>-..., and the gateway finds the owner of a Spark UI by that name.
             if slug(login).startswith(f"{profile.name}-"):
                 yield Problem(
                     path,
-                    f"begins like the profile spark-{profile.name}, so that Pods of both could not be told apart",
+                    f"begins like the profile spark-{profile.name}, so the Pods of the two could not be told apart",
                     "another login name, or another name for the profile",
                     (("spark", "profiles"),),
                 )

@@ -1,4 +1,4 @@
-"""Buckets that the stack makes: where they can be, and which project must not hold them."""
+"""Buckets that the stack creates: which clouds have them, and which project must not hold them."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
     if store is None:
         return
     if not isinstance(cloud, OpenStackCloud):
-        message = "does not go with cloud.kind kubernetes: buckets are made on OpenStack"
+        message = "is not available with cloud.kind kubernetes: the stack creates buckets only on OpenStack"
         yield Problem(("object_store",), message, "datasets of kind s3", (("cloud", "kind"),))
         return
     for setting, other in (("project", cloud), ("data_project.project", cloud.data_project)):
         if other and store.project == other.project:
-            message = f"is cloud.{setting}, all of which notebooks could then reach by the key of the buckets"
-            yield Problem(("object_store", "project"), message, "a project for the buckets alone", (("cloud",),))
+            message = f"is also cloud.{setting}: the buckets' key, which notebooks have, would open everything in it"
+            yield Problem(("object_store", "project"), message, "a project that holds only the buckets", (("cloud",),))

@@ -1,4 +1,4 @@
-"""Manila shares, of datasets and of homes: the project that owns each, and the share type of those that the stack makes."""
+"""Manila shares: the project that owns each, and the share type of those that the stack creates."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -23,5 +23,5 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             message, accepted = "is `data`, but cloud.data_project is missing", "compute, or a cloud.data_project"
             yield Problem((*path, "project"), message, accepted, (("cloud", "data_project"),))
         if isinstance(share, CreatedShare | OwnShare) and not (share.share_type or cloud.site.share_type):
-            message, accepted = "is missing, and the site has none", "the operator's name for its CephFS share type"
+            message, accepted = "is missing, and the site has no default", "the operator's name for its CephFS share type"
             yield Problem((*path, "share_type"), message, accepted, (("cloud", "site"),))

@@ -1,4 +1,4 @@
-"""Sizes of Spark: whether drivers, executors and quota fit the nodes of the pool."""
+"""Sizes of Spark: whether drivers, executors and the quota fit on the nodes of the pool."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
         if getattr(spark.languages, key) > free:
             yield Problem(
                 ("spark", "languages", key),
-                f"does not fit a node of pool {pool.name}, which has {max(free, 0)} less its reserve",
+                f"does not fit on a node of pool {pool.name}, which has {max(free, 0)} after the reserve",
                 f"at most {free}" if free > 0 else "a larger flavour, or a smaller reserve",
                 (nodes, ("spark", "pool")),
             )
@@ -38,7 +38,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
         if getattr(spark.quota, key) > most:
             yield Problem(
                 ("spark", "quota", key),
-                f"is more than pool {pool.name} has at full size: {pool.maximum} nodes of {max(free, 0)} less the reserve",
+                f"is more than pool {pool.name} has at full size: {pool.maximum} nodes with {max(free, 0)} each after the reserve",
                 f"at most {most}" if most else "a larger flavour, more nodes, or a smaller reserve",
                 (nodes, ("spark", "pool")),
             )
@@ -47,19 +47,19 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
 def _fit(
     spark: SparkSettings, setting: str, sizes: NotebookSize, room: dict[str, int], *, pool: NodeSize, nodes: KeyPath
 ) -> Iterator[Problem]:
-    """Whether driver and executors of one interpreter setting fit the nodes of the pool, one by one and all together."""
+    """Whether the driver and executors of one interpreter setting fit on the nodes of the pool, each of them and all together."""
     paths = {key: ("spark", *spark.paths(setting, key)) for key in ("driver", "executor", "max_executors")}
     involved = (nodes, ("spark", "pool"), *paths.values())
     for role, size in (("driver", sizes.driver), ("executor", sizes.executor)):
         if setting != "spark" and paths[role][1] != "profiles":
-            continue  # said already of `spark` itself
+            continue  # reported for `spark` itself already
         wanted = _of(size)
         for key, free in room.items():
             if wanted[key] > free:
                 extra = " (heap and overhead)" if key == "memory_gib" else ""
                 yield Problem(
                     (*paths[role], key),
-                    f"{wanted[key]}{extra} does not fit a node of pool {pool.name}, which has {max(free, 0)} less its reserve",
+                    f"takes {wanted[key]}{extra}, but a node of pool {pool.name} has only {max(free, 0)} after the reserve",
                     f"at most {free}" if free > 0 else "a larger flavour, or a smaller reserve",
                     involved,
                 )
@@ -67,7 +67,7 @@ def _fit(
     if per_node > 0 and sizes.max_executors > per_node * pool.maximum:
         yield Problem(
             paths["max_executors"],
-            f"does not fit: pool {pool.name} has {pool.maximum} nodes at full size and {per_node} executors of {setting} fit on one",
+            f"does not fit: pool {pool.name} has {pool.maximum} nodes at full size, and {per_node} executors of {setting} fit on each",
             f"at most {per_node * pool.maximum}",
             involved,
         )

@@ -1,4 +1,4 @@
-"""What pydantic finds about single keys, as sentences for an engineer."""
+"""Pydantic's errors about single keys, as sentences for an engineer."""
 
 import ipaddress
 import re
@@ -17,9 +17,9 @@ _SENTENCES = {
     "dict_type": "must be a mapping",
     "tuple_type": "must be a list",
     "literal_error": "must be one of the accepted values",
-    "string_pattern_mismatch": "must have the accepted form",
+    "string_pattern_mismatch": "does not have the accepted form",
 }
-"""Kind of pydantic's error to what is said of it."""
+"""Kind of pydantic's error to the sentence for it."""
 
 
 def of_field(error: Any) -> Finding:

@@ -69,8 +69,8 @@ def load(config: Mapping[str, str], secret_keys: Collection[str], file: str, *, 
             findings.append(
                 Finding(
                     key,
-                    "holds a secret inside a structure, which the engine would hand over in clear",
-                    f"a top-level key of its own, named by a *_secret setting: pulumi config set --secret {PROJECT}:<name>",
+                    "holds a secret inside a mapping or list, which the engine would pass on in plain text",
+                    f"a separate top-level key, named by a *_secret setting: pulumi config set --secret {PROJECT}:<name>",
                 )
             )
         else:
@@ -113,12 +113,12 @@ def _secret_findings(
         key = f"{PROJECT}:{name}"
         if name in named:
             if key not in secret_keys:
-                yield Finding(
-                    key, f"is a secret ({named[name]} names it) that stands in clear", f"pulumi config set --secret {key}", "[masked]"
-                )
+                yield Finding(key, f"is a secret (named by {named[name]}) in plain text", f"pulumi config set --secret {key}", "[masked]")
         elif known or key not in secret_keys:
-            # While the settings are wrong, nobody knows which secrets they name.
+            # As long as the settings are wrong, it is unknown which secrets they name.
             yield unknown_key(key, config[key], [f"{PROJECT}:{field}" for field in [*StackSettings.model_fields, *named]])
     for name, setting in named.items() if need_secrets else ():
         if f"{PROJECT}:{name}" not in config:
-            yield Finding(f"{PROJECT}:{name}", f"is missing: {setting} names this secret", f"pulumi config set --secret {PROJECT}:{name}")
+            yield Finding(
+                f"{PROJECT}:{name}", f"is missing: {setting} refers to this secret", f"pulumi config set --secret {PROJECT}:{name}"
+            )

@@ -1,4 +1,4 @@
-"""What is refused, and in which words: findings with key, value, message and what is accepted."""
+"""How a stack file is refused: findings with key, value, message and what is accepted."""
 
 import difflib
 import json
@@ -18,10 +18,10 @@ class StackFileError(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, as the message shows it.
+    """One error, as the message shows it.
 
-    key: as `pulumi config set --path` takes it. accepted, value: "" where there is nothing to show.
-    meant: the key that a misspelt one stands for, or "".
+    key: as `pulumi config set --path` accepts it. accepted, value: "" if there is nothing to show.
+    meant: the key that was probably misspelt, or "".
     """
 
     key: str
@@ -36,8 +36,8 @@ class Finding:
 
 
 def refusal(file: str, findings: list[Finding]) -> StackFileError:
-    """The error for everything that is wrong with one file. It is returned, for the caller to raise."""
-    # A key that is only misspelt is not missing as well.
+    """The error that lists everything that is wrong with one file, for the caller to raise."""
+    # A misspelt key is not reported as missing, too.
     meant = {finding.meant for finding in findings if finding.meant}
     findings = [finding for finding in findings if not (finding.key in meant and finding.message == "is missing")]
     count = "1 error" if len(findings) == 1 else f"{len(findings)} errors"
@@ -45,7 +45,7 @@ def refusal(file: str, findings: list[Finding]) -> StackFileError:
 
 
 def unknown_key(key: str, value: Any, known: Collection[str], inside: str = "") -> Finding:
-    """A key that is not one of `known`, with the nearest of them. inside: the key above it, in whose words `known` is not."""
+    """A key that is not one of `known`, with the nearest of them. inside: path of the mapping that holds the key."""
     name = key.rsplit(".", 1)[-1]
     near = nearest(name, known)
     meant = (f"{inside}.{near}" if inside else near) if near else ""
@@ -60,7 +60,7 @@ def nearest(word: str, known: Collection[str]) -> str | None:
 
 
 def key_text(path: KeyPath) -> str:
-    """A key path in the form that `pulumi config set --path` takes."""
+    """A key path in the form that `pulumi config set --path` accepts."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -71,7 +71,7 @@ def key_text(path: KeyPath) -> str:
 
 
 def shown(value: Any, key: int | str = "") -> str:
-    """A value for a message: on one line, short, and masked where its key is that of a secret."""
+    """A value for a message: on one line, short, and masked if its key is that of a secret."""
     if value is None:
         return ""
     if _SECRET_NAME.search(str(key)) and not str(key).endswith("_secret"):

@@ -1,4 +1,4 @@
-"""Where a key stands in the schema of a stack file, and what is accepted there."""
+"""The place of a key in the schema of a stack file, and what it accepts."""
 
 import functools
 from typing import Any
@@ -13,7 +13,7 @@ def _schema() -> dict[str, Any]:
 
 
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """A schema node with its reference followed, and of alternatives the one that has structure."""
+    """A schema node with its reference resolved; of several alternatives, the one that has structure."""
     while True:
         if "$ref" in node:
             node = {**_schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]], **{k: v for k, v in node.items() if k != "$ref"}}
@@ -44,12 +44,12 @@ def locate(loc: tuple[int | str, ...]) -> tuple[KeyPath, dict[str, Any]]:
 
 
 def siblings(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys accepted where the last part of a pydantic location stands."""
+    """The keys that are accepted next to the last part of a pydantic location."""
     return list(locate(loc[:-1])[1].get("properties", {}))
 
 
 def accepted_by(schema: dict[str, Any]) -> str:
-    """What a key accepts: its form and bounds, then its description."""
+    """What a key accepts: form and bounds, then its description."""
     description = " ".join(str(schema.get("description", "")).split())
     return "; ".join(part for part in (_form(schema), description) if part)
 

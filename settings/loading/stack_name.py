@@ -20,18 +20,25 @@ def of_file(file: str) -> str:
 
 
 def name_findings(stack: str) -> Iterator[Finding]:
-    """What is wrong about the name alone: the API server would refuse it, after the cluster has been made."""
+    """What is wrong with the name itself. The API server would refuse it, but only after the cluster has been created."""
     # A DNS-1123 subdomain: the names of admission policies begin with it.
     if len(stack) > LONGEST or not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", stack):
-        yield Finding("stack", "must be a name that Kubernetes takes: objects of the cluster are named after it", ACCEPTED, stack)
+        yield Finding("stack", "must be a name that Kubernetes accepts: objects in the cluster are named after it", ACCEPTED, stack)
 
 
 def bucket_findings(stack: str, settings: StackSettings) -> Iterator[Finding]:
-    """What is wrong about the names of buckets, which begin with that of the stack."""
+    """What is wrong with the names of buckets, which begin with the name of the stack."""
     for index, bucket in enumerate(settings.object_store.buckets if settings.object_store else ()):
         title = f"{PROJECT}-{stack}-{bucket.name}"
         key = f"{PROJECT}:object_store.buckets[{index}].name"
         if len(title) > LONGEST_BUCKET:
-            yield Finding(key, f"makes a bucket {title} of {len(title)} characters", f"at most {LONGEST_BUCKET} in all", bucket.name)
+            yield Finding(
+                key,
+                f"gives the bucket name {title}, which has {len(title)} characters",
+                f"a name of at most {LONGEST_BUCKET} characters in all",
+                bucket.name,
+            )
         if "." in stack:
-            yield Finding(key, f"makes a bucket {title}: a dot breaks https and Spark's settings", "a stack without a dot", bucket.name)
+            yield Finding(
+                key, f"gives the bucket name {title}: a dot in it breaks HTTPS and Spark's settings", "a stack without a dot", bucket.name
+            )

@@ -1,4 +1,4 @@
-"""Settings from plain data: errors of single keys, then what is wrong between keys that are right by themselves."""
+"""Settings from plain data: errors of single keys, then broken rules between keys that are valid by themselves."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from settings.values.vocabulary import KeyPath, Problem, Settings
 
 
 def validate(data: dict[str, Any]) -> tuple[StackSettings | None, list[Finding]]:
-    """Settings and findings: errors of single keys first, then what is wrong between keys that are right by themselves."""
+    """Settings and findings: errors of single keys first, then broken rules between keys that are valid by themselves."""
     try:
         settings = StackSettings.model_validate_json(json.dumps(data))
     except ValidationError as error:
@@ -68,9 +68,9 @@ def _between(settings: StackSettings, path: KeyPath, problem: Problem) -> Findin
 
 
 def _mended(data: dict[str, Any], errors: list[Any]) -> StackSettings | None:
-    """`data` with each faulty key renamed, dropped or given its example, so that the rest can be checked; None where that fails.
+    """`data` with each faulty key renamed, dropped or set to its example, so that the rest can be checked; None if that fails.
 
-    Nothing is built from it. Problems that touch a mended key are not reported, because the value there is not the engineer's.
+    Nothing is created from it. Problems that involve such a key are not reported, because its value is not the engineer's.
     """
     copy = json.loads(json.dumps(data))
     for error in errors:

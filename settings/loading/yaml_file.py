@@ -13,17 +13,17 @@ from settings.values.vocabulary import PROJECT
 _FILE_KEYS = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 
 MAX_VALUES = 200_000
-"""Values in a stack file; a catalogue's entry has ten. A few anchors that name each other unfold into any number."""
+"""Most values in a stack file; a catalogue's entry has ten. A few anchors that refer to each other could expand to any number."""
 
 
 class _Yaml(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
-    """YAML as Pulumi's own reader takes it (go-yaml 3): `on` and `off` are text, dates are text, a key stands once."""
+    """YAML as Pulumi's own reader (go-yaml 3) reads it: `on`, `off` and dates are text, and a key may appear once."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict:  # noqa: FBT001, FBT002 - signature of PyYAML
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} appears twice", key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
@@ -57,7 +57,7 @@ def read(path: Path) -> tuple[dict[str, str], set[str]]:
         raise refusal(file, [Finding("file", "is nested too deeply", "at most a few levels")]) from None
     except yaml.YAMLError as error:
         raise refusal(
-            file, [Finding("file", f"is not YAML that Pulumi reads: {' '.join(str(error).split())}", "YAML, indented by spaces")]
+            file, [Finding("file", f"is not YAML that Pulumi can read: {' '.join(str(error).split())}", "YAML, indented by spaces")]
         ) from None
     except (TypeError, ValueError) as error:
         raise refusal(
@@ -83,14 +83,14 @@ def read(path: Path) -> tuple[dict[str, str], set[str]]:
 
 
 def _count(document: Any) -> None:
-    """Raises ValueError where a document unfolds into more than MAX_VALUES values."""
+    """Raises ValueError if a document expands to more than MAX_VALUES values."""
     left, waiting = MAX_VALUES, [document]
     while waiting:
         value = waiting.pop()
         items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
         left -= len(items)
         if left < 0:
-            raise ValueError(f"anchors that unfold into more than {MAX_VALUES} values")
+            raise ValueError(f"anchors that expand to more than {MAX_VALUES} values")
         waiting.extend(items)
 
 

@@ -1,4 +1,4 @@
-"""Settings of the cloud: an OpenStack project in which everything is made, or a Kubernetes cluster that exists."""
+"""Settings of the cloud: an OpenStack project in which the stack creates everything, or an existing Kubernetes cluster."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from settings.values.vocabulary import ConfigKey, Cores, GiB, KeyPath, Kubernete
 
 
 class NodeSize(Settings):
-    """What Spark may count on: the nodes of one pool, whatever made them."""
+    """The nodes of one pool as Spark sees them, on any kind of cloud."""
 
     name: str
     vcpus: int
@@ -26,10 +26,10 @@ class NodeSize(Settings):
 
 
 class OpenStackProject(Settings):
-    """A project of an OpenStack cloud and the credential that opens it."""
+    """A project of an OpenStack cloud and the credential for it."""
 
     project: Annotated[ObjectName, Field(examples=["iris-gaia-red"])]
-    """Name or id of the project. The credential must open this project, or nothing is registered."""
+    """Name or id of the project. Nothing is registered unless the credential is for this project."""
 
     clouds_yaml: Annotated[ObjectName, Field(examples=["iris-gaia-red"])]
     """Name of the entry in clouds.yaml that holds the credential."""
@@ -39,12 +39,12 @@ class OpenStackProject(Settings):
 
 
 def opens(stated: str, *, name: str | None, identity: str) -> bool:
-    """Whether a credential opens the project that a stack file states, by name or by id. name, identity: what Keystone says it opens."""
+    """Whether a credential is for the project that a stack file states by name or id. name, identity: the project that Keystone reports."""
     return stated in (name, identity)
 
 
 class OpenStackCloud(OpenStackProject):
-    """Network, cluster and shares are made on OpenStack."""
+    """An OpenStack cloud, on which the stack creates network, cluster and shares."""
 
     kind: Literal["openstack"]
     """An OpenStack cloud."""
@@ -53,7 +53,7 @@ class OpenStackCloud(OpenStackProject):
     """The site: arcus, cumulus, somerville, or a mapping that describes another."""
 
     data_project: OpenStackProject | None = None
-    """The project that owns the data shares, opened by a credential of its own; wanted by datasets with `project: data`."""
+    """The project that owns the data shares, with its own credential; datasets with `project: data` need it."""
 
     network: NetworkSettings = NetworkSettings()
     """The network, subnet and routers."""
@@ -73,7 +73,7 @@ class OpenStackCloud(OpenStackProject):
 
     @property
     def api_server(self) -> ApiServer:
-        """Where Pods really meet the Kubernetes API: behind its Service stand the control plane nodes, on our subnet."""
+        """The addresses behind the Service of the Kubernetes API: the control plane nodes, on our subnet."""
         return ApiServer(cidrs=(self.network.subnet,), ports=(6443,))
 
     @property
@@ -118,12 +118,12 @@ class OpenStackCloud(OpenStackProject):
                 pair = {path[0], other_path[0]}
                 if pair in ({"network"}, {"site"}) or not network_range.overlaps(other):
                     continue
-                # The site's ranges cannot be changed by the stack, so the key at fault is ours.
+                # A stack cannot change the site's ranges, so the key at fault is one of the stack's.
                 fault, cause, range_at_fault, range_of_cause = (
                     (other_path, path, other, network_range) if path[0] == "site" else (path, other_path, network_range, other)
                 )
                 if fault == ("network", "subnet") and network.cidr.overlaps(range_of_cause) and network.subnet.subnet_of(network.cidr):
-                    continue  # said already of the range that holds the subnet
+                    continue  # reported for the range that holds the subnet already
                 where = ".".join(str(part) for part in cause)
                 yield Problem(
                     fault,
@@ -134,21 +134,21 @@ class OpenStackCloud(OpenStackProject):
         if isinstance(ceph, CephRouter) and network.ceph_router_address is None:
             yield Problem(
                 ("network", "ceph_router_address"),
-                f"is missing, but the site reaches Ceph through the network {ceph.network}",
+                f"is missing: this site reaches Ceph by a router on the network {ceph.network}",
                 f"a fixed address of subnet {network.subnet} outside the allocation pool, such as {network.subnet.network_address + 15}",
                 (("site",), ("network", "subnet")),
             )
         if not isinstance(ceph, CephRouter) and network.ceph_router_address:
             yield Problem(
                 ("network", "ceph_router_address"),
-                "has no use: the site names no Ceph network that wants a router",
+                "has no effect: this site reaches Ceph without a router",
                 "no value, or a site.ceph of kind router",
                 (("site",),),
             )
         if isinstance(ceph, CephPort) and cluster.driver != "capi-helm":
             yield Problem(
                 ("cluster", "driver"),
-                f"makes no second port, by which the site reaches Ceph's network {ceph.network}",
+                f"cannot create a second port on each node, which this site needs to reach its Ceph network {ceph.network}",
                 "capi-helm, or a site.ceph of kind router",
                 (("site",),),
             )
@@ -159,7 +159,7 @@ class OpenStackCloud(OpenStackProject):
 
 
 class KubernetesPool(Settings):
-    """Nodes of a cluster that exists, of one size."""
+    """Nodes of one size in an existing cluster."""
 
     name: Annotated[Name, Field(examples=["spark"])]
     """Name for these nodes, unique in the stack file."""
@@ -180,7 +180,7 @@ class KubernetesPool(Settings):
     """Nodes when nothing runs; by default as many as `count`."""
 
     node_selector: dict[str, str] = Field(default={})
-    """Labels that these nodes carry, text to text; none where every node will do."""
+    """Labels that select these nodes, text to text; none means any node."""
 
     def problems(self) -> Iterator[Problem]:
         if self.minimum is not None and self.minimum > self.count:
@@ -188,16 +188,16 @@ class KubernetesPool(Settings):
 
 
 class KubernetesCloud(Settings):
-    """Everything runs on a cluster that exists: a commercial provider's, kind, k3s."""
+    """An existing Kubernetes cluster, such as a commercial provider's, kind or k3s. The stack creates everything in it."""
 
     kind: Literal["kubernetes"]
-    """A Kubernetes cluster that exists."""
+    """An existing Kubernetes cluster."""
 
     provider: Literal["eks", "gke", "other"] = "other"
     """Whose conventions hold for load balancers, storage classes and identity: eks (Amazon), gke (Google) or other."""
 
     identity: str | None = None
-    """What Spark is to eks, so that it reaches S3 without a key: the ARN of an IAM role; none by default."""
+    """ARN of the IAM role that gives Spark access to S3 without a key; only with provider eks, none by default."""
 
     kubeconfig_secret: Annotated[ConfigKey, Field(examples=["kubeconfig"])]
     """Name of the config key that holds the kubeconfig: pulumi config set --secret gaia-dmp:<this name> < kubeconfig."""
@@ -206,7 +206,7 @@ class KubernetesCloud(Settings):
     """Context of the kubeconfig; by default its current one."""
 
     cluster_name: Annotated[Name, Field(examples=["kind"])]
-    """Name that identifies this cluster for ever: a renewed kubeconfig under the same name replaces nothing."""
+    """Permanent name of this cluster. A renewed kubeconfig under the same name replaces nothing; a new name replaces everything."""
 
     kubernetes_version: Annotated[KubernetesVersion, Field(examples=["1.33"])]
     """Version of the cluster."""
@@ -218,21 +218,21 @@ class KubernetesCloud(Settings):
     """What each node keeps for the system."""
 
     network_driver: NetworkDriver | Literal["other"] = "other"
-    """Container network of the cluster: calico, cilium, flannel or other. Cilium wants a policy of its own kind for the API server."""
+    """Container network of the cluster: calico, cilium, flannel or other. Cilium needs its own kind of policy for the API server."""
 
     api_server: Annotated[ApiServer, Field(examples=[{"cidrs": ["172.18.0.2/32"]}])]
-    """Where Pods really meet the Kubernetes API, such as {cidrs: [172.18.0.2/32]}: the addresses that
-    `kubectl get endpointslices -n default kubernetes` tells."""
+    """Where Pods reach the Kubernetes API, such as {cidrs: [172.18.0.2/32]}: the addresses that
+    `kubectl get endpointslices -n default kubernetes` prints."""
 
     pod_cidrs: Annotated[tuple[IPv4Network, ...], Field(strict=False, max_length=20)] = ()
-    """Address ranges of the cluster's Pods, as IPv4 networks. No way out leads there, nor does a wide `api_server`; where none is given, a
-    way out to 0.0.0.0/0 reaches Pods of other namespaces too."""
+    """Address ranges of the cluster's Pods, as IPv4 networks. Egress rules and a wide `api_server` do not include them. Without this
+    setting, an egress rule for 0.0.0.0/0 includes the Pods of other namespaces."""
 
     service_cidrs: Annotated[tuple[IPv4Network, ...], Field(strict=False, max_length=20)] = ()
-    """Address ranges of the cluster's Services, as IPv4 networks, closed like `pod_cidrs`."""
+    """Address ranges of the cluster's Services, as IPv4 networks, excluded from egress rules like `pod_cidrs`."""
 
     node_network: IPv4Network = IPv4Network("0.0.0.0/0")
-    """Where the nodes' own addresses are, as an IPv4 network, for the metrics of nodes; any address by default."""
+    """Address range of the nodes, as an IPv4 network, for the metrics of nodes; any address by default."""
 
     @property
     def inner_networks(self) -> tuple[IPv4Network, ...]:
@@ -261,22 +261,22 @@ class KubernetesCloud(Settings):
             names.append(pool.name)
         yield from self._api_server_problems()
         if self.identity and self.provider != "eks":
-            # On gke it comes from the metadata server, which is closed to notebooks: it also tells a node's own secrets.
-            message, accepted = "is for provider eks alone", "no value, and buckets by keys (access_key_secret, secret_key_secret)"
+            # On gke it comes from the metadata server, which is closed to notebooks because it also serves the node's secrets.
+            message, accepted = "works only with provider eks", "no value; buckets have keys (access_key_secret, secret_key_secret)"
             yield Problem(("identity",), message, accepted, (("provider",),))
         elif self.identity and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", self.identity):
-            yield Problem(("identity",), "is not the ARN of an IAM role", "such as arn:aws:iam::111122223333:role/gaia-spark")
+            yield Problem(("identity",), "must be the ARN of an IAM role", "an ARN such as arn:aws:iam::111122223333:role/gaia-spark")
 
     def _api_server_problems(self) -> Iterator[Problem]:
-        """Addresses that are those of Services or of Pods. On some clusters Pods share a network with the API server: single ones may."""
-        accepted = f"addresses that {TOLD_BY} tells, such as 172.18.0.2/32"
+        """Addresses of the API server that belong to Services or Pods. Single Pod addresses may: some clusters share one network."""
+        accepted = f"addresses that {TOLD_BY} prints, such as 172.18.0.2/32"
         for index, network in enumerate(self.api_server.cidrs):
             path = ("api_server", "cidrs", index)
             if any(network.subnet_of(services) for services in self.service_cidrs):
-                message = "must not be an address of a Service: policies see the address behind it"
+                message = "must not be a Service address: network policies see the address behind it"
                 yield Problem(path, message, accepted, (("service_cidrs",),))
             elif network.prefixlen < 32 and any(network.subnet_of(pods) for pods in self.pod_cidrs):
-                message = "must be single addresses within pod_cidrs: every driver would reach the Pods of all of it"
+                message = "must be single addresses inside pod_cidrs: every driver could reach all Pods in a wider range"
                 yield Problem(path, message, accepted, (("pod_cidrs",),))
 
 
@@ -284,6 +284,6 @@ ONE_NODE_CLASSES = {
     "eks": ("gp2", "gp3", "auto-ebs-sc"),
     "gke": ("standard", "standard-rwo", "premium-rwo", "enterprise-rwo", "hyperdisk-balanced"),
 }
-"""Provider to the storage classes of discs, whose volumes one node alone mounts."""
+"""Provider to the storage classes whose volumes only one node at a time can mount."""
 
 Cloud = Annotated[OpenStackCloud | KubernetesCloud, Field(discriminator="kind")]

@@ -1,4 +1,4 @@
-"""Settings of the Magnum cluster and of its node pools."""
+"""Settings of the Magnum cluster and its node pools."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -44,7 +44,7 @@ CAPI_HELM_LABELS = frozenset(
     }
 )
 """The labels that magnum-capi-helm 1.4.0 reads (magnum_capi_helm/conf.py, group capi_helm_cluster_labels).
-It ignores any other in silence."""
+It ignores any other silently."""
 
 
 GOVERNED_LABELS = {
@@ -61,11 +61,11 @@ GOVERNED_LABELS = {
     "octavia_provider": "the site's octavia_provider",
     "service_cluster_ip_range": "service_cidr",
 }
-"""Labels that a setting of its own decides, so that nothing can be said twice and differently."""
+"""Labels that another setting decides. Without this list, the stack file could contradict itself."""
 
 
 class Flavour(Settings):
-    """A flavour by name, with its size: Magnum does not tell it, and what must fit is checked before anything is made."""
+    """A flavour by name, with its size. Magnum does not report sizes, and the stack checks that Spark fits before it creates anything."""
 
     flavor: Annotated[ObjectName, Field(examples=["vm.v1.large"])]
     """Name of the Nova flavour."""
@@ -77,7 +77,7 @@ class Flavour(Settings):
     """Memory of the flavour, in GiB."""
 
     disk_gib: Annotated[GiB, Field(examples=[80])]
-    """Root disk of a node, in GiB; the flavour's, or that of the label `boot_volume_size`."""
+    """Root disk of a node, in GiB: that of the flavour, or of the label `boot_volume_size`."""
 
 
 class ControlPlane(Flavour):
@@ -88,7 +88,7 @@ class ControlPlane(Flavour):
 
 
 class Workers(Flavour):
-    """Magnum's own first pool, `default-worker`: system Pods, Zeppelin, the entry. It keeps its size."""
+    """Magnum's own first pool, `default-worker`, for system Pods, Zeppelin and the gateway. Its size is fixed."""
 
     count: Annotated[int, Field(ge=1, le=500, examples=[2])]
     """Number of nodes."""
@@ -103,7 +103,7 @@ class Autoscale(Settings):
     """Bounds between which the cluster autoscaler sizes a pool."""
 
     minimum: Annotated[int, Field(ge=0, le=500, examples=[1])]
-    """Fewest nodes; magnum-capi-helm wants at least 1."""
+    """Fewest nodes; magnum-capi-helm requires at least 1."""
 
     maximum: Annotated[int, Field(ge=1, le=500, examples=[12])]
     """Most nodes."""
@@ -122,10 +122,10 @@ class Pool(Flavour):
     """Name of the pool, unique in the cluster."""
 
     count: Annotated[int, Field(ge=0, le=500)] | None = None
-    """Number of nodes, where the pool keeps its size."""
+    """Number of nodes, for a pool of fixed size."""
 
     autoscale: Autoscale | None = None
-    """Bounds of the pool, where the autoscaler owns its size."""
+    """Bounds of the pool, where the autoscaler sets its size."""
 
     @property
     def minimum(self) -> int:
@@ -141,7 +141,7 @@ class Pool(Flavour):
         if (self.count is None) == (self.autoscale is None):
             yield Problem(
                 ("count",),
-                "is missing, and so is autoscale" if self.count is None else "stands beside autoscale, and both would set the size",
+                "is missing, and so is autoscale" if self.count is None else "conflicts with autoscale, which sets the size, too",
                 "either count, or autoscale with minimum and maximum",
                 (("autoscale",),),
             )
@@ -155,20 +155,20 @@ class NamedTemplate(Settings):
     """A cluster template that the site made."""
 
     kind: Literal["named"]
-    """A template that exists."""
+    """An existing template."""
 
     name: Annotated[ObjectName, Field(examples=["kubernetes-v1.33.4"])]
     """Name of the template."""
 
     network_driver: NetworkDriver = "calico"
-    """The container network that the template has: calico, cilium or flannel."""
+    """Container network of the template: calico, cilium or flannel."""
 
 
 class OwnTemplate(Settings):
-    """A cluster template that this stack makes. A change makes a new one and upgrades the cluster to it in place."""
+    """A cluster template that this stack creates. A change creates a new one and upgrades the cluster to it in place."""
 
     kind: Literal["own"]
-    """A template of our own."""
+    """A template that the stack creates."""
 
     image: Annotated[ObjectName, Field(examples=["ubuntu-jammy-kube-v1.33.4"])]
     """Name or id of the node image; it carries the property `os_distro`, and for capi-helm `kube_version`."""
@@ -178,7 +178,7 @@ class OwnTemplate(Settings):
 
 
 class Reserve(Settings):
-    """What a node keeps for the system, so that Spark Pods are sized for what is really there."""
+    """What a node keeps for the system. Spark Pods must fit into the rest."""
 
     vcpus: Annotated[int, Field(ge=0, le=64)] = 1
     """Virtual processors kept on each node."""
@@ -197,8 +197,8 @@ class ClusterSettings(Settings):
     """Magnum driver of the site: capi-helm (magnum-capi-helm), vexxhost (magnum-cluster-api) or heat (legacy, Magnum up to 2026.1)."""
 
     kubernetes_version: Annotated[KubernetesVersion, Field(examples=["1.33.4"])]
-    """Version of Kubernetes. capi-helm takes it from the image, so it must say what the image has; vexxhost and heat get it as label
-    `kube_tag` and want all three numbers."""
+    """Version of Kubernetes. capi-helm takes it from the image, so this must be the version of the image; vexxhost and heat get it as the
+    label `kube_tag` and need all three numbers."""
 
     template: Annotated[NamedTemplate | OwnTemplate, Field(discriminator="kind")]
     """The cluster template: named or own."""
@@ -207,7 +207,7 @@ class ClusterSettings(Settings):
         str,
         Field(pattern=r"^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/=]+( .*)?$", examples=["ssh-ed25519 AAAAC3Nz me@example.org"]),
     ]
-    """OpenSSH public key for the nodes' administrator; the private half stays with you."""
+    """OpenSSH public key for the nodes' administrator. The private key stays with you."""
 
     control_plane: ControlPlane
     """The control plane nodes."""
@@ -222,22 +222,22 @@ class ClusterSettings(Settings):
     """What each node keeps for the system."""
 
     pod_cidr: Annotated[IPv4Network, Field(examples=["172.16.0.0/13"])] = IPv4Network("172.16.0.0/13")
-    """Address range of Pods, as an IPv4 network. vexxhost and heat are told it; for capi-helm it must say what the site's chart has."""
+    """Address range of Pods, as an IPv4 network. vexxhost and heat use it; for capi-helm it must be the range of the site's chart."""
 
     service_cidr: Annotated[IPv4Network, Field(examples=["172.24.0.0/13"])] = IPv4Network("172.24.0.0/13")
-    """Address range of Services, as an IPv4 network. vexxhost and heat are told it; for capi-helm it must say what the site's chart has."""
+    """Address range of Services, as an IPv4 network. vexxhost and heat use it; for capi-helm it must be the range of the site's chart."""
 
     api_floating_ip: bool = True
     """Whether the Kubernetes API gets a floating IP: true or false. Pulumi must reach the API either way."""
 
     api_allowed_cidrs: Annotated[tuple[IPv4Network, ...], Field(strict=False)] = ()
-    """IPv4 networks that may reach the Kubernetes API; everybody where none is given. capi-helm and heat only."""
+    """IPv4 networks that may reach the Kubernetes API; by default every address may. capi-helm and heat only."""
 
     labels: dict[str, str] = Field(default={})
     """Further Magnum labels, text to text; they are merged with the template's. A change needs `rebuild: true`."""
 
     rebuild: bool = False
-    """true lets a change of labels replace the cluster; false (default) leaves labels of the existing cluster alone."""
+    """Whether a change of labels replaces the cluster: true or false. By default the labels of an existing cluster stay as they are."""
 
     create_timeout: Annotated[int, Field(ge=5, le=600)] = 60
     """How long Magnum may take to make the cluster, in minutes."""
@@ -247,7 +247,7 @@ class ClusterSettings(Settings):
         if self.driver != "capi-helm" and not full:
             yield Problem(
                 ("kubernetes_version",),
-                f"has no patch number, but {self.driver} downloads exactly one version",
+                f"has no patch number, which {self.driver} needs",
                 'all three numbers, such as "1.33.4"',
                 (("driver",),),
             )
@@ -260,11 +260,11 @@ class ClusterSettings(Settings):
                 yield Problem(("pools", index, *key), "is 0, which magnum-capi-helm refuses", "1 or more", (("driver",),))
         for label in self.labels:
             if label in GOVERNED_LABELS:
-                yield Problem(("labels", label), "is decided by another setting", f"the setting {GOVERNED_LABELS[label]} in its place")
+                yield Problem(("labels", label), "is decided by another setting", f"the setting {GOVERNED_LABELS[label]} instead")
             elif self.driver == "capi-helm" and label not in CAPI_HELM_LABELS:
                 yield Problem(
                     ("labels", label),
-                    "is not read by magnum-capi-helm, which ignores it in silence",
+                    "is not a label of magnum-capi-helm, which would ignore it silently",
                     ", ".join(sorted(CAPI_HELM_LABELS)),
                     (("driver",),),
                 )
@@ -273,4 +273,4 @@ class ClusterSettings(Settings):
                 field = "vcpus" if flavour.vcpus < 2 else "memory_gib"
                 yield Problem((*key, field), "is below what magnum-capi-helm accepts", "2 vcpus and 2 GiB or more", (("driver",),))
         if self.driver == "vexxhost" and self.api_allowed_cidrs:
-            yield Problem(("api_allowed_cidrs",), "has no label in the vexxhost driver", "no value with this driver", (("driver",),))
+            yield Problem(("api_allowed_cidrs",), "is not supported by the vexxhost driver", "no value with this driver", (("driver",),))

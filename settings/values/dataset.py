@@ -1,4 +1,4 @@
-"""Settings of the datasets: catalogues that every Pod of Spark finds at one path, read-only."""
+"""Settings of the datasets: catalogues that every Spark Pod finds at the same path, read-only."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -12,25 +12,25 @@ AccessMode = Literal["ReadOnlyMany", "ReadWriteMany"]
 CsiPlugin = Literal["ceph-csi", "manila-csi"]
 
 OWN_SHARES = ("notebooks", "backup", "history")
-"""Names of the shares that a stack makes for itself, beside `user-<person>`. Each has a second volume, `<name>-prepare`."""
+"""Names of the platform's own shares, besides `user-<person>`. Each has a second volume, `<name>-prepare`."""
 
 
 def is_reserved(name: str) -> bool:
-    """Whether the platform uses this name for a share or volume of its own. A dataset of that name would be bound to a writable one."""
+    """Whether the platform uses this name for its own shares or volumes. A dataset of that name would be bound to a writable one."""
     return name.removesuffix("-prepare") in OWN_SHARES or name.startswith("user-")
 
 
 class CreatedShare(Settings):
-    """A Manila share that this stack makes. It grows in place."""
+    """A Manila share that this stack creates. It grows in place."""
 
     kind: Literal["create"]
-    """A share that this stack makes."""
+    """A share that this stack creates."""
 
     size_gib: Annotated[GiB, Field(examples=[10])]
-    """Quota of the share, in GiB. It may grow, in place; a shrink is refused before anything changes."""
+    """Quota of the share, in GiB. It may grow, in place. A smaller one is refused before anything changes."""
 
     project: Project = "compute"
-    """Whose share it is: that of the `compute` project or of the `data` project."""
+    """The project that owns the share: `compute` or `data`."""
 
     share_type: ObjectName | None = None
     """The operator's name for a share type that serves native CephFS; by default the site's."""
@@ -39,39 +39,39 @@ class CreatedShare(Settings):
     """Manila availability zone; by default Manila's choice."""
 
     on_destroy: Literal["keep", "delete"] = "keep"
-    """What `pulumi destroy` does to the share: `keep` leaves it and its data on the cloud, `delete` removes both."""
+    """What `pulumi destroy` does with the share: `keep` leaves it and its data on the cloud, `delete` removes both."""
 
     ceph_id: CephId | None = None
-    """Ceph id of the read-only rule; by default gaia-dmp-<stack>-data-<dataset>, so that no two rules share one."""
+    """Ceph id of the read-only access rule; by default gaia-dmp-<stack>-data-<dataset>, which is unique."""
 
     plugin: CsiPlugin = "ceph-csi"
-    """What mounts it: `ceph-csi`, or `manila-csi`, which asks Manila at each mount with a credential of its own."""
+    """CSI plug-in that mounts it: `ceph-csi`, or `manila-csi`, which asks Manila at each mount with its own credential."""
 
 
 class AdoptedShare(Settings):
-    """A Manila share that exists, perhaps in the data project: a rule of our own is added, nothing else is touched."""
+    """An existing Manila share, for example in the data project. The stack adds one access rule and changes nothing else."""
 
     kind: Literal["adopt"]
-    """A share that exists."""
+    """An existing share."""
 
     share: Annotated[ObjectName, Field(examples=["aglais-data-gaia-dr3-2048-20221107"])]
-    """Name of the share, unique in its project; or its id."""
+    """Name of the share, if it is unique in its project, or id of the share."""
 
     project: Project = "data"
-    """Whose share it is: that of the `compute` project or of the `data` project."""
+    """The project that owns the share: `compute` or `data`."""
 
     ceph_id: CephId | None = None
-    """Ceph id of the read-only rule; by default gaia-dmp-<stack>-data-<dataset>, so that no two rules share one."""
+    """Ceph id of the read-only access rule; by default gaia-dmp-<stack>-data-<dataset>, which is unique."""
 
     plugin: CsiPlugin = "ceph-csi"
-    """What mounts it: `ceph-csi`, or `manila-csi`, which asks Manila at each mount with a credential of its own."""
+    """CSI plug-in that mounts it: `ceph-csi`, or `manila-csi`, which asks Manila at each mount with its own credential."""
 
 
 class BroughtShare(Settings):
-    """A CephFS path whose owner handed over export path, Ceph id and key; no OpenStack call is made for it."""
+    """A CephFS path whose owner gave you the export path, a Ceph id and its key. The stack makes no OpenStack call for it."""
 
     kind: Literal["bring"]
-    """A CephFS path with a key that its owner gave us."""
+    """A CephFS path with a key from its owner."""
 
     export_path: Annotated[ExportPath, Field(examples=["10.4.200.9:6789,10.4.200.13:6789:/volumes/_nogroup/aa/bb"])]
     """Monitors and root path as Manila prints them: mon1:6789,mon2:6789:/volumes/..."""
@@ -83,7 +83,7 @@ class BroughtShare(Settings):
     """Name of the config key that holds the Ceph key: pulumi config set --secret gaia-dmp:<this name>."""
 
     fs_name: ObjectName | None = None
-    """Name of the Ceph file system, where the Ceph cluster has several."""
+    """Name of the Ceph file system, if the Ceph cluster has several."""
 
 
 class NfsExport(Settings):
@@ -100,7 +100,7 @@ class NfsExport(Settings):
 
 
 class CsiVolume(Settings):
-    """A volume that exists and that a CSI driver of the cluster can mount."""
+    """An existing volume that a CSI driver of the cluster can mount."""
 
     kind: Literal["csi"]
     """A volume of any CSI driver."""
@@ -109,10 +109,10 @@ class CsiVolume(Settings):
     """Name of the CSI driver."""
 
     volume_handle: Annotated[ObjectName, Field(examples=["fs-0123456789abcdef0"])]
-    """The driver's own name for the volume."""
+    """The driver's identifier of the volume."""
 
     attributes: dict[str, str] = Field(default={})
-    """The driver's volume attributes, text to text; nothing secret."""
+    """The driver's volume attributes, text to text; they must not be secret."""
 
 
 class S3Bucket(Settings):
@@ -125,16 +125,16 @@ class S3Bucket(Settings):
     """Address of the S3 server."""
 
     bucket: Annotated[BucketName, Field(examples=["gaia-dr3"])]
-    """Name of the bucket; each bucket name stands once in a stack, because Spark finds endpoint and key by it."""
+    """Name of the bucket. A stack may use each bucket name once, because Spark finds endpoint and key by it."""
 
     prefix: Annotated[str, Field(pattern=r"^[^/\s]\S*[^/\s]$", max_length=500, examples=["parquet/GDR3"])] | None = None
-    """Where in the bucket the catalogue begins, without a slash at either end; by default the bucket's root."""
+    """Path of the catalogue in the bucket, without a slash at either end; by default the bucket's root."""
 
     region: ObjectName = "us-east-1"
-    """Region that requests are signed for; most servers other than Amazon's take any."""
+    """Region that requests are signed for. Most servers other than Amazon's accept any."""
 
     access_key_secret: ConfigKey | None = None
-    """Name of the config key that holds the access key; without one the bucket is read anonymously."""
+    """Name of the config key that holds the access key; without it, the bucket is read anonymously."""
 
     secret_key_secret: ConfigKey | None = None
     """Name of the config key that holds the secret key."""
@@ -144,54 +144,53 @@ class S3Bucket(Settings):
 
 
 def key_pair_problems(access: str | None, secret: str | None) -> Iterator[Problem]:
-    """One half of an S3 key without the other."""
+    """An S3 access key without its secret key, or the other way round."""
     for here, name, other in ((access, "secret_key_secret", secret), (secret, "access_key_secret", access)):
         if here and not other:
-            yield Problem((name,), "is missing: an S3 key has two halves", "the name of a config key")
+            yield Problem((name,), "is missing: an access key and a secret key go together", "the name of a config key")
 
 
 Source = Annotated[CreatedShare | AdoptedShare | BroughtShare | NfsExport | CsiVolume | S3Bucket, Field(discriminator="kind")]
 
 
 class Expectation(Settings):
-    """What a whole dataset looks like. `python components/spark/files/check_datasets.py digest <folder>` counts and digests one."""
+    """What a complete dataset holds. `python components/spark/files/check_datasets.py digest <folder>` prints both values."""
 
     files: Annotated[int, Field(ge=0, examples=[2049])]
-    """Number of files, folders not counted."""
+    """Number of files, without folders."""
 
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """SHA-256 of the listing: path and size of every file. Without it files are only counted."""
+    """SHA-256 of the listing (path and size of every file), 64 hex digits. Without it, the check only counts files."""
 
 
 class Dataset(Settings):
-    """A catalogue: where it comes from and where Pods find it."""
+    """A catalogue: its source, and its path in Pods."""
 
     name: Annotated[Name, Field(examples=["gdr3"], max_length=30)]
-    """Short name, unique in the stack; resources are named after it."""
+    """Short name, unique in the stack. Resources are named after it."""
 
     formerly: Annotated[Name, Field(max_length=30)] | None = None
-    """Its former name. What stands is taken over under the new name, nothing is replaced; claim and Ceph id keep the former name, so it
-    stays in the file."""
+    """Its former name, for a rename that replaces nothing. Keep this setting: the claim and the Ceph id keep the former name."""
 
     mount_path: Annotated[MountPath, Field(examples=["/data/gaia/GDR3"])] | None = None
-    """Absolute path inside drivers and executors, the same in both; unique in the stack. Wanted by all but s3."""
+    """Absolute path in drivers and executors, unique in the stack. Required for every kind except s3."""
 
     source: Source
-    """Where it comes from: create, adopt, bring, nfs, csi or s3."""
+    """Source of the data: create, adopt, bring, nfs, csi or s3."""
 
     expect: Expectation | None = None
-    """What it must hold, checked after each `up` and every day; without it a dataset must only answer."""
+    """What it must hold, checked after each `pulumi up` and every day. Without it, the check only tests that the dataset answers."""
 
     size_gib: GiB | None = None
-    """Size to show on the PersistentVolume, in GiB; nothing is enforced by it. By default the share's quota, or 1."""
+    """Size to show on the PersistentVolume, in GiB. It enforces nothing. By default the share's quota, or 1."""
 
     access_mode: AccessMode = "ReadOnlyMany"
-    """Access mode of the PersistentVolume. ReadWriteMany is for clouds where a read-only stage does not mount: the Ceph rule and
-    the mounts in Pods stay read-only."""
+    """Access mode of the PersistentVolume. Use ReadWriteMany on clouds where a ReadOnlyMany volume does not mount; the Ceph access rule
+    and the mounts in Pods stay read-only."""
 
     @property
     def identity(self) -> str:
-        """The name that objects inside the cluster and Ceph ids have: that of the dataset's first day."""
+        """The dataset's first name, which objects in the cluster and Ceph ids keep."""
         return self.formerly or self.name
 
     @property
@@ -203,12 +202,12 @@ class Dataset(Settings):
 
     def problems(self) -> Iterator[Problem]:
         if self.size_gib and isinstance(self.source, CreatedShare):
-            yield Problem(("size_gib",), "stands beside source.size_gib", "source.size_gib alone", (("source",),))
+            yield Problem(("size_gib",), "repeats source.size_gib", "only source.size_gib", (("source",),))
         if isinstance(self.source, S3Bucket):
             for key in ("mount_path", "size_gib", "expect", "formerly"):
                 if getattr(self, key) is not None:
-                    yield Problem((key,), "has no use: a bucket is not mounted", f"no {key}", (("source",),))
+                    yield Problem((key,), "has no effect: a bucket is not mounted", f"no {key}", (("source",),))
         elif self.mount_path is None:
             yield Problem(("mount_path",), "is missing", "an absolute path such as /data/gaia/GDR3", (("source",),))
         if self.formerly == self.name:
-            yield Problem(("formerly",), "is the name itself", "the name that it had before, or no value", (("name",),))
+            yield Problem(("formerly",), "is the current name", "the previous name, or no value", (("name",),))

@@ -1,4 +1,4 @@
-"""Settings of the way in: how a browser reaches Zeppelin."""
+"""Settings of the entry: how a browser reaches Zeppelin."""
 
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from settings.values.vocabulary import ConfigKey, Hostname, ObjectName, Settings
 
 
 class SecretTls(Settings):
-    """A certificate that you have."""
+    """A certificate that you provide."""
 
     kind: Literal["secret"]
     """A certificate and key given as secrets."""
@@ -22,7 +22,7 @@ class SecretTls(Settings):
 
 
 class CertManagerTls(Settings):
-    """A certificate that cert-manager, which the cluster has, gets from an issuer, which exists."""
+    """A certificate from cert-manager. The cluster must have cert-manager and the issuer."""
 
     kind: Literal["cert_manager"]
     """A certificate from cert-manager."""
@@ -35,34 +35,34 @@ class CertManagerTls(Settings):
 
 
 class SelfSignedTls(Settings):
-    """A certificate that the stack signs itself: encrypted, but browsers warn."""
+    """A certificate that the stack signs itself. Connections are encrypted, but browsers show a warning."""
 
     kind: Literal["self_signed"]
     """A certificate that the stack signs itself."""
 
     valid_days: Annotated[int, Field(ge=1, le=825)] = 365
-    """Life time of the certificate, in days; `pulumi up` renews it in its last 30 days."""
+    """Lifetime of the certificate, in days. `pulumi up` renews it during its last 30 days."""
 
 
 Tls = Annotated[SecretTls | CertManagerTls | SelfSignedTls, Field(discriminator="kind")]
 
 
 class Gate(Settings):
-    """oauth2-proxy in front of everything: who has no account at the issuer does not even see Zeppelin's login. It is a gate and no single
-    sign-on: Zeppelin's own login comes after it.
+    """The OIDC proxy: oauth2-proxy in front of the gateway. People without an account at the issuer do not even see Zeppelin's login page.
+    It is no single sign-on: people log in to Zeppelin afterwards.
     """
 
     issuer_url: Annotated[Url, Field(examples=["https://iam.example.org/"])]
-    """OpenID Connect issuer. Let `outside.egress` lead the gate there."""
+    """Address of the OpenID Connect issuer. It needs an egress rule for `gate` in `outside.egress`."""
 
     client_id: Annotated[ObjectName, Field(examples=["gaia-dmp"])]
-    """Client id at the issuer; its redirect address is https://<hostname>/oauth2/callback."""
+    """Client id at the issuer. The redirect address is https://<hostname>/oauth2/callback."""
 
     client_secret: Annotated[ConfigKey, Field(examples=["gate-client-secret"])]
     """Name of the config key that holds the client secret: pulumi config set --secret gaia-dmp:<this name>."""
 
     email_domains: Annotated[tuple[Hostname, ...], Field(strict=False)] = ()
-    """E-mail domains that may pass; everybody whom the issuer knows where none is given."""
+    """E-mail domains whose people may pass; by default everybody with an account at the issuer."""
 
 
 class LoadBalancerEntry(Settings):
@@ -72,26 +72,26 @@ class LoadBalancerEntry(Settings):
     """A gateway behind a load balancer."""
 
     hostname: Annotated[Hostname, Field(examples=["zeppelin.gaia.example.org"])]
-    """Public name of the platform; Zeppelin accepts browsers that come by it alone."""
+    """Public DNS name of the platform. Zeppelin accepts only browsers that use this name."""
 
     tls: Tls
     """Where the certificate comes from: secret, cert_manager or self_signed."""
 
     allowed_cidrs: Annotated[tuple[IPv4Network, ...], Field(strict=False)] = ()
-    """IPv4 networks that may reach the gateway; everybody where none is given."""
+    """IPv4 networks that may reach the gateway; by default every address may."""
 
     gate: Gate | None = None
-    """oauth2-proxy in front of everything; none by default."""
+    """OIDC proxy (oauth2-proxy) in front of the gateway; none by default."""
 
 
 class IngressEntry(Settings):
-    """An Ingress of a class that the cluster has."""
+    """An Ingress of a class that exists in the cluster."""
 
     kind: Literal["ingress"]
     """An Ingress of an existing class."""
 
     hostname: Annotated[Hostname, Field(examples=["zeppelin.gaia.example.org"])]
-    """Public name of the platform; Zeppelin accepts browsers that come by it alone."""
+    """Public DNS name of the platform. Zeppelin accepts only browsers that use this name."""
 
     class_name: Annotated[ObjectName, Field(examples=["nginx"])]
     """Name of the IngressClass."""
@@ -100,7 +100,7 @@ class IngressEntry(Settings):
     """Where the certificate comes from: secret, cert_manager or self_signed."""
 
     gate: Gate | None = None
-    """oauth2-proxy in front of everything; none by default."""
+    """OIDC proxy (oauth2-proxy) in front of the gateway; none by default."""
 
 
 class NoEntry(Settings):

@@ -1,4 +1,4 @@
-"""Settings of container images and of what Pods need to reach the world: registry, certificates, proxy, mirrors."""
+"""Settings of container images, and of what Pods need outside the cluster: registry, certificates, proxy, mirrors, egress rules."""
 
 import re
 from collections.abc import Iterator
@@ -14,22 +14,22 @@ Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,2}$")]
 
 
 class Versions(Settings):
-    """What is inside the images. Zeppelin takes some combinations only, so a stack states them."""
+    """Versions of the software inside the images. Zeppelin supports only some combinations, so a stack states them."""
 
     zeppelin: Version = "0.12.1"
-    """Zeppelin of `images.zeppelin`."""
+    """Version of Zeppelin in `images.zeppelin`."""
 
     spark: Version = "3.5.8"
-    """Spark of `images.spark`."""
+    """Version of Spark in `images.spark`."""
 
     scala: Version = "2.12"
-    """Scala of `images.spark`."""
+    """Version of Scala in `images.spark`."""
 
     java: Annotated[int, Field(ge=8, le=30)] = 17
-    """Java of `images.spark`: that of drivers, executors and other interpreters."""
+    """Version of Java in `images.spark`, for drivers, executors and other interpreters."""
 
     python: Version = "3.10"
-    """Python of `images.spark`."""
+    """Version of Python in `images.spark`."""
 
 
 _SUPPORTED: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
@@ -45,7 +45,7 @@ _SUPPORTED: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
         "4.0": {"scala": ("2.13",), "java": ("17",), "python": ("3.9", "3.10", "3.11", "3.12")},
     },
 }
-"""Zeppelin's minor version to Spark's to what goes with both. Source: SparkVersion.java and
+"""Zeppelin's minor version to Spark's to what works with both. Source: SparkVersion.java and
 .github/workflows/core.yml of each tag (https://github.com/apache/zeppelin/tags); Python: PySpark's own range."""
 
 _TAGS = {
@@ -54,37 +54,37 @@ _TAGS = {
     "scala": ("spark", r"-scala(\d+\.\d+)"),
     "java": ("spark", r"-java(\d+)"),
 }
-"""Version to the image whose tag tells it, and how."""
+"""Version to the image whose tag contains it, and the pattern that finds it there."""
 
 
 class ImageSettings(Settings):
-    """Which images run. Each by fixed tag or digest; `latest` is refused."""
+    """Container images, each with a fixed tag or digest; `latest` is refused."""
 
     zeppelin: Image = "docker.io/apache/zeppelin:0.12.1"
-    """Zeppelin: the server, and what an initContainer copies into each interpreter."""
+    """Zeppelin, for the server and for the files that an initContainer copies into each interpreter."""
 
     spark: Image = "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu"
-    """Spark: drivers, executors and other interpreters run this one image."""
+    """Spark, for drivers, executors and all other interpreters."""
 
     gateway: Image = (
         "docker.io/nginxinc/nginx-unprivileged:1.29-alpine@sha256:0c79d56aee561a1d81c63f00eee5fb5fe29279560cdc55e91425133104c7fbe6"
     )
-    """The unprivileged nginx in front of Zeppelin."""
+    """Unprivileged nginx for the gateway."""
 
     gate: Image = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.4"
-    """oauth2-proxy, where the entry has a gate."""
+    """oauth2-proxy, used with `entry.gate`."""
 
     versions: Versions = Versions()
-    """What is inside the images."""
+    """Versions of the software inside the images."""
 
     ceph_csi: Image = "quay.io/cephcsi/cephcsi:v3.16.2"
     """CephCSI node plug-in."""
 
     manila_csi: Image = "registry.k8s.io/provider-os/manila-csi-plugin:v1.36.0"
-    """Manila CSI node plug-in, where a dataset wants it."""
+    """Manila CSI node plug-in, used by datasets with `plugin: manila-csi`."""
 
     restic: Image = "docker.io/restic/restic:0.18.1"
-    """restic, where notebooks are backed up."""
+    """restic, used with `zeppelin.backup`."""
 
     csi_registrar: Image = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.16.0"
     """The sidecar that registers the node plug-in with the kubelet."""
@@ -92,7 +92,7 @@ class ImageSettings(Settings):
     registry_prefix: (
         Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$", examples=["registry.example.org/mirror"])] | None
     ) = None
-    """Registry that mirrors all images: it stands before each image's own registry and path."""
+    """Registry that mirrors all images. It is put in front of each image's own registry and path."""
 
     pull_secret: ConfigKey | None = None
     """Name of the config key that holds a docker config.json for the registry: pulumi config set --secret gaia-dmp:<this name>."""
@@ -102,21 +102,23 @@ class ImageSettings(Settings):
         for key, (image, pattern) in _TAGS.items():
             found = re.search(pattern, getattr(self, image))
             if found and found[1] != str(getattr(versions, key)):
-                yield Problem(("versions", key), f"is not what the tag of images.{image} says, {found[1]}", found[1], ((image,),))
+                yield Problem(("versions", key), f"does not match the tag of images.{image}, which says {found[1]}", found[1], ((image,),))
         zeppelin, spark = _minor(versions.zeppelin), _minor(versions.spark)
         if zeppelin not in _SUPPORTED:
-            yield Problem(("versions", "zeppelin"), "is not known to work here", ", ".join(f"{known}.x" for known in _SUPPORTED))
+            yield Problem(
+                ("versions", "zeppelin"), "is not a supported version of Zeppelin", ", ".join(f"{known}.x" for known in _SUPPORTED)
+            )
             return
         if spark not in _SUPPORTED[zeppelin]:
             accepted = ", ".join(f"{known}.x" for known in _SUPPORTED[zeppelin])
-            yield Problem(("versions", "spark"), f"is refused by Zeppelin {versions.zeppelin}", accepted, (("versions", "zeppelin"),))
+            yield Problem(("versions", "spark"), f"is not supported by Zeppelin {versions.zeppelin}", accepted, (("versions", "zeppelin"),))
             return
         for key, accepted in _SUPPORTED[zeppelin][spark].items():
             value = str(getattr(versions, key))
             if (value if key == "java" else _minor(value)) not in accepted:
                 yield Problem(
                     ("versions", key),
-                    f"does not go with Zeppelin {versions.zeppelin} and Spark {versions.spark}",
+                    f"does not work with Zeppelin {versions.zeppelin} and Spark {versions.spark}",
                     ", ".join(accepted),
                     (("versions", "zeppelin"), ("versions", "spark")),
                 )
@@ -127,15 +129,15 @@ def _minor(version: str) -> str:
 
 
 class Egress(Settings):
-    """A way out. Everything else is closed; the cloud's metadata address is closed whatever is said here, and so are the networks of Pods
-    and Services within a wider `cidr`, where the stack knows them.
+    """An egress rule. Everything else outside the cluster is closed. A rule never includes the cloud's metadata address, nor the networks
+    of Pods and Services that the stack knows.
     """
 
     name: Annotated[Name, Field(examples=["packages"], max_length=30)]
-    """Name of the way, unique in the stack."""
+    """Name of the rule, unique in the stack."""
 
     cidr: Annotated[IPv4Network, Field(examples=["0.0.0.0/0"])]
-    """Where it leads, as an IPv4 network."""
+    """Destination, as an IPv4 network."""
 
     ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], Field(strict=False, min_length=1, examples=[[443]])]
     """TCP ports."""
@@ -143,27 +145,27 @@ class Egress(Settings):
     who: Annotated[tuple[Literal["notebooks", "server", "gate", "backup", "alerts"], ...], Field(strict=False, min_length=1)] = (
         "notebooks",
     )
-    """Who may go: notebooks (interpreters and executors), server (Zeppelin: LDAP, git), gate (oauth2-proxy), backup (of notebooks, to a
-    bucket), alerts (Alertmanager, to a chat)."""
+    """Pods that the rule is for: notebooks (interpreters and executors), server (Zeppelin: LDAP, git), gate (the OIDC proxy), backup
+    (backups to a bucket), alerts (Alertmanager)."""
 
     def problems(self) -> Iterator[Problem]:
         if self.cidr == METADATA:
-            # Of a wider network it is excepted; there is nothing else in this one.
-            yield Problem(("cidr",), "must not be the cloud's metadata address: it tells a node's own secrets", "another network")
+            # A wider network excludes this address; here nothing else would be left.
+            yield Problem(("cidr",), "must not be the cloud's metadata address, which serves the node's secrets", "another network")
 
 
 class OutsideSettings(Settings):
-    """How Pods reach the world outside the cluster."""
+    """How Pods reach addresses outside the cluster."""
 
     ca_bundle: str | None = None
-    """PEM certificates that Python, pip and curl in Pods trust in place of the image's own; the JVM keeps its own. Public, so it stands
-    here in clear."""
+    """PEM certificates that Python, pip and curl in Pods trust instead of the image's own; the JVM keeps its own. They are public, so they
+    are not a secret."""
 
     http_proxy: Url | None = None
     """Proxy for http and https; none by default."""
 
     no_proxy: Annotated[tuple[ObjectName, ...], Field(strict=False)] = ()
-    """Names and networks that the proxy is not asked for, beside the cluster's own."""
+    """Names and networks that Pods reach without the proxy, in addition to the cluster's own."""
 
     pip_index: Url | None = None
     """Mirror of the Python package index for notebooks."""
@@ -172,19 +174,22 @@ class OutsideSettings(Settings):
     """Mirror of Maven repositories for notebooks (spark.jars.repositories)."""
 
     egress: Annotated[tuple[Egress, ...], Field(strict=False)] = ()
-    """Ways out of the cluster; none by default, so that data can leave by none."""
+    """Egress rules. None by default, so no data can leave the cluster."""
 
     def leads_out(self, who: str) -> bool:
-        """Whether any way is open for notebooks, server, gate, backup or alerts."""
-        return any(who in way.who for way in self.egress)
+        """Whether there is an egress rule for notebooks, server, gate, backup or alerts."""
+        return any(who in rule.who for rule in self.egress)
 
     def problems(self) -> Iterator[Problem]:
         for key in ("http_proxy", "pip_index", "maven_mirror"):
             if getattr(self, key) and not self.leads_out("notebooks"):
                 yield Problem(
-                    (key,), "cannot be reached: no way out is open for notebooks", "an entry of egress that leads there", (("egress",),)
+                    (key,),
+                    "cannot be reached: there is no egress rule for notebooks",
+                    "an entry of outside.egress for its address",
+                    (("egress",),),
                 )
-        names = [way.name for way in self.egress]
+        names = [rule.name for rule in self.egress]
         for index, name in enumerate(names):
             if name in names[:index]:
-                yield Problem(("egress", index, "name"), "is taken by another way", "a name of its own")
+                yield Problem(("egress", index, "name"), "is already the name of another egress rule", "a unique name")

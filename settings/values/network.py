@@ -1,4 +1,4 @@
-"""Settings of the network that the platform makes for itself."""
+"""Settings of the network that the stack creates."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
@@ -9,7 +9,7 @@ from pydantic import Field
 from settings.values.vocabulary import Hostname, Problem, Settings
 
 METADATA = IPv4Network("169.254.169.254/32")
-"""Where a cloud tells a node its own secrets (OpenStack: Nova metadata service). No Pod may ask."""
+"""Where a cloud serves a node its secrets (OpenStack: the Nova metadata service). No Pod may reach it."""
 
 
 class AllocationPool(Settings):
@@ -32,7 +32,7 @@ class DnsRecord(Settings):
     """The full name of the record, without the final dot; inside the zone."""
 
     ttl: Annotated[int, Field(ge=30, le=86400)] = 300
-    """Life time of the record in caches, in seconds."""
+    """How long caches may keep the record, in seconds."""
 
     def problems(self) -> Iterator[Problem]:
         if not self.name.endswith(f".{self.zone}"):
@@ -43,7 +43,7 @@ class NetworkSettings(Settings):
     """The network, subnet and routers."""
 
     cidr: Annotated[IPv4Network, Field(examples=["10.10.0.0/16"])] = IPv4Network("10.10.0.0/16")
-    """Range set aside for this platform, as an IPv4 network; the subnet lies inside it."""
+    """Range reserved for this platform, as an IPv4 network. The subnet must be inside it."""
 
     subnet: Annotated[IPv4Network, Field(examples=["10.10.0.0/24"])] = IPv4Network("10.10.0.0/24")
     """Subnet of the nodes, as an IPv4 network of /16 to /28."""
@@ -52,13 +52,13 @@ class NetworkSettings(Settings):
     """Address of the router on the subnet; by default the subnet's first address."""
 
     allocation_pool: AllocationPool | None = None
-    """Addresses for nodes and load balancers; wanted where a Ceph router has an address of its own."""
+    """Addresses for nodes and load balancers; required with a Ceph router."""
 
     ceph_router_address: IPv4Address | None = None
-    """Fixed address of the Ceph router on the subnet, outside the allocation pool; wanted where the site reaches Ceph by a router."""
+    """Fixed address of the Ceph router on the subnet, outside the allocation pool; required where the site reaches Ceph by a router."""
 
     dns_record: DnsRecord | None = None
-    """Address record for the public floating IP; none by default."""
+    """DNS record for the public floating IP; none by default."""
 
     @property
     def gateway_address(self) -> IPv4Address:
@@ -82,11 +82,11 @@ class NetworkSettings(Settings):
                 if not first <= address <= last:
                     yield Problem(("allocation_pool", key), f"is not a host address of subnet {self.subnet}", hosts, (("subnet",),))
             if pool.start > pool.end:
-                yield Problem(("allocation_pool", "end"), f"lies before start {pool.start}", f"an address from {pool.start} on", involved)
+                yield Problem(("allocation_pool", "end"), f"is before start {pool.start}", f"an address from {pool.start} on", involved)
             if pool.start <= self.gateway_address <= pool.end:
                 yield Problem(
                     ("allocation_pool",),
-                    f"holds the gateway {self.gateway_address}",
+                    f"contains the gateway {self.gateway_address}",
                     "a range without the gateway",
                     (("gateway",), *involved),
                 )
@@ -100,13 +100,13 @@ class NetworkSettings(Settings):
             if pool is None:
                 yield Problem(
                     ("allocation_pool",),
-                    f"is missing, so DHCP could hand out {ceph}, the Ceph router's address",
+                    f"is missing, so DHCP could give {ceph}, the Ceph router's address, to a node",
                     "start and end of a range without the Ceph router's address",
                 )
             elif pool.start <= ceph <= pool.end:
                 yield Problem(
                     ("ceph_router_address",),
-                    f"lies inside the allocation pool {pool.start} to {pool.end}, so a node could get it first",
+                    f"is inside the allocation pool {pool.start} to {pool.end}, so a node could get it first",
                     "an address of the subnet outside the pool",
                     (("allocation_pool",),),
                 )

@@ -1,4 +1,4 @@
-"""Settings of the object store: buckets that the stack makes for what notebooks write, in a project of their own."""
+"""Settings of the object store: buckets that the stack creates in a separate project, for what notebooks write."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -10,18 +10,18 @@ from settings.values.vocabulary import BucketName, ObjectName, Problem, Settings
 
 
 class Bucket(Settings):
-    """A Swift container that the stack makes. Notebooks read and write `s3a://gaia-dmp-<stack>-<name>`."""
+    """A Swift container that the stack creates. Notebooks read and write `s3a://gaia-dmp-<stack>-<name>`."""
 
     name: Annotated[BucketName, Field(max_length=30, examples=["results"])]
     """Short name, unique in the stack."""
 
     on_destroy: Literal["keep", "delete"] = "keep"
-    """What `pulumi destroy` does to it: `keep` leaves it and its objects on the cloud, `delete` removes both."""
+    """What `pulumi destroy` does with it: `keep` leaves it and its objects on the cloud, `delete` removes both."""
 
 
 class ObjectStoreSettings(OpenStackProject):
-    """Buckets in a project of their own, which holds nothing else. The S3 key that notebooks get opens all of that project's account and
-    nothing beside it: Keystone makes such keys for members of a project alone, and a member may do everything with its objects.
+    """Buckets in a separate project that holds nothing else. The S3 key that notebooks get opens everything in this project and nothing
+    else: Keystone issues such keys only to members of a project, and a member may do everything with its objects.
     """
 
     endpoint: Annotated[Url, Field(examples=["https://object.example.org"])]
@@ -37,4 +37,4 @@ class ObjectStoreSettings(OpenStackProject):
         names = [bucket.name for bucket in self.buckets]
         for index, name in enumerate(names):
             if name in names[:index]:
-                yield Problem(("buckets", index, "name"), "is the name of another bucket too", "a name of its own")
+                yield Problem(("buckets", index, "name"), "is already the name of another bucket", "a unique name")

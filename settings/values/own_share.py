@@ -1,4 +1,4 @@
-"""What every Manila share has that a stack makes for itself, whatever it is for."""
+"""Settings that all Manila shares of the platform itself have in common."""
 
 from typing import Annotated, Literal
 
@@ -8,10 +8,10 @@ from settings.values.vocabulary import GiB, ObjectName, Settings
 
 
 class OwnShare(Settings):
-    """A Manila share of the compute project, with one Ceph key that may write."""
+    """A Manila share in the compute project, with one Ceph key that may write."""
 
     kind: Literal["share"]
-    """A Manila share of their own."""
+    """A separate Manila share."""
 
     size_gib: Annotated[GiB, Field(examples=[20])]
     """Quota of the share, in GiB. It may grow, in place."""
@@ -20,4 +20,4 @@ class OwnShare(Settings):
     """The operator's name for a share type that serves native CephFS; by default the site's."""
 
     on_destroy: Literal["keep", "delete"] = "keep"
-    """What `pulumi destroy` does to the share: `keep` leaves it and what it holds on the cloud, `delete` removes both."""
+    """What `pulumi destroy` does with the share: `keep` leaves it and its data on the cloud, `delete` removes both."""

@@ -1,4 +1,4 @@
-"""Settings of rotation: generations of what the stack makes in secret."""
+"""Settings of rotation: generations of the secrets that the stack creates."""
 
 from typing import Annotated
 
@@ -8,10 +8,10 @@ from settings.values.vocabulary import Settings
 
 
 class RotationSettings(Settings):
-    """Generations of secrets that the stack makes itself. One more, and the next `pulumi up` makes new ones. See docs/how-to/rotate.md."""
+    """Generations of the secrets that the stack creates. Raise one, and the next `pulumi up` creates new ones (docs/how-to/rotate.md)."""
 
     ceph_keys: Annotated[int, Field(ge=1, le=9999)] = 1
-    """Generation of the Ceph keys: another one is another Ceph id on every share, with a key of its own. Mounts are cut and made anew."""
+    """Generation of the Ceph keys. A new generation is a new Ceph id and key on every share; volumes are unmounted and mounted again."""
 
     passwords: Annotated[int, Field(ge=1, le=9999)] = 1
-    """Generation of the passwords of people and of the gate's cookie."""
+    """Generation of people's passwords and of the OIDC proxy's cookie secret."""

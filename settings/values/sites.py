@@ -1,8 +1,8 @@
-"""The OpenStack sites that the platform knows. A new site is one entry of `SITES`.
+"""The known OpenStack sites. A new site is one entry of `SITES`.
 
 Networks: wfau/gaia-dmp deployments/common/openstack/config/{arcus,cumulus,somerville}.yml. Share types: that repository's
 deployments/openstack/bin/create-ceph-share.sh and notes. Octavia providers: its notes/millingw/DeployClusterAPI.md (Arcus uses
-amphora) and 20250324 notes (ovn is the rule elsewhere); Cumulus is not recorded, so Magnum's own default, amphora, stands.
+amphora) and 20250324 notes (ovn is usual elsewhere); nothing is recorded for Cumulus, so it has Magnum's default, amphora.
 """
 
 from ipaddress import IPv4Address, IPv4Network
@@ -21,55 +21,55 @@ class CephRoute(Settings):
     """Network of the Ceph monitors, OSDs and MDS, as an IPv4 network."""
 
     next_hop: IPv4Address | None = None
-    """Gateway inside the site's Ceph network that leads to the destination; without it the Ceph router's own gateway leads there."""
+    """Gateway to the destination inside the site's Ceph network; by default the Ceph router's own gateway."""
 
 
 class CephRouter(Settings):
-    """A tenant reaches native CephFS by a second router, whose gateway is the site's Ceph network."""
+    """Projects reach native CephFS through a second router, whose gateway is on the site's Ceph network."""
 
     kind: Literal["router"]
     """A second router."""
 
     network: Annotated[ObjectName, Field(examples=["cephfs"])]
-    """Name of the external network that leads to Ceph."""
+    """Name of the external network through which Ceph is reached."""
 
     cidr: Annotated[IPv4Network, Field(examples=["10.9.0.0/16"])]
-    """Address range of that network, as an IPv4 network; nothing of ours may overlap it."""
+    """Address range of that network, as an IPv4 network. The stack's own ranges must not overlap it."""
 
     routes: Annotated[tuple[CephRoute, ...], Field(min_length=1, examples=[[{"destination": "10.4.200.0/24"}]], strict=False)]
     """Routes that every node learns from the subnet; at least one."""
 
 
 class CephPort(Settings):
-    """A tenant reaches native CephFS by a second port of every node on the site's Ceph network."""
+    """Projects reach native CephFS through a second port of every node, on the site's Ceph network."""
 
     kind: Literal["port"]
-    """A second port of every node; the driver capi-helm alone makes it."""
+    """A second port of every node. Only the driver capi-helm can create it."""
 
     network: Annotated[ObjectName, Field(examples=["ceph-clients"])]
-    """Name of the network that leads to Ceph; the project may make ports on it. They have no security groups."""
+    """Name of the network to Ceph. The project must be allowed to create ports on it; they have no security groups."""
 
     cidr: Annotated[IPv4Network, Field(examples=["10.9.0.0/16"])]
-    """Address range of that network, as an IPv4 network; nothing of ours may overlap it."""
+    """Address range of that network, as an IPv4 network. The stack's own ranges must not overlap it."""
 
 
 class Site(Settings):
-    """What is the same for everybody on one OpenStack cloud."""
+    """What all stacks on one OpenStack cloud have in common."""
 
     external_network: Annotated[ObjectName, Field(examples=["CUDN-Internet"])]
-    """Name of the external network: the router's gateway, and the pool of floating IPs."""
+    """Name of the external network, for the router's gateway and for floating IPs."""
 
     share_type: ObjectName | None = None
-    """The operator's name for the Manila share type that serves native CephFS; none where the site offers no Manila."""
+    """The operator's name for the Manila share type that serves native CephFS; none if the site has no Manila."""
 
     octavia_provider: Literal["amphora", "ovn"] = "amphora"
-    """Octavia provider that makes load balancers here: `amphora` or `ovn`."""
+    """Octavia provider of the site's load balancers: `amphora` or `ovn`."""
 
     dns_nameservers: Annotated[tuple[IPv4Address, ...], Field(max_length=5, strict=False)] = ()
-    """Resolvers for the subnet, as IPv4 addresses; without any, those of the network's DHCP."""
+    """DNS resolvers for the subnet, as IPv4 addresses; by default those of the network's DHCP."""
 
     ceph: Annotated[CephRouter | CephPort, Field(discriminator="kind")] | None = None
-    """The way to Ceph: router or port; none where monitors are routed publicly or the site offers no CephFS."""
+    """How nodes reach Ceph: router or port; none if the monitors have public routes or the site has no CephFS."""
 
 
 SITES = {
@@ -117,17 +117,17 @@ def _known_site(value: Any) -> Any:
     if isinstance(value, str):
         if value not in SITES:
             raise ValueError(f"must be {', '.join(SITES)}, or a mapping that describes another site")
-        # The model is validated again from plain data, because strict JSON validation takes no instance.
+        # The model is validated again from plain data, because strict JSON validation does not accept an instance.
         return SITES[value].model_dump(mode="json")
     return value
 
 
 class _NameOrSite:
-    """Tells editors that a known name will do as well."""
+    """Adds the known names to the JSON Schema, for editors."""
 
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [{"type": "string", "enum": list(SITES)}, handler(core_schema)]}
 
 
 SiteChoice = Annotated[Site, BeforeValidator(_known_site), _NameOrSite()]
-"""A known site by its name, or a site spelt out."""
+"""The name of a known site, or a mapping that describes another."""

@@ -1,4 +1,4 @@
-"""Settings of Spark: sizes of driver and executors, and the bounds of what all notebooks may use together."""
+"""Settings of Spark: sizes of drivers and executors, and the limits for each person and for all notebooks together."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -10,7 +10,7 @@ from settings.values.vocabulary import Cores, GiB, KeyPath, Name, ObjectName, Pr
 
 
 class PodSize(Settings):
-    """The size of one Spark Pod. It has all of this to itself; a driver may use twice its cores while others leave them idle."""
+    """The size of one Spark Pod. The Pod gets all of it; a driver may use twice its cores while other Pods leave them idle."""
 
     cores: Annotated[Cores, Field(examples=[4])]
     """Processor cores of the Pod."""
@@ -19,28 +19,29 @@ class PodSize(Settings):
     """Heap of the JVM, in GiB."""
 
     overhead_gib: Annotated[GiB, Field(examples=[4])]
-    """Memory beside the heap, in GiB: Python workers, Arrow, native buffers. PySpark wants about 40 % of the heap."""
+    """Memory besides the heap, in GiB, for Python workers, Arrow and native buffers. PySpark needs about 40 % of the heap."""
 
     scratch_gib: Annotated[GiB, Field(examples=[20])]
-    """Local disk of the Pod, in GiB: shuffles, spills, temporary files, and in a driver 2 GiB of Zeppelin; who writes more is evicted."""
+    """Local disk of the Pod, in GiB, for shuffles, spills, temporary files, and in a driver 2 GiB for Zeppelin. A Pod that writes more is
+evicted."""
 
     @property
     def total_memory_gib(self) -> int:
-        """Memory that Kubernetes must give to the Pod, in GiB."""
+        """Memory that the Pod requests from Kubernetes, in GiB."""
         return self.memory_gib + self.overhead_gib
 
 
 class LanguageSize(Settings):
-    """The size of one interpreter beside Spark: Markdown, Python, a shell. It requests a quarter of its cores, because it mostly waits."""
+    """The size of an interpreter other than Spark: Markdown, Python, a shell. It requests a quarter of its cores: it mostly waits."""
 
     cores: Cores = 1
     """Processor cores that it may use."""
 
     memory_gib: GiB = 1
-    """Memory, in GiB. Python without Spark holds its data here."""
+    """Memory, in GiB. Python without Spark keeps its data here."""
 
     scratch_gib: Annotated[int, Field(ge=3, le=2**20)] = 4
-    """Local disk, in GiB, 2 of them for Zeppelin."""
+    """Local disk, in GiB, of which Zeppelin needs 2."""
 
 
 class Quota(Settings):
@@ -60,7 +61,7 @@ class Quota(Settings):
 
 
 class Profile(Settings):
-    """A further size of Spark, which a notebook calls by `%spark-<name>`. What it does not state is that of `%spark`."""
+    """Another size of Spark, which a notebook uses as `%spark-<name>`. Settings that it leaves out are those of `%spark`."""
 
     name: Annotated[Name, Field(max_length=12, examples=["large"])]
     """Name of the profile, unique in the stack."""
@@ -72,53 +73,53 @@ class Profile(Settings):
     """Size of an executor."""
 
     max_executors: Annotated[int, Field(ge=1, le=2000)] | None = None
-    """Most executors of one notebook."""
+    """Maximum number of executors for one notebook."""
 
 
 class PerPerson(Settings):
-    """What one person may have at the same time."""
+    """What one person may use at the same time."""
 
     interpreters: Annotated[int, Field(ge=1, le=500)] = 6
-    """Interpreters: one per notebook and language. `quota` must hold as many drivers of the largest size, and an executor beside them."""
+    """Interpreters, one per notebook and language. `quota` must have room for this many drivers of the largest size and one executor."""
 
     executors: Annotated[int, Field(ge=1, le=5000)] | None = None
-    """Executors of all their notebooks; by default as many as the largest profile's `max_executors`."""
+    """Executors of all their notebooks together; by default the largest `max_executors` of all profiles."""
 
 
 KeepDays = Annotated[int, Field(ge=1, le=3650)]
 
 
 class HistoryShare(OwnShare):
-    """Spark's event logs on a Manila share of their own, which outlives the cluster."""
+    """Spark's event logs on their own Manila share, which outlives the cluster."""
 
     size_gib: Annotated[GiB, Field(examples=[50])] = 50
-    """Quota of the share, in GiB. It may grow, in place. The oldest logs go when nine tenths of it are full."""
+    """Quota of the share, in GiB. It may grow, in place. The oldest logs are deleted when nine tenths of it are full."""
 
     keep_days: KeepDays = 90
     """Days for which an event log is kept."""
 
 
 class HistoryVolume(Settings):
-    """Spark's event logs on a volume that a storage class makes. It ends with the cluster."""
+    """Spark's event logs on a volume of a storage class. It is deleted with the cluster."""
 
     kind: Literal["storage_class"]
-    """A volume made by a storage class of the cluster."""
+    """A volume of a storage class of the cluster."""
 
     name: Annotated[ObjectName, Field(examples=["csi-manila-cephfs"])] | None = None
-    """Name of the storage class; by default the cluster's default class. Its volume must be writable from many nodes."""
+    """Name of the storage class; by default the cluster's default class. Several nodes must be able to write to its volumes."""
 
     size_gib: Annotated[GiB, Field(examples=[50])] = 50
-    """Size of the volume, in GiB. The oldest logs go when nine tenths of it are full."""
+    """Size of the volume, in GiB. The oldest logs are deleted when nine tenths of it are full."""
 
     keep_days: KeepDays = 90
     """Days for which an event log is kept."""
 
 
 class KueueSettings(Settings):
-    """Kueue, where the cluster has it: Spark's Pods wait in a queue for their share of the cluster."""
+    """Kueue, if it is installed in the cluster: Spark's Pods wait in a queue for their share of the cluster."""
 
     cluster_queue: Annotated[Name, Field(examples=["astronomy"])]
-    """Name of the ClusterQueue, which exists; the stack makes a LocalQueue that leads to it. Kueue's Pod integration must be on for
+    """Name of an existing ClusterQueue; the stack creates a LocalQueue for it. Kueue's Pod integration must be enabled for
     namespace gaia-spark."""
 
 
@@ -134,32 +135,32 @@ class SparkSettings(Settings):
     """How Spark runs on demand."""
 
     pool: Annotated[Name, Field(examples=["spark"])]
-    """Pool that drivers and executors run on: the name of a pool, or default-worker."""
+    """Node pool for drivers and executors: the name of a pool, or default-worker."""
 
     driver: PodSize
     """Size of a driver."""
 
     languages: LanguageSize = LanguageSize()
-    """Size of any other interpreter."""
+    """Size of the other interpreters."""
 
     executor: PodSize
     """Size of an executor."""
 
     max_executors: Annotated[int, Field(ge=1, le=2000, examples=[12])]
-    """Most executors of one notebook (spark.dynamicAllocation.maxExecutors)."""
+    """Maximum number of executors for one notebook (spark.dynamicAllocation.maxExecutors)."""
 
     profiles: Annotated[tuple[Profile, ...], Field(strict=False, max_length=10)] = ()
-    """Further sizes, called by `%spark-<name>`."""
+    """Other sizes, used as `%spark-<name>`."""
 
     quota: Quota
     """What all notebooks may use together."""
 
     per_person: PerPerson = PerPerson()
-    """What one person may have at the same time."""
+    """What one person may use at the same time."""
 
     history: Annotated[HistoryShare | HistoryVolume, Field(discriminator="kind")] | None = None
-    """Where event logs are kept for the Spark history server: share or storage_class; none by default, and then what a driver did is gone
-    with it."""
+    """Where event logs are kept for the Spark history server: share or storage_class. None by default, and then nothing records what a
+    driver did."""
 
     kueue: KueueSettings | None = None
     """Kueue; none by default."""
@@ -171,7 +172,7 @@ class SparkSettings(Settings):
     """Seconds after which an idle executor that holds cached or shuffle data is released."""
 
     interpreter_idle_minutes: Annotated[int, Field(ge=1, le=10080)] = 60
-    """Minutes after which an idle interpreter, and so its driver, is released."""
+    """Minutes after which an idle interpreter, with its driver, is released."""
 
     def sizes(self) -> dict[str, NotebookSize]:
         """The sizes by interpreter setting: `spark` first, then one `spark-<profile>` each."""
@@ -200,7 +201,7 @@ class SparkSettings(Settings):
         names = [profile.name for profile in self.profiles]
         for index, name in enumerate(names):
             if name in names[:index]:
-                yield Problem(("profiles", index, "name"), "is taken by another profile", "a name of its own")
+                yield Problem(("profiles", index, "name"), "is already the name of another profile", "a unique name")
         for setting, size in self.sizes().items():
             where = self.paths(setting, "max_executors")
             involves = (*(self.paths(setting, key) for key in ("driver", "executor", "max_executors")), ("quota",))
@@ -209,14 +210,14 @@ class SparkSettings(Settings):
             if self.per_person.executors and self.per_person.executors < size.max_executors:
                 yield Problem(
                     ("per_person", "executors"),
-                    f"is less than the {size.max_executors} that one notebook of {setting} may have: Spark would retry for ever",
+                    f"is less than the {size.max_executors} that one notebook of {setting} may have, so Spark would retry forever",
                     f"at least {size.max_executors}, or smaller max_executors",
                     (where,),
                 )
         yield from self._person_problems()
 
     def _person_problems(self) -> Iterator[Problem]:
-        """Whether the quota holds what one person may have: their idle interpreters must leave room for an executor to work with."""
+        """Whether the quota has room for what one person may use: their idle interpreters must leave room for an executor."""
         sizes, other, promised = list(self.sizes().values()), self.languages, self.per_person.interpreters
         fits = []
         for key, of_driver, of_executor in (
@@ -236,11 +237,11 @@ class SparkSettings(Settings):
             limit = getattr(self.quota, key)
             fits.append(((limit - of_executor) // of_driver, key, promised * of_driver + of_executor, limit))
         fit, key, wanted, limit = min(fits)
-        # Where not even one fits, that is said of max_executors.
+        # If not even one fits, the finding on max_executors says so.
         if 1 <= fit < promised:
             yield Problem(
                 ("per_person", "interpreters"),
-                f"must fit spark.quota.{key} {limit}: {promised} drivers and an executor ask for {wanted}, so idle interpreters of one "
+                f"must fit spark.quota.{key} {limit}: {promised} drivers and an executor need {wanted}, so the idle interpreters of one "
                 "person would leave no room to work",
                 f"at most {fit} for this quota, or a spark.quota.{key} of at least {wanted}",
                 (("quota",), ("driver",), ("executor",), ("profiles",)),
@@ -259,7 +260,7 @@ class SparkSettings(Settings):
                 fit = max((limit - of_driver) // of_executor, 0)
                 yield Problem(
                     where,
-                    f"asks for {wanted} {key} with its driver, over quota.{key} {limit}: Spark would retry for ever",
+                    f"needs {wanted} {key} with its driver, but quota.{key} is {limit}: Spark would retry forever",
                     f"at most {fit} for this quota" if fit else f"a quota.{key} of at least {of_driver + of_executor}",
                     involves,
                 )

@@ -1,7 +1,6 @@
-"""The words a stack file is written in: value types that know their own limits, and the base of every model.
+"""The types of values in a stack file, each with its own limits, and the base class of every model.
 
-A type here refuses a wrong value with a sentence that says what is accepted; the sentence reaches the engineer
-through `settings.loading`, which adds the file and the key.
+A type refuses a wrong value with a sentence that says what is accepted. `settings.loading` adds the file and the key to that sentence.
 """
 
 import re
@@ -85,21 +84,21 @@ ConfigKey = Annotated[
 BucketName = Annotated[
     str,
     Field(min_length=3, max_length=63),
-    _checked(r"[a-z0-9][a-z0-9-]*[a-z0-9]", "must be lower-case letters, digits and dashes; a dot would break https and Spark's settings"),
+    _checked(r"[a-z0-9][a-z0-9-]*[a-z0-9]", "must be lower-case letters, digits and dashes; a dot would break HTTPS and Spark's settings"),
 ]
 """The name of an S3 bucket, which is that of a Swift container too."""
 
 Schedule = Annotated[
     str,
     Field(max_length=100),
-    _checked(r"[0-9*,/-]+( [0-9*,/-]+){4}", "must have five fields of cron: minute, hour, day of month, month, day of week; times are UTC"),
+    _checked(r"[0-9*,/-]+( [0-9*,/-]+){4}", "must have the five fields of cron: minute, hour, day of month, month, day of week, in UTC"),
 ]
 """A cron schedule in UTC."""
 
 CephId = Annotated[
     str,
     Field(max_length=60),
-    _checked(r"[A-Za-z0-9_-]+", "must be letters, digits, `-` and `_`; a dot is refused by Manila, and `client.` is not part of a Ceph id"),
+    _checked(r"[A-Za-z0-9_-]+", "must be letters, digits, `-` and `_`; Manila refuses a dot, and `client.` is not part of a Ceph id"),
 ]
 """The name of a cephx identity, without `client.` (manila: share/drivers/cephfs/driver.py refuses a dot)."""
 
@@ -128,7 +127,7 @@ def _image(value: str) -> str:
     if "/" in tag or not repository:
         tag = ""
     if tag == "latest":
-        raise ValueError("must have a fixed tag or a digest: `latest` moves by itself")
+        raise ValueError("must have a fixed tag or a digest: what `latest` means changes")
     if not tag and not digest:
         raise ValueError("must have a fixed tag or a digest")
     return value

@@ -18,8 +18,8 @@ WRONG = [
     ({"cidrs": ["10.0.0.1", "34.0.0.0/8"]}, ["api_server.cidrs[1]: 34.0.0.0/8", "must be a public network of /24 or smaller"]),
     ({"cidrs": ["34.118.0.0/23"]}, ["api_server.cidrs[0]: 34.118.0.0/23", "must be a public network of /24 or smaller"]),
     ({"cidrs": ["172.18.0.0/15"]}, ["api_server.cidrs[0]: 172.18.0.0/15", "must be a network of /16 or smaller", TOLD_BY]),
-    ({"cidrs": ["10.96.0.1"]}, ["api_server.cidrs[0]: 10.96.0.1/32", "must not be an address of a Service", TOLD_BY]),
-    ({"cidrs": ["10.244.1.0/24"]}, ["api_server.cidrs[0]: 10.244.1.0/24", "must be single addresses within pod_cidrs"]),
+    ({"cidrs": ["10.96.0.1"]}, ["api_server.cidrs[0]: 10.96.0.1/32", "must not be a Service address", TOLD_BY]),
+    ({"cidrs": ["10.244.1.0/24"]}, ["api_server.cidrs[0]: 10.244.1.0/24", "must be single addresses inside pod_cidrs"]),
     ({"cidrs": ["169.254.169.254"]}, ["api_server.cidrs[0]: 169.254.169.254/32", "must not be the cloud's metadata address"]),
 ]
 
@@ -40,7 +40,7 @@ def test_an_api_server_has_one_address_or_several(cidrs):
     assert (cloud.api_server.cidrs, cloud.api_server.ports) == (tuple(map(IPv4Network, cidrs)), (443, 6443))
 
 
-def test_no_way_out_leads_to_the_metadata_address():
+def test_no_egress_rule_includes_the_metadata_address():
     message = refusal(changed("dev", "outside.egress.0.cidr", "169.254.169.254/32"))
     assert "outside.egress[0].cidr: 169.254.169.254/32\n      must not be the cloud's metadata address" in message
 

@@ -32,7 +32,7 @@ WRONG = [
     ("dev", "cloud.network.cidr", "10.10.0.5/16", ["gaia-dmp:cloud.network.cidr: 10.10.0.5/16", "did you mean 10.10.0.0/16?"]),
     ("dev", "cloud.network.allocation_pool.start", "10.11.0.5", ["allocation_pool.start: 10.11.0.5", "10.10.0.1 to 10.10.0.254"]),
     ("dev", "cloud.network.allocation_pool.end", "10.10.0.20", ["allocation_pool.end: 10.10.0.20", "before start"]),
-    ("dev", "cloud.network.allocation_pool.start", "10.10.0.1", ["holds the gateway 10.10.0.1"]),
+    ("dev", "cloud.network.allocation_pool.start", "10.10.0.1", ["contains the gateway 10.10.0.1"]),
     ("dev", "cloud.network.ceph_router_address", "10.10.0.60", ["ceph_router_address: 10.10.0.60", "outside the pool"]),
     ("dev", "cloud.network.ceph_router_address", None, ["ceph_router_address", "is missing", "cephfs"]),
     ("dev", "cloud.network.ceph_router_address", "10.10.0.1", ["is the gateway's address"]),
@@ -49,31 +49,31 @@ WRONG = [
     ("dev", "cloud.cluster.template", {"kind": "onw"}, ["cluster.template.kind: onw", "did you mean own?"]),
     ("dev", "cloud.cluster.public_key", "-----BEGIN", ["cluster.public_key"]),
     ("dev", "cloud.cluster.labels", {"kube_tag": "v1.33.4"}, ["labels.kube_tag: v1.33.4", "kubernetes_version"]),
-    ("dev", "cloud.cluster.labels", {"calico_tag": "v3"}, ["labels.calico_tag: v3", "ignores it in silence"]),
-    ("dev", "cloud.cluster.pools.0.name", "default-worker", ["pools[0].name: default-worker", "taken"]),
+    ("dev", "cloud.cluster.labels", {"calico_tag": "v3"}, ["labels.calico_tag: v3", "ignore it silently"]),
+    ("dev", "cloud.cluster.pools.0.name", "default-worker", ["pools[0].name: default-worker", "is taken by another pool"]),
     ("dev", "cloud.cluster.pools.0.count", 0, ["pools[0].count: 0", "1 or more"]),
     ("dev", "cloud.cluster.pools.0.count", None, ["pools[0].count", "is missing, and so is autoscale"]),
-    ("prod", "cloud.cluster.pools.0.count", 3, ["pools[0].count: 3", "stands beside autoscale"]),
+    ("prod", "cloud.cluster.pools.0.count", 3, ["pools[0].count: 3", "conflicts with autoscale"]),
     ("prod", "cloud.cluster.pools.0.autoscale.minimum", 9, ["autoscale.minimum: 9", "up to maximum 6"]),
     ("prod", "cloud.data_project", None, ["datasets[0].source.project: data", "cloud.data_project is missing"]),
     ("prod", "cloud.data_project.project", "iris-gaia-blue", ["data_project.project: iris-gaia-blue", "is the compute project itself"]),
     ("prod", "datasets.1.name", "gedr3", ["datasets[1].name: gedr3", "datasets[0]"]),
     ("prod", "datasets.1.mount_path", "/data/gaia/GEDR3", ["datasets[1].mount_path: /data/gaia/GEDR3", "datasets[0]"]),
-    ("prod", "datasets.1.mount_path", "/data/gaia/GEDR3/deep", ["lies inside /data/gaia/GEDR3"]),
+    ("prod", "datasets.1.mount_path", "/data/gaia/GEDR3/deep", ["is inside /data/gaia/GEDR3 of datasets[0]"]),
     ("dev", "datasets.0.mount_path", "data/gaia", ["datasets[0].mount_path: data/gaia", "absolute path"]),
     ("dev", "datasets.0.mount_path", "/data/../etc", ["datasets[0].mount_path"]),
     ("dev", "datasets.0.mount_path", "/usr/data", ["must not hide /usr"]),
     ("dev", "datasets.0.name", "Sample", ["datasets[0].name: Sample", "lower-case"]),
-    ("dev", "datasets.0.source.ceph_id", "gaia.reader", ["source.ceph_id: gaia.reader", "a dot is refused by Manila"]),
+    ("dev", "datasets.0.source.ceph_id", "gaia.reader", ["source.ceph_id: gaia.reader", "Manila refuses a dot"]),
     ("dev", "datasets.0.source.size_gib", 0, ["source.size_gib: 0", "from 1"]),
     ("dev", "datasets.0.source.on_destroy", "retain", ["source.on_destroy: retain", "keep, delete"]),
     ("dev", "datasets.0.source.kind", "creat", ["source.kind: creat", "did you mean create?"]),
     ("dev", "datasets.0.source.kind", "nfs", ["unknown key"]),
     ("dev", "spark.pool", "sparks", ["spark.pool: sparks", "default-worker, spark"]),
-    ("dev", "spark.max_executors", 40, ["spark.max_executors: 40", "over quota.cores", "at most"]),
-    ("dev", "spark.executor.cores", 8, ["spark.executor.cores: 8", "does not fit a node"]),
-    ("dev", "spark.executor.memory_gib", 60, ["spark.executor.memory_gib: 60", "less its reserve"]),
-    ("dev", "spark.executor.scratch_gib", 60, ["spark.executor.scratch_gib: 60", "less its reserve"]),
+    ("dev", "spark.max_executors", 40, ["spark.max_executors: 40", "but quota.cores is ", "at most"]),
+    ("dev", "spark.executor.cores", 8, ["spark.executor.cores: 8", "but a node of pool spark has only 7 after the reserve"]),
+    ("dev", "spark.executor.memory_gib", 60, ["spark.executor.memory_gib: 60", "(heap and overhead), but a node of pool spark has only"]),
+    ("dev", "spark.executor.scratch_gib", 60, ["spark.executor.scratch_gib: 60", "takes 60, but a node of pool spark has only"]),
     ("dev", "spark.quota.cores", 1000, ["spark.quota.cores: 1000", "more than pool spark has"]),
     ("dev", "spark.quota.memory_gib", 900, ["spark.quota.memory_gib: 900"]),
     ("dev", "spark.quota.scratch_gib", 900, ["spark.quota.scratch_gib: 900"]),
@@ -84,22 +84,22 @@ WRONG = [
     ("prod", "entry.hostname", "gaia", ["entry.hostname: gaia", "full DNS name"]),
     ("prod", "entry.tls.kind", "letsencrypt", ["entry.tls.kind: letsencrypt"]),
     ("prod", "cloud.network.dns_record", {"zone": "example.org", "name": "other.example.org"}, ["entry.hostname", "other.example.org"]),
-    ("dev", "images", {"spark": "apache/spark:latest"}, ["images.spark: apache/spark:latest", "moves by itself"]),
+    ("dev", "images", {"spark": "apache/spark:latest"}, ["images.spark: apache/spark:latest", "what `latest` means changes"]),
     ("dev", "images", {"spark": "apache/spark"}, ["images.spark: apache/spark", "fixed tag or a digest"]),
     ("dev", "images", {"spark": "apache/spark:3.5.8@sha256:12"}, ["images.spark", "64 hex digits"]),
     ("dev", "ceph_csi", {"install": False}, ["ceph_csi.cluster_id", "is missing"]),
-    ("dev", "spark.profiles.0.max_executors", 40, ["spark.profiles[0].max_executors: 40", "over quota.cores"]),
-    ("dev", "spark.profiles.1.executor.cores", 9, ["spark.profiles[1].executor.cores: 9", "does not fit a node"]),
-    ("dev", "spark.profiles.1.name", "small", ["spark.profiles[1].name: small", "taken by another profile"]),
+    ("dev", "spark.profiles.0.max_executors", 40, ["spark.profiles[0].max_executors: 40", "but quota.cores is "]),
+    ("dev", "spark.profiles.1.executor.cores", 9, ["spark.profiles[1].executor.cores: 9", "takes 9, but a node of pool spark has only"]),
+    ("dev", "spark.profiles.1.name", "small", ["spark.profiles[1].name: small", "already the name of another profile"]),
     ("dev", "spark.per_person", {"executors": 3}, ["spark.per_person.executors: 3", "at least 4"]),
     ("prod", "zeppelin.people.0.name", "Al ice", ["zeppelin.people[0].name: Al ice", "letters, digits"]),
-    ("prod", "zeppelin.people.0.name", "Bob", ["zeppelin.people[1].name: bob", "of people[0] Bob"]),
-    ("prod", "zeppelin.people.0.name", "admin", ["zeppelin.people[0].name: admin", "of the administrator admin"]),
+    ("prod", "zeppelin.people.0.name", "Bob", ["zeppelin.people[1].name: bob", "with people[0] Bob"]),
+    ("prod", "zeppelin.people.0.name", "admin", ["zeppelin.people[0].name: admin", "with the administrator admin"]),
     ("prod", "zeppelin.people.0.name", "large-bob", ["zeppelin.people[0].name: large-bob", "spark-large"]),
     ("prod", "zeppelin.interpreters", ["python", "r"], ["zeppelin.interpreters[1]: r", "python, md, sh, jdbc"]),
     ("prod", "zeppelin.login", {"kind": "ldap", "url": "http://x", "user_dn_template": "uid={0}"}, ["zeppelin.login.url: http://x"]),
     ("prod", "zeppelin.login", {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid=x"}, ["zeppelin.login.user_dn_template"]),
-    ("prod", "zeppelin.login", LDAP, ["no way out is open for the server"]),
+    ("prod", "zeppelin.login", LDAP, ["there is no egress rule for server"]),
     ("prod", "zeppelin.login", LDAP | {"bind_dn": "cn=x"}, ["zeppelin.login.bind_password_secret", "is missing"]),
     (
         "prod",
@@ -111,21 +111,26 @@ WRONG = [
         "prod",
         "entry.gate",
         {"issuer_url": "https://iam.example.org/", "client_id": "x", "client_secret": "s"},
-        ["entry.gate.issuer_url", "no way out is open for the gate"],
+        ["entry.gate.issuer_url", "there is no egress rule for gate"],
     ),
-    ("local", "outside", {"pip_index": "https://pip.example.org"}, ["outside.pip_index", "no way out is open for notebooks"]),
+    ("local", "outside", {"pip_index": "https://pip.example.org"}, ["outside.pip_index", "there is no egress rule for notebooks"]),
     ("dev", "outside.egress.0.ports", [70000], ["outside.egress[0].ports[0]: 70000", "from 1 to 65535"]),
     ("dev", "outside.egress.0.who", ["everybody"], ["outside.egress[0].who[0]: everybody", "notebooks, server, gate"]),
     ("dev", "outside.egress.0.cidr", "10.0.0.1/8", ["outside.egress[0].cidr: 10.0.0.1/8", "did you mean 10.0.0.0/8?"]),
     ("dev", "cloud.cluster.kubernetes_version", "1.29.4", ["kubernetes_version: 1.29.4", "ValidatingAdmissionPolicy", "1.30 or later"]),
     ("dev", "images", {"spark": "docker.io/apache/spark:4.1.2-scala2.13-java17-python3-ubuntu"}, ["images.versions.spark: 3.5.8", "4.1.2"]),
-    ("dev", "images", {"spark": "x/spark@sha256:" + "0" * 64, "versions": {"spark": "4.1.2"}}, ["is refused by Zeppelin 0.12.1", "4.0.x"]),
+    (
+        "dev",
+        "images",
+        {"spark": "x/spark@sha256:" + "0" * 64, "versions": {"spark": "4.1.2"}},
+        ["is not supported by Zeppelin 0.12.1", "4.0.x"],
+    ),
     ("dev", "images", {"versions": {"spark": "4.0.3"}}, ["images.versions.spark: 4.0.3", "3.5.8"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3"}}, ["images.versions.scala: 2.12", "2.13"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3", "scala": "2.13", "java": 21}}, ["images.versions.java: 21", "17"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"python": "3.7"}}, ["images.versions.python: 3.7", "3.8"]),
     ("dev", "datasets.0.mount_path", None, ["datasets[0].mount_path", "is missing"]),
-    ("dev", "datasets.0.formerly", "sample", ["datasets[0].formerly: sample", "is the name itself"]),
+    ("dev", "datasets.0.formerly", "sample", ["datasets[0].formerly: sample", "is the current name"]),
     ("prod", "datasets.0.formerly", "gdr3", ["datasets[0].formerly: gdr3", "datasets[1]"]),
     ("dev", "datasets.0.expect", {"files": -1}, ["datasets[0].expect.files: -1", "a whole number from 0"]),
     ("dev", "datasets.0.expect", {"files": 1, "digest": "abc"}, ["datasets[0].expect.digest: abc"]),
@@ -133,14 +138,19 @@ WRONG = [
     ("dev", "datasets.0.source", S3, ["datasets[0].mount_path: /data/gaia/sample", "a bucket is not mounted"]),
     ("dev", "datasets", [{"name": "a", "source": S3 | {"bucket": "Gaia.DR3"}}], ["datasets[0].source.bucket: Gaia.DR3", "lower-case"]),
     ("dev", "datasets", [{"name": n, "source": S3} for n in "ab"], ["datasets[1].source.bucket: gaia", "datasets[0]"]),
-    ("dev", "datasets", [{"name": "a", "source": S3 | {"access_key_secret": "k"}}], ["secret_key_secret", "two halves"]),
-    ("local", "datasets", [{"name": "a", "source": S3}], ["datasets[0].source.endpoint", "no way out is open for notebooks"]),
-    ("local", "object_store", STORE, ["object_store", "does not go with cloud.kind kubernetes"]),
+    (
+        "dev",
+        "datasets",
+        [{"name": "a", "source": S3 | {"access_key_secret": "k"}}],
+        ["secret_key_secret", "an access key and a secret key go together"],
+    ),
+    ("local", "datasets", [{"name": "a", "source": S3}], ["datasets[0].source.endpoint", "there is no egress rule for notebooks"]),
+    ("local", "object_store", STORE, ["object_store", "is not available with cloud.kind kubernetes"]),
     (
         "dev",
         "object_store",
         STORE | {"project": "iris-gaia-red"},
-        ["object_store.project", "is cloud.project"],
+        ["object_store.project", "is also cloud.project"],
     ),
     (
         "dev",
@@ -149,9 +159,19 @@ WRONG = [
         ["object_store.buckets[1].name", "another bucket"],
     ),
     ("local", "zeppelin.user_space", {"kind": "share"}, ["zeppelin.user_space.kind: share", "storage_class"]),
-    ("dev", "zeppelin.people", [{"name": "alice", "space_gib": 5}], ["zeppelin.people[0].space_gib: 5", "no zeppelin.user_space"]),
+    (
+        "dev",
+        "zeppelin.people",
+        [{"name": "alice", "space_gib": 5}],
+        ["zeppelin.people[0].space_gib: 5", "has no effect without zeppelin.user_space"],
+    ),
     ("local", "zeppelin.backup", {"target": {"kind": "share"}, "password_secret": "p"}, ["zeppelin.backup.target.kind: share", "bucket"]),
-    ("dev", "zeppelin.backup", {"target": BUCKET, "password_secret": "p"}, ["zeppelin.backup.target.endpoint", "open for the backup"]),
+    (
+        "dev",
+        "zeppelin.backup",
+        {"target": BUCKET, "password_secret": "p"},
+        ["zeppelin.backup.target.endpoint", "there is no egress rule for backup"],
+    ),
     ("dev", "zeppelin.backup", {"target": {"kind": "share"}}, ["zeppelin.backup.password_secret", "is missing"]),
     (
         "dev",
@@ -161,7 +181,7 @@ WRONG = [
     ),
     ("local", "zeppelin.notebooks", {"kind": "adopt", "share": "x"}, ["zeppelin.notebooks.kind: adopt", "storage_class"]),
     ("dev", "zeppelin.notebooks", {"kind": "adopt", "share": "x", "project": "data"}, ["zeppelin.notebooks.project: data", "is missing"]),
-    ("dev", "cloud.site", SITE, ["cloud.network.ceph_router_address: 10.10.0.15", "no Ceph network that wants a router"]),
+    ("dev", "cloud.site", SITE, ["cloud.network.ceph_router_address: 10.10.0.15", "this site reaches Ceph without a router"]),
     ("local", "cloud.pools.0.minimum", 9, ["pools[0].minimum: 9", "up to count"]),
     ("local", "cloud.network", {}, ["gaia-dmp:cloud.network", "unknown key"]),
     ("local", "cloud.kubeconfig_secret", "gaia-dmp:kubeconfig", ["cloud.kubeconfig_secret: gaia-dmp:kubeconfig", "without `gaia-dmp:`"]),
@@ -193,7 +213,7 @@ KINDS = [
     ("spark.max_executors", 0, "must be greater than or equal to 1"),
     ("datasets.0.name", "a" * 31, "must have at most 30 characters"),
     ("datasets.0.name", "Sample", "must be lower-case letters, digits and dashes, beginning with a letter"),
-    ("datasets.0.expect", {"files": 1, "digest": "abc"}, "must have the accepted form"),
+    ("datasets.0.expect", {"files": 1, "digest": "abc"}, "does not have the accepted form"),
     ("cloud.network.gateway", "ten", "must be an IPv4 address"),
     ("cloud.network.cidr", "10.10.0.0/33", "must be an IPv4 network"),
     ("cloud.network.cidr", "10.10.0.5/16", "has bits set outside its prefix; did you mean 10.10.0.0/16?"),
@@ -225,7 +245,7 @@ PLATFORM_NAMES = [
 def test_no_dataset_takes_a_name_of_the_platforms_own_volumes(name, key):
     """It would be bound through a volume that people write to."""
     message = refusal(changed("dev", f"datasets.0.{key}", name))
-    assert f"gaia-dmp:datasets[0].{key}: {name}\n      is a name of the platform for volumes of its own" in message
+    assert f"gaia-dmp:datasets[0].{key}: {name}\n      is reserved for the platform's own volumes" in message
 
 
 @pytest.mark.parametrize("name", ["history-2024", "my-notebooks", "users", "prepare"])
@@ -240,7 +260,7 @@ def test_a_second_port_wants_the_driver_that_makes_it(driver):
     data["gaia-dmp:cloud"]["cluster"]["driver"] = driver
     message = refusal(data)
     assert f"cloud.cluster.driver: {driver}" in message
-    assert "makes no second port" in message
+    assert "cannot create a second port" in message
 
 
 def test_the_network_of_a_second_port_overlaps_nothing_of_ours():
@@ -317,7 +337,7 @@ class TestSecrets:
     def test_a_secret_in_clear_is_refused_and_not_shown(self):
         data = document("prod") | {"gaia-dmp:tls-key": "VERYSECRET"}
         message = refusal(data)
-        assert "stands in clear" in message
+        assert "in plain text" in message
         assert "VERYSECRET" not in message
 
     def test_a_key_typed_into_a_setting_is_refused_and_not_shown(self):
@@ -327,7 +347,7 @@ class TestSecrets:
 
     def test_a_secret_inside_a_structure_is_refused(self):
         config = as_config(document("dev")) | {"gaia-dmp:cloud": json.dumps({"kind": {"secure": "v1:xx"}})}
-        with pytest.raises(StackFileError, match="holds a secret inside a structure"):
+        with pytest.raises(StackFileError, match="holds a secret inside a mapping or list"):
             load(config, set(), "Pulumi.dev.yaml")
 
     def test_an_unused_key_is_refused_with_the_nearest(self):
@@ -342,7 +362,7 @@ FILES = [
     ("gaia-dmp:protection: on\n", "unknown key"),
     ("confg:\n  a: b\n", "did you mean config?"),
     ("config: nothing\n", "a mapping with keys such as gaia-dmp:cloud"),
-    ("config:\n  gaia-dmp:protection: on\n  gaia-dmp:protection: off\n", "stands twice"),
+    ("config:\n  gaia-dmp:protection: on\n  gaia-dmp:protection: off\n", "appears twice"),
     ("config:\n  ? [a, b]\n  : c\n", "is not YAML"),
     ("config:\n  gaia-dmp:cloud: &a [*a]\n", "no setting can have"),
     ("config:\n  gaia-dmp:spark: {max_executors: .nan}\n", "no setting can have"),
@@ -353,7 +373,7 @@ FILES = [
     # A thousand million of the same, by nine anchors.
     (
         "config:\n  a0: &a0 [x]\n" + "".join(f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)),
-        "anchors that unfold",
+        "anchors that expand",
     ),
 ]
 

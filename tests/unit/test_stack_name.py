@@ -25,7 +25,7 @@ def test_what_kubernetes_takes(stack):
 
 
 def test_a_name_is_refused_before_a_file_is_looked_for():
-    with pytest.raises(StackFileError, match="must be a name that Kubernetes takes"):
+    with pytest.raises(StackFileError, match="must be a name that Kubernetes accepts"):
         load_file(ROOT, "../Pulumi")
 
 
@@ -45,8 +45,8 @@ STORE = {
 @pytest.mark.parametrize(
     ("stack", "words"),
     [
-        ("a" * 47, f"makes a bucket gaia-dmp-{'a' * 47}-results of 64 characters"),
-        ("my.stack", "makes a bucket gaia-dmp-my.stack-results: a dot breaks https and Spark's settings"),
+        ("a" * 47, f"gives the bucket name gaia-dmp-{'a' * 47}-results, which has 64 characters"),
+        ("my.stack", "gives the bucket name gaia-dmp-my.stack-results: a dot in it breaks HTTPS and Spark's settings"),
     ],
 )
 def test_a_bucket_that_no_server_takes(stack, words):
