@@ -87,11 +87,13 @@ node-status: .venv/.development ## what of it runs, and where its logs are
 local: .venv/.development ## the whole platform on that cloud, by the Pulumi that is on PATH
 	@$(PY) -m tests.cloud.openstack.local
 
-lint: .venv/.development ## ruff, pyright and zizmor
+lint: .venv/.development ## ruff, pyright, zizmor, codespell, and Vale over the pages (Go at first)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m pyright
 	@.venv/bin/zizmor --quiet --offline --no-progress .github/workflows
+	@.venv/bin/codespell
+	@$(PY) -m tests.support.words
 
 schema: .venv/.runtime ## JSON Schemas of stack files and of recordings, and the reference page
 	@$(PY) -m settings.reference

@@ -23,7 +23,7 @@ def test_there_are_recorded_versions():
 
 
 def upgraded(config: dict) -> dict:
-    """The configuration of then, with what an upgrade asks of a stack file (docs/how-to/upgrade.md, stack files)."""
+    """The configuration of then, with what an upgrade asks of a stack file (docs/upgrading.md)."""
     data = copy.deepcopy(config)
     cloud = data["gaia-dmp:cloud"]
     if cloud["kind"] == "kubernetes":

@@ -15,6 +15,7 @@ WORKFLOWS: dict[str, tuple[str, dict[Any, Any]]] = {
 }
 RIGHTS = {
     "comment": {"actions": "read", "contents": "read", "pull-requests": "write"},
+    "docs": {"contents": "read"},
     "drift": {"contents": "read", "issues": "write"},
     "images": {"contents": "read", "packages": "write", "id-token": "write"},
     "preview": {"contents": "read"},
