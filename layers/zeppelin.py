@@ -108,9 +108,9 @@ def _examples(stack: Stack, data: Storage) -> str:
         [f"{stack.title}-{bucket.name}" for bucket in settings.object_store.buckets] if settings.object_store else [],
         space=bool(data.spaces),
         limits=[
-            f"{settings.spark.per_person.interpreters} interpreters at a time: one for each notebook and language",
-            f"{settings.spark.executors_per_person} executors of all your notebooks together",
-            "what is over a limit waits, and starts when something of yours has ended",
+            f"{settings.spark.per_person.interpreters} interpreters at a time, one for each notebook and language",
+            f"{settings.spark.executors_per_person} executors for all your notebooks together",
+            "Work over a limit waits until something of yours has ended.",
         ],
     )
 

@@ -36,7 +36,7 @@ for file in files[:10]:
 
 _BUCKET = """
 root = "{path}"
-files = []  # Spark lists a bucket itself
+files = []  # Spark itself lists a bucket
 """
 
 _READ = """
@@ -83,10 +83,10 @@ def example_notebooks(
     yours = "\n".join(["## What you may write", *writable, "", ""]) if writable else ""
     welcome = (
         f"%md\n## What is here\n{mounted}\n\n{yours}"
-        f"Every notebook has a Spark of its own, which starts with its first paragraph. Sizes: {profiles}.\n"
-        "Executors start when there is work and go when there is none; the notebook's own driver goes when it has been idle.\n"
-        f"{chr(10).join(['', '## What you may have', *(f'* {limit}' for limit in limits), '', '']) if limits else ''}"
-        "Settings of a running Spark are changed by `spark.conf.set(...)`; those of its start are the administrators'."
+        f"Every notebook has its own Spark. It starts with the first Spark paragraph. Sizes: {profiles}.\n"
+        "Executors start when there is work and stop when there is none. The driver stops when the notebook has been idle.\n"
+        f"{chr(10).join(['', '## Your limits', *(f'* {limit}' for limit in limits), '', '']) if limits else ''}"
+        "Change the settings of a running Spark with `spark.conf.set(...)`. An administrator changes the settings that it starts with."
     )
     notebooks = {
         "Welcome": [welcome, "%spark.pyspark" + _ON_DEMAND, "%spark.pyspark" + _LATER],
