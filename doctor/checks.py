@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from doctor import cluster, credentials, networks, quotas, services, storage
+from doctor import cluster, credentials, networks, quotas, services, standing, storage
 from doctor.visit import ASKING_FAILS, Finding, Visit, reason
 
 Check = Callable[[Visit], Iterator[Finding]]
@@ -17,7 +17,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("buckets", storage.buckets),
     ("quotas", quotas.quotas),
     ("boot volumes", storage.volumes),
-    ("names", quotas.leftovers),
+    ("what stands", standing.standing),
 )
 """Title and check; they need `visit.projects["compute"]`."""
 

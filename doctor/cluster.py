@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from doctor.visit import Finding, Visit
-from settings.values.cluster import Flavour, NamedTemplate
+from settings.values.cluster import Flavour, NamedTemplate, same_version
 
 DRIVERS = {"capi-helm": "k8s_capi_helm", "vexxhost": "k8s_cluster_api", "heat": "k8s_fedora_coreos"}
 """Setting to how the entry points of that Magnum driver begin."""
@@ -76,11 +76,6 @@ def _image(visit: Visit, image: Any) -> Iterator[Finding]:
         yield Finding(subject, "bad", says, f'cloud.cluster.kubernetes_version: "{version}", or another image')
     else:
         yield Finding(subject, "ok", f"is active, {image.os_distro}" + (f", Kubernetes {version}" if version else ""))
-
-
-def same_version(found: str, stated: str) -> bool:
-    """Whether a full version is the one that is stated, perhaps without its patch number."""
-    return found.split(".")[: stated.count(".") + 1] == stated.split(".")
 
 
 def _driver(visit: Visit, found: str) -> Finding:

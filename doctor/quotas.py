@@ -1,4 +1,4 @@
-"""Room in quotas for what a stack holds when nothing runs, and at full size; and names that are taken."""
+"""Room in quotas for what a stack holds when nothing runs, and at full size."""
 
 from collections.abc import Iterator
 
@@ -80,15 +80,3 @@ def own_homes(visit: Visit) -> list[OwnShare]:
     zeppelin = visit.settings.zeppelin
     homes = (zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target, visit.settings.spark.history)
     return [home for home in homes if isinstance(home, OwnShare)]
-
-
-def leftovers(visit: Visit) -> Iterator[Finding]:
-    """Nothing of this name stands already: the stack was up once, or somebody else's is."""
-    found = [each.name for each in visit.compute.network.networks(name=visit.title, project_id=visit.compute.current_project_id)]
-    clusters = visit.compute.container_infrastructure_management.get("/clusters").json()["clusters"]
-    found += [each["name"] for each in clusters if each["name"] == visit.title]
-    if found:
-        fix = "nothing, if this stack is up; otherwise remove them, or give the stack another name"
-        yield Finding(visit.title, "unknown", f"{len(found)} of network and cluster of this name stand already", fix)
-    else:
-        yield Finding(visit.title, "ok", "no network and no cluster of this name stands yet")

@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.openstack.cluster import KubernetesCluster, KubernetesClusterArgs
 from components.openstack.network import Network, NetworkArgs
-from components.openstack.project import OpenedProject, openstack_project, share_type_check
+from components.openstack.project import OpenedProject, openstack_project
 from layers.stack import Stack
 from settings.values.cloud import KubernetesCloud, OpenStackCloud, OpenStackProject
 
@@ -42,14 +42,14 @@ class Cloud:
     kubeconfig: pulumi.Output[str]
     """Kubeconfig of an administrator (secret)."""
 
+    version: pulumi.Input[str]
+    """Version of Kubernetes that the cluster runs: as Magnum reports it, or as the stack file says it of a cluster that exists."""
+
     spark_nodes: Mapping[str, str]
     """Labels of the nodes that notebooks compute on."""
 
     projects: Mapping[Role, OpenedProject] = field(default_factory=dict)
     """OpenStack projects that a credential has opened."""
-
-    share_types: Mapping[Role, pulumi.ResourceHook] = field(default_factory=dict)
-    """Hooks that look for a share type before a share is made, by the share's project."""
 
     public_address: pulumi.Input[str | None] = None
     """Floating IP of the platform, or None."""
@@ -90,13 +90,16 @@ def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
     projects: dict[Role, OpenedProject] = {
         role: openstack_project(f"openstack-{role}", project, setting) for role, (project, setting) in wanted.items()
     }
-    share_types: dict[Role, pulumi.ResourceHook] = {
-        role: share_type_check(f"openstack-{role}", project) for role, (project, _) in wanted.items() if role != "buckets"
-    }
     compute = pulumi.ResourceOptions(providers=[projects["compute"].provider])
     network = Network(
         "network",
-        NetworkArgs(title=stack.title, network=cloud.network, site=cloud.site, public_address=stack.balanced),
+        NetworkArgs(
+            title=stack.title,
+            network=cloud.network,
+            site=cloud.site,
+            public_address=stack.balanced,
+            first_look=projects["compute"].first_look,
+        ),
         compute,
     )
     cluster = KubernetesCluster(
@@ -109,15 +112,16 @@ def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
             network_id=network.network_id,
             subnet_id=network.node_subnet_id,
             protect=stack.protect,
+            first_look=projects["compute"].first_look,
         ),
         compute,
     )
     return Cloud(
         kubernetes=cluster.provider,
         kubeconfig=cluster.kubeconfig,
+        version=cluster.version,
         spark_nodes={cluster.node_selector_label: stack.settings.spark.pool},
         projects=projects,
-        share_types=share_types,
         public_address=network.public_address,
         balancer=BALANCERS["openstack"],
     )
@@ -129,6 +133,7 @@ def _existing(stack: Stack, cloud: KubernetesCloud) -> Cloud:
     return Cloud(
         kubernetes=kubernetes.Provider("kubernetes", kubeconfig=kubeconfig, context=cloud.context, cluster_identifier=cloud.cluster_name),
         kubeconfig=kubeconfig,
+        version=cloud.kubernetes_version,
         spark_nodes=pool.node_selector,
         balancer=BALANCERS[cloud.provider],
         identity=cloud.identity,

@@ -186,7 +186,7 @@ def _created(stack: Stack, cloud: Cloud, name: str, share: CreatedShare | OwnSha
         availability_zone=share.availability_zone if isinstance(share, CreatedShare) else None,
         keep=share.on_destroy == "keep",
         setting=setting,
-        check=cloud.share_types[share.project if isinstance(share, CreatedShare) else "compute"],
+        first_look=cloud.projects[share.project if isinstance(share, CreatedShare) else "compute"].first_look,
     )
 
 

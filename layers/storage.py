@@ -131,7 +131,13 @@ def _buckets(stack: Stack, cloud: Cloud) -> list[BucketAccess]:
     titles = {f"{stack.title}-{bucket.name}": bucket.on_destroy == "keep" for bucket in store.buckets}
     made = Buckets(
         "buckets",
-        BucketsArgs(buckets=titles, project_id=project.project_id, user_id=project.user_id, protect=stack.protect),
+        BucketsArgs(
+            buckets=titles,
+            project_id=project.project_id,
+            user_id=project.user_id,
+            protect=stack.protect,
+            first_look=project.first_look,
+        ),
         cloud.in_project("buckets"),
     )
     return found + [

@@ -59,6 +59,7 @@ COMPUTED: Mapping[str, Callable[[str, Properties], dict[str, Any]]] = {
     "openstack:compute/keypair:Keypair": lambda name, _inputs: {"name": name, "fingerprint": "00:11:22"},
     "openstack:containerinfra/cluster:Cluster": lambda name, _inputs: {
         "apiAddress": "https://192.0.2.1:6443",
+        "coeVersion": "v1.35.4",
         "kubeconfig": {"raw_config": f"apiVersion: v1\nkind: Config\n# {name}\n", "host": "https://192.0.2.1:6443"},
     },
     "openstack:sharedfilesystem/share:Share": lambda name, inputs: {

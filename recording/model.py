@@ -101,8 +101,8 @@ class Recording:
 
     @property
     def kubernetes_version(self) -> str:
-        """Version of Kubernetes that the stack states, by its output `kubernetes_version`."""
-        return str(self.outputs.get("kubernetes_version", ""))
+        """Version of Kubernetes that the stack file states, by the output `wanted_kubernetes_version`."""
+        return str(self.outputs.get("wanted_kubernetes_version", ""))
 
     def to_json(self) -> str:
         """The recording as JSON, in the form of schema/recording.schema.json."""

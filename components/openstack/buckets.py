@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_openstack import identity, objectstorage
 
+from components.openstack.first_look import before_create
+
 
 @dataclass(frozen=True, kw_only=True)
 class BucketsArgs:
@@ -22,6 +24,9 @@ class BucketsArgs:
 
     protect: bool = True
     """Whether the engine refuses to delete a bucket."""
+
+    first_look: pulumi.ResourceHook | None = None
+    """A hook before one is made, or None."""
 
 
 class Buckets(pulumi.ComponentResource):
@@ -48,7 +53,9 @@ class Buckets(pulumi.ComponentResource):
                 name=title,
                 # A bucket that is not kept goes with all that is in it.
                 force_destroy=not keep,
-                opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=keep),
+                # Whose it is: one that a destroy kept is taken over again, somebody else's is not.
+                metadata={"stack": f"{pulumi.get_project()}-{pulumi.get_stack()}"},
+                opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=keep, hooks=before_create(args.first_look)),
             )
         key = identity.Ec2CredentialV3(
             f"{name}-key", project_id=args.project_id, user_id=args.user_id, opts=pulumi.ResourceOptions(parent=self)

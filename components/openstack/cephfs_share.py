@@ -58,8 +58,8 @@ class CreateShareArgs:
     setting: str
     """The setting that gives the size, for messages, such as `zeppelin.notebooks.size_gib`."""
 
-    check: pulumi.ResourceHook | None = None
-    """A hook that looks before the share is made, or None."""
+    first_look: pulumi.ResourceHook | None = None
+    """A hook before the share is made, or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +198,7 @@ class CephFSShare(pulumi.ComponentResource):
                 protect=protect,
                 retain_on_delete=args.keep,
                 hooks=pulumi.ResourceHookBinding(
-                    before_create=[args.check] if args.check else [], before_update=[shrink_refused(name, args.setting)]
+                    before_create=[args.first_look] if args.first_look else [], before_update=[shrink_refused(name, args.setting)]
                 ),
             ),
         )

@@ -7,7 +7,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_openstack import compute, containerinfra
 
-from settings.values.cluster import ClusterSettings, Driver, NamedTemplate, OwnTemplate, Pool
+from components.openstack.first_look import before_create
+from settings.values.cluster import ClusterSettings, Driver, NamedTemplate, OwnTemplate, Pool, same_version
 from settings.values.sites import CephPort, Site
 
 NODE_GROUP_LABEL: Mapping[Driver, str] = {
@@ -43,6 +44,9 @@ class KubernetesClusterArgs:
 
     protect: bool = True
     """Whether the engine refuses to delete the cluster."""
+
+    first_look: pulumi.ResourceHook | None = None
+    """A hook before the cluster is made, or None."""
 
 
 def cluster_labels(args: KubernetesClusterArgs) -> dict[str, str]:
@@ -118,6 +122,9 @@ class KubernetesCluster(pulumi.ComponentResource):
     api_address: pulumi.Output[str]
     """Address of the Kubernetes API."""
 
+    version: pulumi.Output[str]
+    """Version of Kubernetes that Magnum's driver reports, such as 1.35.4; empty where it reports none."""
+
     node_selector_label: str
     """Node label whose value is the name of the pool."""
 
@@ -145,6 +152,7 @@ class KubernetesCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
+                hooks=before_create(args.first_look),
                 # A longer time-out is for the next creation: it must not replace the cluster that stands, as the provider would have it.
                 ignore_changes=["create_timeout"] if cluster.rebuild else ["create_timeout", "labels"],
                 # The floating IP, and most projects' quota, serve one cluster at a time.
@@ -162,9 +170,12 @@ class KubernetesCluster(pulumi.ComponentResource):
             f"{name}-provider",
             kubeconfig=self.kubeconfig,
             cluster_identifier=made,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[before]),
+            # `deleted_with`, because the engine closes a provider that it has to compare, and nothing inside could be deleted any more
+            # when the cluster is replaced (pulumi: pkg/resource/deploy/providers/registry.go, Diff). So it is not compared.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[before], deleted_with=self.cluster),
         )
         self.api_address = self.cluster.api_address
+        self.version = self.cluster.coe_version.apply(lambda found: _version(self.cluster, found, cluster.kubernetes_version))
         self.node_selector_label = NODE_GROUP_LABEL[cluster.driver]
         self.register_outputs(
             {
@@ -172,6 +183,7 @@ class KubernetesCluster(pulumi.ComponentResource):
                 "provider": self.provider,
                 "cluster": self.cluster,
                 "api_address": self.api_address,
+                "version": self.version,
                 "node_selector_label": self.node_selector_label,
             }
         )
@@ -247,3 +259,16 @@ def _made(cluster: containerinfra.Cluster, title: str, cluster_id: str, api_addr
         )
         raise RuntimeError(f"cluster {title} is not there")
     return cluster_id
+
+
+def _version(cluster: containerinfra.Cluster, found: str | None, stated: str) -> str:
+    """The version that the driver reports; another one than the stack file says is told."""
+    version = (found or "").removeprefix("v")
+    # A preview still has the version from before an upgrade.
+    if version and not same_version(version, stated) and not pulumi.runtime.is_dry_run():
+        pulumi.log.warn(
+            f"the cluster says that it runs Kubernetes {version}, and the stack file says {stated}. With capi-helm the image decides, "
+            "with vexxhost and heat the template's label kube_tag; a cluster that the site upgraded wants its version in the stack file.",
+            resource=cluster,
+        )
+    return version

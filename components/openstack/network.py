@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_openstack import dns, networking
 
+from components.openstack.first_look import before_create
 from settings.values.network import DnsRecord, NetworkSettings
 from settings.values.sites import CephRouter, Site
 
@@ -24,6 +25,9 @@ class NetworkArgs:
 
     public_address: bool
     """Whether the platform gets a floating IP."""
+
+    first_look: pulumi.ResourceHook | None = None
+    """A hook before network, routers and floating IP are made, or None."""
 
 
 class Network(pulumi.ComponentResource):
@@ -49,8 +53,10 @@ class Network(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:openstack:Network", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
+        # What Neutron itself would make twice; it refuses a second subnet, port or interface of the same addresses.
+        self._single = pulumi.ResourceOptions(parent=self, hooks=before_create(args.first_look))
         self._query = pulumi.InvokeOptions(parent=self)
-        network = networking.Network(f"{name}-network", name=args.title, tags=[args.title], opts=child)
+        network = networking.Network(f"{name}-network", name=args.title, tags=[args.title], opts=self._single)
         pool, site = args.network.allocation_pool, args.site
         subnet = networking.Subnet(
             f"{name}-subnet",
@@ -66,7 +72,7 @@ class Network(pulumi.ComponentResource):
         )
         self.external_network_id = networking.get_network_output(name=site.external_network, external=True, opts=self._query).id
         router = networking.Router(
-            f"{name}-router", name=args.title, external_network_id=self.external_network_id, tags=[args.title], opts=child
+            f"{name}-router", name=args.title, external_network_id=self.external_network_id, tags=[args.title], opts=self._single
         )
         interface = networking.RouterInterface(f"{name}-router-interface", router_id=router.id, subnet_id=subnet.id, opts=child)
         routed = [interface.id]
@@ -81,7 +87,7 @@ class Network(pulumi.ComponentResource):
                 pool=site.external_network,
                 description=f"{args.title}: public address",
                 tags=[args.title],
-                opts=child,
+                opts=self._single,
             )
             self.public_address = address.address
             if args.network.dns_record:
@@ -102,7 +108,9 @@ class Network(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         title, address = args.title, str(args.network.ceph_router_address)
         outside = networking.get_network_output(name=ceph.network, opts=self._query).id
-        router = networking.Router(f"{name}-ceph-router", name=f"{title}-ceph", external_network_id=outside, tags=[title], opts=child)
+        router = networking.Router(
+            f"{name}-ceph-router", name=f"{title}-ceph", external_network_id=outside, tags=[title], opts=self._single
+        )
         port = networking.Port(
             f"{name}-ceph-port",
             name=f"{title}-ceph",

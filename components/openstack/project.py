@@ -1,11 +1,11 @@
 """A provider for one OpenStack project, made only after the credential has shown that it opens that project."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_openstack import Provider, identity
 
+from components.openstack.first_look import first_look
 from settings.values.cloud import OpenStackProject, opens
 
 
@@ -27,6 +27,9 @@ class OpenedProject:
 
     region: str
     """Region of that address; empty where the catalogue has none."""
+
+    first_look: pulumi.ResourceHook
+    """A hook for what is made in it: what stands already is not made a second time."""
 
 
 def openstack_project(name: str, wanted: OpenStackProject, setting: str) -> OpenedProject:
@@ -65,25 +68,11 @@ def openstack_project(name: str, wanted: OpenStackProject, setting: str) -> Open
         if endpoint.interface == "public"
     ]
     auth_url, region = endpoints[0] if endpoints else ("", "")
-    return OpenedProject(provider=provider, project_id=scope.project_id, user_id=scope.user_id, auth_url=auth_url, region=region)
-
-
-def share_type_check(name: str, credential: OpenStackProject) -> pulumi.ResourceHook:
-    """A hook for shares of one project that refuses a share type which the project does not see, in the preview already.
-
-    The provider has no query for share types, and Manila says it after all that the stack makes before its first share.
-    """
-
-    def check(share: pulumi.ResourceHookArgs) -> None:
-        import openstack  # noqa: PLC0415 - the offline preview does without
-
-        wanted = dict(share.new_inputs or {}).get("shareType")
-        cloud: Any = openstack.connect(cloud=credential.clouds_yaml, region_name=credential.region)
-        known = [found for kind in cloud.shared_file_system.get("/types").json()["share_types"] for found in (kind["name"], kind["id"])]
-        if wanted not in known:
-            raise ValueError(
-                f"{share.name}: share type {wanted} is not known to project {credential.project}; the share was not made.\n"
-                f"  accepted in share_type, or in cloud.site.share_type: {', '.join(known[::2]) or 'none, the project sees no share type'}"
-            )
-
-    return pulumi.ResourceHook(f"{name}-share-type", check, pulumi.ResourceHookOptions(on_dry_run=True))
+    return OpenedProject(
+        provider=provider,
+        project_id=scope.project_id,
+        user_id=scope.user_id,
+        auth_url=auth_url,
+        region=region,
+        first_look=first_look(name, wanted),
+    )

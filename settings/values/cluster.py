@@ -1,5 +1,6 @@
 """Settings of the Magnum cluster and its node pools."""
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
@@ -62,6 +63,11 @@ GOVERNED_LABELS = {
     "service_cluster_ip_range": "service_cidr",
 }
 """Labels that another setting decides. Without this list, the stack file could contradict itself."""
+
+
+def same_version(one: str, other: str) -> bool:
+    """Whether two versions of Kubernetes are one, as far as both are told: 1.35 and 1.35.4 are."""
+    return all(left == right for left, right in zip(one.split("."), other.split("."), strict=False))
 
 
 class Flavour(Settings):
@@ -198,7 +204,7 @@ class ClusterSettings(Settings):
 
     kubernetes_version: Annotated[KubernetesVersion, Field(examples=["1.33.4"])]
     """Version of Kubernetes. capi-helm takes it from the image, so this must be the version of the image; vexxhost and heat get it as the
-    label `kube_tag` and need all three numbers."""
+    label `kube_tag` and need all three numbers. Where the name of the image or template contains a version, both must agree."""
 
     template: Annotated[NamedTemplate | OwnTemplate, Field(discriminator="kind")]
     """The cluster template: named or own."""
@@ -250,6 +256,15 @@ class ClusterSettings(Settings):
                 f"has no patch number, which {self.driver} needs",
                 'all three numbers, such as "1.33.4"',
                 (("driver",),),
+            )
+        key, name = ("image", self.template.image) if isinstance(self.template, OwnTemplate) else ("name", self.template.name)
+        told = re.findall(r"(?<![\d.])1\.\d\d(?:\.\d{1,2})?(?![\d.])", name)
+        if told and not any(same_version(version, self.kubernetes_version) for version in told):
+            yield Problem(
+                ("kubernetes_version",),
+                f"is not the version in template.{key} {name}, which decides what the cluster runs",
+                f'"{told[0]}", or another template.{key}',
+                (("template", key),),
             )
         names = [DEFAULT_WORKERS, *(pool.name for pool in self.pools)]
         for index, pool in enumerate(self.pools):

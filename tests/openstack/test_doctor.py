@@ -21,6 +21,7 @@ from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
 from tests.cloud.openstack.inventory import held
 from tests.cloud.openstack.seed import IMAGE, SHARE_TYPE
+from tests.support.eventually import eventually
 from tests.support.stack_files import changed, document, settings_of, write
 
 Break = Callable[[Cloud], AbstractContextManager[Any]]
@@ -139,8 +140,12 @@ def test_a_stack_file_that_this_cloud_does_not_bear_out(cloud: Cloud, path: str,
     if path == "cloud.site":
         site = settings_of(document("dev")).cloud.site.model_dump(mode="json")  # type: ignore[union-attr]
         value = site | value
-    found = [each for each in bad(findings(changed("dev", path, value))) if each.subject == subject]
-    assert found, findings(changed("dev", path, value))
+    data = changed("dev", path, value)
+    if path == "cloud.cluster.kubernetes_version":
+        # By its id: a name that tells another version is refused before anybody asks the cloud.
+        data["gaia-dmp:cloud"]["cluster"]["template"]["image"] = _admin(cloud).image.find_image(IMAGE).id
+    found = [each for each in bad(findings(data)) if each.subject == subject]
+    assert found, findings(data)
     if says != "are wanted":
         assert says in found[0].says
     assert fix in found[0].fix
@@ -216,12 +221,27 @@ def quota(service: str, **limits: int) -> Break:
     return broken
 
 
+def ours(count: int) -> Break:
+    @contextmanager
+    def broken(cloud: Cloud) -> Iterator[None]:
+        network: Any = connect(cloud.clouds_yaml, "iris-gaia-red").network
+        made = [network.create_network(name="gaia-dmp-dev") for _ in range(count)]
+        yield
+        for each in made:
+            network.delete_network(each)
+
+    return broken
+
+
 @contextmanager
-def ours_already(cloud: Cloud) -> Iterator[None]:
-    network: Any = connect(cloud.clouds_yaml, "iris-gaia-red").network
-    made = network.create_network(name="gaia-dmp-dev")
+def our_share(cloud: Cloud) -> Iterator[None]:
+    shares: Any = connect(cloud.clouds_yaml, "iris-gaia-red").shared_file_system
+    body = {"name": "gaia-dmp-dev-notebooks", "share_proto": "CEPHFS", "size": 1, "share_type": SHARE_TYPE}
+    made = shares.post("/shares", json={"share": body | {"metadata": {"stack": "gaia-dmp-dev"}}}).json()["share"]["id"]
+    eventually(lambda: shares.get_share(made).status == "available")
     yield
-    network.delete_network(made)
+    shares.delete_share(made)
+    eventually(lambda: not list(shares.shares()))
 
 
 def fault(**fields: Any) -> Break:
@@ -256,7 +276,9 @@ def fault(**fields: Any) -> Break:
         (quota("shared_file_system", shares=1), "quota of shares", "bad", "1 free of 1, 2 wanted"),
         (quota("load_balancer", load_balancer=0), "quota of load balancers", "bad", "0 free of 0, 1 wanted"),
         (no_cluster_allowed, "quota of clusters", "bad", "0 free of 0, 1 wanted"),
-        (ours_already, "gaia-dmp-dev", "unknown", "stand already"),
+        (ours(1), "gaia-dmp-dev", "unknown", "stands already in part: network gaia-dmp-dev"),
+        (ours(2), "network gaia-dmp-dev", "bad", "stands 2 times"),
+        (our_share, "gaia-dmp-dev", "unknown", "share gaia-dmp-dev-notebooks"),
         (fault(service="keystone", request="^POST /v3/auth/tokens", status=500), "credential iris-gaia-red", "bad", "was not accepted"),
         (fault(service="manila", request="^GET /v2/", status=500, message="ordered"), "Manila", "bad", "HTTP 500"),
         (fault(service="magnum", request="^GET /v1/clusters", status=406), "Magnum", "bad", "does not speak version 1.9"),

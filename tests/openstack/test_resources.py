@@ -6,17 +6,14 @@ loses our access rule and nothing else.
 
 from typing import Any
 
-import pulumi
 import pytest
 
-from components.openstack.project import share_type_check
-from settings.values.cloud import OpenStackProject
 from tests.cloud.openstack.apply import applied, in_order
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import NODE_GROUPS, connect
 from tests.cloud.openstack.inventory import held
-from tests.cloud.openstack.seed import SHARE_TYPE, SHARES
-from tests.support.programs import named, record_component, record_data, record_stack
+from tests.cloud.openstack.seed import SHARES
+from tests.support.programs import named, record_data, record_stack
 from tests.support.stack_files import document
 
 PROJECT = {"dev": "iris-gaia-red", "prod": "iris-gaia-blue"}
@@ -107,26 +104,3 @@ def test_two_stacks_on_one_share_have_two_keys_and_one_can_go(cloud: Cloud) -> N
             assert len(set(both.values())) == 2
         assert keys() == first
     assert keys() == {}
-
-
-def test_a_share_type_that_a_project_does_not_see_is_refused(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the hook that the engine calls before it makes a share, also in a preview."""
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(cloud.clouds_yaml))
-    said: list[str] = []
-
-    def program(_opts: pulumi.ResourceOptions) -> None:
-        project = OpenStackProject(project="iris-gaia-red", clouds_yaml="iris-gaia-red")
-        hook = share_type_check("openstack", project)
-        assert hook.opts
-        assert hook.opts.on_dry_run
-        for kind in (SHARE_TYPE, "nfs_only"):
-            inputs = {"shareType": kind}
-            try:
-                hook.callback(pulumi.ResourceHookArgs("urn", "", "data-sample-share", "Share", new_inputs=inputs))
-            except ValueError as error:
-                said.append(str(error))
-
-    record_component(program)
-    assert len(said) == 1
-    assert said[0].startswith("data-sample-share: share type nfs_only is not known to project iris-gaia-red; the share was not made.")
-    assert SHARE_TYPE in said[0]
