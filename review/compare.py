@@ -56,7 +56,7 @@ def _in_order(resources: Mapping[str, RecordedResource]) -> list[str]:
 
 
 def _needs(resource: RecordedResource) -> list[str]:
-    return [*resource.options.get("dependencies", []), *resource.made_of, resource.provider]
+    return [*resource.options.get("dependencies", []), *resource.made_of, resource.provider, resource.options.get("deletedWith", "")]
 
 
 def _change(after: RecordedResource, before: RecordedResource | None, moved: set[str]) -> Change:
@@ -116,17 +116,18 @@ def _propagate(change: Change, done: Mapping[str, Change]) -> None:
     """What replacements and creations of others do to a resource that stands.
 
     The engine (pulumi 3.260, deploy/step_generator.go) takes outputs of what is replaced for unknown; where that is deleted first, every
-    input that depends on it is unknown as a whole; and what a replaced provider serves is replaced.
+    input that depends on it is unknown as a whole; and what a replaced provider serves, or what is deleted with it, is replaced.
     """
     after = change.after
     if after is None or change.before is None or not after.custom or "read" in after.options:
         return
-    provider = done.get(after.provider)
-    if provider and provider.operation == "replace":
-        change.forced_by = [f"its provider {provider.name}"]
-        _decide(change)
-        change.doubtful = provider.doubtful
-        return
+    for urn, why in ((after.provider, "its provider {}"), (after.options.get("deletedWith", ""), "{}, with which it is deleted")):
+        owner = done.get(urn)
+        if owner and owner.operation == "replace":
+            change.forced_by = [why.format(owner.name)]
+            _decide(change)
+            change.doubtful = owner.doubtful
+            return
     present = {each.path for each in change.fields}
     for name, urns in sorted(after.property_dependencies.items()):
         for cause in [done[urn] for urn in urns if urn in done and done[urn].operation in {"replace", "create"}]:

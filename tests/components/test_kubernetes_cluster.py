@@ -22,6 +22,7 @@ CLUSTER = "openstack:containerinfra/cluster:Cluster"
 TEMPLATE = "openstack:containerinfra/clusterTemplate:ClusterTemplate"
 POOL = "openstack:containerinfra/nodeGroup:NodeGroup"
 SITE = Site(external_network="public", octavia_provider="amphora")
+COMPUTED_CLUSTER = COMPUTED[CLUSTER]
 LARGE = {"flavor": "large", "vcpus": 8, "memory_gib": 32, "disk_gib": 80}
 
 
@@ -83,6 +84,22 @@ def test_labels_of_a_living_cluster_are_left_alone_unless_it_is_rebuilt(rebuild,
     cluster = only(recorded(rebuild=rebuild), CLUSTER)
     assert cluster.options.get("ignoreChanges") == ignored
     assert cluster.inputs["mergeLabels"] is True
+
+
+def test_the_provider_goes_with_the_cluster_so_that_the_engine_does_not_close_it_in_a_rebuild():
+    assert named(recorded(), "cluster-provider").options["deletedWith"].endswith("::cluster-cluster")
+
+
+def test_the_version_is_what_the_cluster_says(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda message, **_: said.append(message))
+    assert only(recorded(), "gaia-dmp:openstack:KubernetesCluster").outputs["version"] == "1.35.4"
+    assert said == []
+    monkeypatch.setitem(COMPUTED, CLUSTER, lambda name, inputs: COMPUTED_CLUSTER(name, inputs) | {"coeVersion": "v1.34.2"})
+    assert only(recorded(), "gaia-dmp:openstack:KubernetesCluster").outputs["version"] == "1.34.2"
+    assert [message.split(". ")[0] for message in said] == [
+        "the cluster says that it runs Kubernetes 1.34.2, and the stack file says 1.35.4"
+    ]
 
 
 @pytest.mark.parametrize("protect", [True, False])

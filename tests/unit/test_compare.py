@@ -109,6 +109,12 @@ class TestAReplacement:
         found = compare(recording(provider, served), recording(dataclasses.replace(provider, inputs={"clusterIdentifier": "2"}), served))
         assert {each.name: (each.operation, each.forced_by) for each in found}["c"] == ("replace", ["its provider p"])
 
+    def test_takes_along_what_is_deleted_with_it(self):
+        owner = made("z", inputs={"shareProto": "NFS"})
+        inside = made("c", CONFIG, {"metadata": {"name": "c"}}, options={"deletedWith": owner.urn})
+        found = compare(recording(owner, inside), recording(dataclasses.replace(owner, inputs={"shareProto": "CEPHFS"}), inside))
+        assert {each.name: (each.operation, each.forced_by) for each in found}["c"] == ("replace", ["z, with which it is deleted"])
+
     def test_that_deletes_first_replaces_whoever_might_have_to(self):
         """A ConfigMap with a name of its own replaced the DaemonSet that named it (seen under the engine)."""
         config = made("c", CONFIG, {"metadata": {"name": "c"}, "data": {"a": "1"}})
