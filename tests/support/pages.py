@@ -29,7 +29,8 @@ OUTPUTS = {
     "public_address": "The floating IP of the load balancer.",
     "namespaces": "The namespace of each part of the platform.",
     "datasets": "Each dataset, and the path or the bucket address at which notebooks find it.",
-    "kubernetes_version": "The version that the stack file names.",
+    "kubernetes_version": "The version that the cluster reports. For a cluster that exists it is the one that the stack file names.",
+    "wanted_kubernetes_version": "The version that the stack file names. Manifests are checked against it.",
     "capacity": "Nodes, vCPU, memory and disk of the stack when idle and at its full size. Sizes are in GiB.",
 }
 """What each output of `__main__.py` means."""
