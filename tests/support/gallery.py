@@ -1,13 +1,24 @@
-"""`python -m tests.support.gallery`: docs/gallery.md, twelve typical changes and the comment that each gives, and the picture of the page.
+"""`python -m tests.support.gallery`: docs/gallery.md, twelve typical changes and the comment that each gives, and two pictures.
 
 tests/stacks/test_gallery.py keeps the page as the program makes it.
 """
 
+import contextlib
+import fcntl
+import io
+import os
+import pty
 import re
+import struct
+import subprocess
+import sys
 import tempfile
+import termios
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+from rich.console import Console
+from rich.text import Text
 
 from review import markdown, page
 from review.report import Report
@@ -19,6 +30,7 @@ from tests.support.stack_files import ROOT
 
 FILE = ROOT / "docs" / "gallery.md"
 PICTURE = ROOT / "docs" / "images" / "review.png"
+TERMINAL = ROOT / "docs" / "images" / "preview.svg"
 SHOWN = (
     "share-grows",
     "share-shrinks",
@@ -74,8 +86,31 @@ def picture(found: list[tuple[Case, Report]], folder: Path) -> None:
         shown.screenshot(path=PICTURE)
 
 
+def terminal() -> None:
+    """The picture of a terminal in which a preview has run, as SVG."""
+    columns = 118
+    controller, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    command = [sys.executable, "-m", "cli.main", "preview", "dev"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=inner, stderr=subprocess.DEVNULL, env=os.environ | {"TERM": "xterm-256color"}):
+        os.close(inner)
+        said = b""
+        # Linux ends a terminal whose last writer has gone by an error.
+        with contextlib.suppress(OSError):
+            while part := os.read(controller, 65536):
+                said += part
+    os.close(controller)
+    console = Console(record=True, width=columns, file=io.StringIO())
+    console.print(Text.from_ansi(said.decode().replace("\r\n", "\n").rstrip()))
+    drawn = console.export_svg(title="make preview", unique_id="preview")
+    # No fonts from elsewhere.
+    drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL).replace("Fira Code, monospace", "monospace")
+    TERMINAL.write_text("\n".join(line.rstrip() for line in drawn.splitlines() if line.strip()) + "\n", encoding="utf-8")
+
+
 def main() -> None:
-    """Write the page and the picture."""
+    """Write the page and the pictures."""
+    terminal()
     with tempfile.TemporaryDirectory() as place:
         found = reports(Path(place))
         FILE.write_text(gallery(found), encoding="utf-8")

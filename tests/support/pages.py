@@ -70,6 +70,8 @@ def command_line() -> str:
         "The document has a `version`. It changes when a reader of the old form would misread the new one.",
         "In the output of `gaia preview`, `recording` has the form of `schema/recording.schema.json`.",
         "",
+        "`gaia preview prod --out out` writes `recording.json`, and `manifests/` with one file per Kubernetes object. Secrets are masked.",
+        "",
         'A shell can complete commands, options and names of stacks: `eval "$(gaia completion bash)"`, the same for `zsh`, and',
         "`gaia completion fish | source`.",
         "",
