@@ -45,5 +45,18 @@ def test_what_leads_nowhere_is_found():
     assert anchors("# What is `this`?\n## 2. A [link](x.md)\n```sh\n# no heading\n```\n") == {"what-is-this", "2-a-link"}
 
 
+@pytest.mark.parametrize("folder", ["decisions", "runbooks"])
+def test_an_index_lists_every_page(folder):
+    index = ROOT / "docs" / folder / "index.md"
+    listed = {path for path, _ in LINK.findall(index.read_text())}
+    assert {page.name for page in index.parent.glob("*.md")} - {"index.md"} <= listed
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/decisions").glob("0*.md")), ids=lambda page: page.stem)
+def test_a_decision_has_its_number_and_its_day(page):
+    number = int(page.name[:4])
+    assert re.match(rf"# {number}\. .+\n\nDecided on 20\d\d-\d\d-\d\d\.", page.read_text())
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
