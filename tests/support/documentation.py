@@ -19,6 +19,10 @@ FOLDERS = {"Runbooks": "runbooks", "Decisions": "decisions"}
 OF_THE_ROOT = ("CHANGELOG.md", "CONTRIBUTING.md")
 """Pages that belong at the root of a repository, and on the site too."""
 
+ALERTS = {"WARNING": "warning", "CAUTION": "danger"}
+ALERT = re.compile(r"^> \[!(WARNING|CAUTION)\]\n((?:>.*\n?)+)", re.MULTILINE)
+"""A warning as GitHub's Markdown has it, and what MkDocs Material calls each kind."""
+
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Fill the sections of FOLDERS, the folder's index first."""
@@ -41,8 +45,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Mend links to a page of OF_THE_ROOT, and what GitHub folds away: Python-Markdown reads inside HTML only where told to."""
+    """Turn what GitHub shows into what MkDocs shows.
+
+    Links to a page of OF_THE_ROOT; warnings; and what is folded away, inside which Python-Markdown reads only on demand.
+    """
     depth = page.file.src_uri.count("/")
     for name in OF_THE_ROOT:
         markdown = markdown.replace(f"]({'../' * (depth + 1)}{name}", f"]({'../' * depth}{name}")
+    markdown = ALERT.sub(lambda found: f"!!! {ALERTS[found[1]]}\n" + re.sub(r"^> ?", "    ", found[2], flags=re.MULTILINE), markdown)
     return re.sub(r"<details>(?=<summary>)", '<details markdown="1">', markdown)
