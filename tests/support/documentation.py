@@ -49,6 +49,9 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
     Links to a page of OF_THE_ROOT; warnings; and what is folded away, inside which Python-Markdown reads only on demand.
     """
+    if page.file.src_uri.startswith("decisions/"):
+        # Who asks how to do a thing should not find first why it was once decided.
+        page.meta["search"] = {"boost": 0.5}
     depth = page.file.src_uri.count("/")
     for name in OF_THE_ROOT:
         markdown = markdown.replace(f"]({'../' * (depth + 1)}{name}", f"]({'../' * depth}{name}")
