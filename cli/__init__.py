@@ -1,1 +1,1 @@
-"""`gaia`: one command-line program. It holds parsing, printing choices and exit codes; what is done with a stack stands in other rooms."""
+"""`gaia`: one command-line program. This package parses, prints and chooses exit codes; the work is done by the other packages."""

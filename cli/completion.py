@@ -1,4 +1,4 @@
-"""`gaia completion`: what a shell needs to complete names of sub-commands, options and stacks."""
+"""`gaia completion`: the script with which a shell completes names of sub-commands, options and stacks."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`gaia destroy`: take a stack down, and say what is kept."""
+"""`gaia destroy`: destroy a stack, and list what is kept in the cloud."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from settings import StackFileError
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Take a stack down: FOUND where it is refused, with nothing touched; FAILED where it did not come to its end."""
+    """Destroy a stack: FOUND if it is refused, with nothing changed; FAILED if it did not finish."""
     try:
         found = destroy.destroy(options.stack, options.confirm, options.folder, errors().print)
     except (destroy.RefusedError, StackFileError) as error:

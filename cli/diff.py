@@ -14,7 +14,7 @@ from review.terminal import print_reports
 def run(options: argparse.Namespace) -> Exit:
     """Compare stacks: FOUND where the program of the working tree, the engine or a rule refuses, FAILED where nothing can be compared."""
     if options.plan and len(options.stacks) > 1:
-        complain("--plan is of one stack")
+        complain("--plan needs exactly one stack")
         return Exit.USAGE
     try:
         with progress(f"Recording {', '.join(options.stacks)} at {options.base} and in the working tree"):

@@ -1,4 +1,4 @@
-"""`gaia doctor`: is this cloud what the stack file says, before anything is made on it?"""
+"""`gaia doctor`: whether the cloud is what the stack file says, before anything is created on it."""
 
 import argparse
 import warnings
@@ -21,13 +21,13 @@ def run(options: argparse.Namespace) -> Exit:
         complain(error)
         return Exit.FAILED
     if not isinstance(settings.cloud, OpenStackCloud):
-        errors().print(f"Stack {options.stack} starts from a cluster that exists; the doctor looks at OpenStack clouds alone.")
+        errors().print(f"Stack {options.stack} uses an existing cluster. The doctor checks only OpenStack clouds.")
         if options.json:
             print_json({"version": 1, "stack": options.stack, "findings": []})
         return Exit.WELL
     visit = Visit(settings, settings.cloud, f"{PROJECT}-{options.stack}")
     with warnings.catch_warnings(), progress("Asking the cloud") as status:
-        warnings.simplefilter("ignore")  # of what openstacksdk will drop one day, and uses itself
+        warnings.simplefilter("ignore")  # about functions that openstacksdk will remove one day, and uses itself
         findings = list(examine(visit, lambda title: status(f"Asking the cloud: {title}")))
     if options.json:
         print_json({"version": 1, "stack": options.stack, "findings": list(map(asdict, findings))})

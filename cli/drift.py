@@ -1,4 +1,4 @@
-"""`gaia drift`: what in the cloud is no longer what the state says, and how many days certificates still have."""
+"""`gaia drift`: where the cloud differs from the state, and how many days certificates are still valid."""
 
 import argparse
 from dataclasses import asdict

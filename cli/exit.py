@@ -4,19 +4,19 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What the program says to whoever called it."""
+    """The exit code of a command."""
 
     WELL = 0
-    """All is as it should be."""
+    """Everything is fine."""
 
     FOUND = 1
-    """It looked, and something is refused, wrong, different or near its end."""
+    """The command found something that is refused, wrong, different or about to expire."""
 
     USAGE = 2
     """The command line is wrong; nothing was done."""
 
     FAILED = 3
-    """It could not be done, or could not be told: no Pulumi, no answer, a revision that nobody has, time is up."""
+    """The command could not finish: Pulumi is missing, a service does not answer, a revision does not exist, or time ran out."""
 
     INTERRUPTED = 130
-    """Ctrl-C, as shells count it."""
+    """Ctrl-C, with the code that shells use."""

@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""`gaia`: what its command line takes. A sub-command's module is imported once it is chosen: a preview must not wait for OpenStack's."""
+"""The command line of `gaia`. A sub-command's module is imported only when it runs: a preview must not wait for OpenStack's modules."""
 
 import argparse
 import importlib
@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 EXIT_CODES = """\
 exit codes:
-  0    all is well
-  1    it looked, and something is refused, wrong, different or near its end
+  0    everything is fine
+  1    something is refused, wrong, different or about to expire
   2    the command line is wrong; nothing was done
-  3    it could not be done or told: no Pulumi, no answer, no such revision, time is up
+  3    the command could not finish: no Pulumi, no answer, no such revision, or time ran out
   130  interrupted
 """
 
@@ -36,7 +36,7 @@ def stacks(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 
 def _command(commands: _Subparsers, name: str, words: str, *, stack: str = "optional", json: bool = False) -> argparse.ArgumentParser:
-    """One sub-command. stack: `optional` (dev by default), `required` or `many`. json: whether it prints for machines, too."""
+    """One sub-command. stack: `optional` (dev by default), `required` or `many`. json: whether it has the option --json."""
     parser = commands.add_parser(
         name, help=words, description=words, epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -59,7 +59,7 @@ def _folder(parser: argparse.ArgumentParser, words: str) -> None:
 
 
 def _seconds(text: str) -> float:
-    """A time to wait. argparse says what is wrong of it by the message."""
+    """A time to wait. argparse shows the message of the error."""
     try:
         seconds = float(text)
     except ValueError:
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
         prog="gaia",
-        description="An on-demand Spark platform on OpenStack or any Kubernetes: what is done with a stack of it.",
+        description="Preview, review, check and operate the stacks of an on-demand Spark platform on OpenStack or any Kubernetes.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -84,46 +84,50 @@ def parser() -> argparse.ArgumentParser:
     preview = _command(commands, "preview", "show the platform of a stack at a glance and check it, offline", json=True)
     preview.add_argument("--tree", action="store_true", help="print every resource, not one line per component")
     preview.add_argument("--out", type=Path, help="folder for recording.json and manifests/")
-    _folder(preview, "where the stack file is")
+    _folder(preview, "folder of the stack file")
 
-    diff = _command(commands, "diff", "say what the working tree changes, worst first, offline", stack="many", json=True)
+    diff = _command(commands, "diff", "show what the working tree changes, worst first, offline", stack="many", json=True)
     diff.add_argument("--base", default="origin/main", help="branch, tag or commit to compare with; origin/main by default")
     diff.add_argument("--tree", action="store_true", help="print every resource and field that changes, not one line per component")
     diff.add_argument("--out", type=Path, help="folder for report.md, report.html, report.json and the recordings")
-    diff.add_argument("--plan", type=Path, help="what `pulumi preview --json` printed for the one stack: the report is made of it")
+    diff.add_argument(
+        "--plan",
+        type=Path,
+        help="file with the output of `pulumi preview --json` for the one stack; the report uses it instead of the offline comparison",
+    )
 
-    doctor = _command(commands, "doctor", "check the cloud that a stack file names; asks, and changes nothing", json=True)
-    _folder(doctor, "where the stack file is")
+    doctor = _command(commands, "doctor", "check the cloud that a stack file names; changes nothing", json=True)
+    _folder(doctor, "folder of the stack file")
 
-    drift = _command(commands, "drift", "say what is not as the state says, worst first, and days left on certificates", json=True)
-    drift.add_argument("--mend", action="store_true", help="put objects of Kubernetes back, and take away rights that nobody declared")
-    _folder(drift, "where the program is")
+    drift = _command(commands, "drift", "show where the cloud differs from the state, worst first, and when certificates expire", json=True)
+    drift.add_argument("--mend", action="store_true", help="restore Kubernetes objects, and remove rights that the stack does not declare")
+    _folder(drift, "folder of the program")
 
-    smoke = _command(commands, "smoke", "count, cross-match and plot in a notebook of a stack that stands, as a person would")
-    smoke.add_argument("--user", default="", help="login name; by default the stack's own test user, or else its administrator")
-    smoke.add_argument("--url", default="", help="address, where it is not the stack's: http://localhost:8080 behind a port-forward")
-    _folder(smoke, "where the program is")
+    smoke = _command(commands, "smoke", "run the test notebook on a running stack: count, cross-match and plot, as a person would")
+    smoke.add_argument("--user", default="", help="login name; by default the stack's test user, or its administrator")
+    smoke.add_argument("--url", default="", help="address, if it is not the stack's, such as http://localhost:8080 with a port-forward")
+    _folder(smoke, "folder of the program")
 
-    switch = _command(commands, "switch", "lead the public name to the stack that switch/Pulumi.<STACK>.yaml calls live", stack="required")
-    switch.add_argument("--yes", action="store_true", help="do not ask before it is done")
+    switch = _command(commands, "switch", "point the public name to the stack that switch/Pulumi.<STACK>.yaml calls live", stack="required")
+    switch.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
-    destroy = _command(commands, "destroy", "take a stack down, and say what is kept", stack="required")
-    destroy.add_argument("--confirm", default="", metavar="STACK", help="its name once more; without it nothing is done")
-    _folder(destroy, "where the program is")
+    destroy = _command(commands, "destroy", "destroy a stack, and list what is kept in the cloud", stack="required")
+    destroy.add_argument("--confirm", default="", metavar="STACK", help="the stack's name again; required")
+    _folder(destroy, "folder of the program")
 
-    restore = _command(commands, "restore", "put backed-up notebooks back, with Zeppelin stopped for as long", stack="required")
-    restore.add_argument("--snapshot", default="latest", help="id of a backup; latest by default; list shows what there is")
-    restore.add_argument("--kubeconfig", type=Path, help="of the stack's cluster; by default the stack's output of that name")
+    restore = _command(commands, "restore", "restore notebooks from a backup; Zeppelin is stopped meanwhile", stack="required")
+    restore.add_argument("--snapshot", default="latest", help="id of a backup; latest by default; `list` shows all of them")
+    restore.add_argument("--kubeconfig", type=Path, help="kubeconfig of the stack's cluster; by default the stack's output of that name")
     restore.add_argument("--stop-timeout", type=_seconds, metavar="SECONDS", help="how long Zeppelin may take to stop; 300 by default")
     restore.add_argument("--job-timeout", type=_seconds, metavar="SECONDS", help="how long the job may take; three hours by default")
 
-    completion = commands.add_parser("completion", help='print what a shell needs to complete: eval "$(gaia completion bash)"')
+    completion = commands.add_parser("completion", help='print the completion script for a shell: eval "$(gaia completion bash)"')
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command. Returns one of cli.exit.Exit; for `smoke` the test notebook's own 0 or 1."""
+    """Run one sub-command. Returns one of cli.exit.Exit; `smoke` returns the test notebook's own 0 or 1."""
     program = parser()
     if "_ARGCOMPLETE" in os.environ:
         importlib.import_module("argcomplete").autocomplete(program)
@@ -141,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has gone (`gaia preview | head`); Python would complain once more while it ends.
+        # The reader has gone (`gaia preview | head`). Without this, Python would complain again at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.WELL
 

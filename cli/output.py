@@ -1,4 +1,4 @@
-"""Where sub-commands print: results to standard output, everything else to standard error."""
+"""How sub-commands print: results to standard output, everything else to standard error."""
 
 import contextlib
 import json
@@ -45,7 +45,7 @@ def errors() -> Console:
 
 
 def complain(error: object) -> None:
-    """Say on standard error why something is refused or failed."""
+    """Print on standard error why something is refused or failed."""
     errors().print(str(error), style="red", markup=False)
 
 

@@ -22,11 +22,11 @@ from settings import StackFileError
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Preview one stack: FOUND where the stack file, the program, a rule or a schema refuses, FAILED where `--out` cannot be written."""
+    """Preview one stack: FOUND if the stack file, the program, a rule or a schema refuses it, FAILED if `--out` cannot be written."""
     try:
         with progress(f"Recording stack {options.stack}"):
             config, secret_keys = stack_config(options.folder, options.stack)
-            # Whoever wants the recording as a file wants to compare it.
+            # A recording in a file is for comparison, which needs fingerprints.
             recorded = record_with_fingerprints if options.out else record
             recording = recorded(ROOT, options.stack, config=config, secret_keys=secret_keys)
             findings = rules.check(recording, rules.waivers(), dt.datetime.now(dt.UTC).date())
@@ -63,8 +63,8 @@ def _print_policy(findings: Sequence[rules.Finding], console: Console) -> None:
     for finding in broken:
         complain(finding.text)
     if broken:
-        complain("An exception is an entry in policy/waivers.yaml, with a reason and a last day: docs/how-to/review.md")
-    console.print(f"\nPolicy: {len(rules.RULES)} rules, {len(broken)} broken, {len(waived)} waived, {len(advised)} to think about")
+        complain("For an exception, add an entry to policy/waivers.yaml, with a reason and a last day: docs/how-to/review.md")
+    console.print(f"\nPolicy: {len(rules.RULES)} rules, {len(broken)} violations, {len(waived)} waived, {len(advised)} advisory")
     for finding in advised:
         console.print(f"    advice: {finding.text}", style="yellow", markup=False)
     for finding in waived:
@@ -75,6 +75,6 @@ def _print_invalid(invalid: Sequence[str], objects: int, recording: Recording, c
     for finding in invalid:
         complain(finding)
     if invalid:
-        complain(f"{len(invalid)} fields are not in the schema of Kubernetes {recording.kubernetes_version}")
+        complain(f"{len(invalid)} fields do not fit the schema of Kubernetes {recording.kubernetes_version}")
     else:
         console.print(f"\nManifests: {objects} objects valid against the schema of Kubernetes {recording.kubernetes_version}")

@@ -1,4 +1,4 @@
-"""`gaia restore`: put the notebooks of a backup back, or list what backups there are."""
+"""`gaia restore`: restore notebooks from a backup, or list the backups."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from operate.restore import JOB_SECONDS, STOP_SECONDS, Cluster, RestoreError, ku
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Restore one stack's notebooks: FAILED where that did not work; the message says what is there now."""
+    """Restore one stack's notebooks: FAILED if that did not work; the message describes the situation."""
     console = errors()
 
     def say(line: str) -> None:

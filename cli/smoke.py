@@ -9,7 +9,7 @@ from operate.smoke import NoPasswordError, smoke
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run it: the notebook's own code, 0 where it passed, or FAILED where it could not begin."""
+    """Run it. Returns the notebook's own code, 0 if it passed, or FAILED if it could not start."""
 
     def say(line: str) -> None:
         errors().print(line, style="dim", markup=False)

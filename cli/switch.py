@@ -1,4 +1,4 @@
-"""`gaia switch`: the public name leads to the stack that is called live."""
+"""`gaia switch`: point the public name to the live stack."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from operate.engine import EngineError, attend
 
 
 def run(options: argparse.Namespace) -> int:
-    """Bring the switch up: FAILED where that does not work."""
+    """Deploy the switch: FAILED if that does not work."""
     try:
         code = attend(options.stack, "up", *(["--yes"] if options.yes else []), folder=ROOT / "switch")
     except EngineError as error:

@@ -1,1 +1,1 @@
-"""Checks of a real cloud before the first `pulumi up`: read-only, each with its fix."""
+"""Read-only checks of a real cloud before the first `pulumi up`. Each finding has its fix."""

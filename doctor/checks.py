@@ -23,7 +23,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 
 def examine(visit: Visit, show: Callable[[str], None]) -> Iterator[Finding]:
-    """Every finding. A service that fails ends its own check and no other. show: told what is being looked at."""
+    """Every finding. A service that fails ends only its own check. show: called with the title of each check."""
     show("credentials")
     yield from credentials.credentials(visit)
     if "compute" not in visit.projects:
@@ -35,5 +35,5 @@ def examine(visit: Visit, show: Callable[[str], None]) -> Iterator[Finding]:
         except ASKING_FAILS as error:
             yield services.silent(title, error)
         except (KeyError, TypeError, ValueError) as error:
-            # An answer in a form that the service's documentation does not have; a proxy's page, as a rule.
-            yield Finding(title, "bad", f"answered something else than its API: {reason(error)}", "look at the endpoint in the catalogue")
+            # The answer does not have the form that the service documents; usually it is the page of a proxy.
+            yield Finding(title, "bad", f"did not answer like its API: {reason(error)}", "check the endpoint in the service catalogue")

@@ -35,22 +35,22 @@ def template(visit: Visit) -> Iterator[Finding]:
     if isinstance(wanted, NamedTemplate):
         found = visit.compute.container_infrastructure_management.get(f"/clustertemplates/{wanted.name}")
         if found.status_code != 200:
-            fix = "cloud.cluster.template.name: openstack coe cluster template list has them"
-            yield Finding(f"template {wanted.name}", "bad", f"is not to be had (HTTP {found.status_code})", fix)
+            fix = "set cloud.cluster.template.name to one that `openstack coe cluster template list` shows"
+            yield Finding(f"template {wanted.name}", "bad", f"cannot be read (HTTP {found.status_code})", fix)
             return
         body = found.json()
         driver, image_name = body.get("driver") or "", body["image_id"]
         if body["network_driver"] != wanted.network_driver:
             says = f"has network driver {body['network_driver']}, not {wanted.network_driver}"
-            yield Finding(f"template {wanted.name}", "bad", says, f"cloud.cluster.template.network_driver: {body['network_driver']}")
+            yield Finding(f"template {wanted.name}", "bad", says, f"set cloud.cluster.template.network_driver: {body['network_driver']}")
         else:
-            yield Finding(f"template {wanted.name}", "ok", f"is there, with {wanted.network_driver}")
+            yield Finding(f"template {wanted.name}", "ok", f"exists, with {wanted.network_driver}")
     else:
         image_name = wanted.image
     image = visit.compute.image.find_image(image_name, ignore_missing=True)
     if image is None:
-        fix = "cloud.cluster.template.image: openstack image list --property os_distro=ubuntu, or a template of the site's, `kind: named`"
-        yield Finding(f"image {image_name}", "bad", "is not there, or there are several", fix)
+        fix = "set cloud.cluster.template.image to one that `openstack image list` shows, or use a template of the site, `kind: named`"
+        yield Finding(f"image {image_name}", "bad", "does not exist, or there are several of this name", fix)
         return
     yield from _image(visit, image)
     yield _driver(visit, driver or image.properties.get("magnum_driver", ""))
@@ -60,20 +60,20 @@ def _image(visit: Visit, image: Any) -> Iterator[Finding]:
     cluster, subject = visit.cloud.cluster, f"image {image.name}"
     version = (image.properties.get("kube_version") or "").removeprefix("v")
     if image.status != "active":
-        yield Finding(subject, "bad", f"is {image.status}", "an image that is active")
+        yield Finding(subject, "bad", f"is {image.status}", "use an image that is active")
     elif not image.os_distro:
         yield Finding(
             subject,
             "bad",
-            "has no property os_distro, by which Magnum picks its driver",
+            "has no property os_distro, from which Magnum chooses its driver",
             "openstack image set --property os_distro=ubuntu ...",
         )
     elif cluster.driver == "capi-helm" and not version:
         fix = f"openstack image set --property kube_version=v{cluster.kubernetes_version} ..."
         yield Finding(subject, "bad", "has no property kube_version, from which magnum-capi-helm takes the version", fix)
     elif cluster.driver == "capi-helm" and not same_version(version, cluster.kubernetes_version):
-        says = f"has Kubernetes {version}, but the stack says {cluster.kubernetes_version}"
-        yield Finding(subject, "bad", says, f'cloud.cluster.kubernetes_version: "{version}", or another image')
+        says = f"has Kubernetes {version}, but the stack file says {cluster.kubernetes_version}"
+        yield Finding(subject, "bad", says, f'set cloud.cluster.kubernetes_version: "{version}", or use another image')
     else:
         yield Finding(subject, "ok", f"is active, {image.os_distro}" + (f", Kubernetes {version}" if version else ""))
 
@@ -81,35 +81,40 @@ def _image(visit: Visit, image: Any) -> Iterator[Finding]:
 def _driver(visit: Visit, found: str) -> Finding:
     stated = visit.cloud.cluster.driver
     if not found:
-        says = f"neither template nor image names one, so the site's default counts; the stack says {stated}"
-        return Finding("Magnum driver", "unknown", says, "ask the site, or make a template by hand and read its field `driver`")
+        says = f"is the site's default, because neither template nor image names one; the stack file says {stated}"
+        return Finding("Magnum driver", "unknown", says, "ask the site, or create a template by hand and read its field `driver`")
     if not found.startswith(DRIVERS[stated]):
-        known = next((name for name, begin in DRIVERS.items() if found.startswith(begin)), "one that is not known here")
-        return Finding("Magnum driver", "bad", f"is {found}, but the stack says {stated}", f"cloud.cluster.driver: {known}")
+        known = next((name for name, begin in DRIVERS.items() if found.startswith(begin)), "")
+        fix = f"set cloud.cluster.driver: {known}" if known else f"this program supports only {', '.join(DRIVERS)}"
+        return Finding("Magnum driver", "bad", f"is {found}, but the stack file says {stated}", fix)
     return Finding("Magnum driver", "ok", found)
 
 
 def kubernetes_version(visit: Visit) -> Iterator[Finding]:
-    """The version gets security fixes for a while yet."""
+    """The version still gets security fixes."""
     version = visit.cloud.kubernetes_version
     minor = ".".join(version.split(".")[:2])
     end = END_OF_LIFE.get(minor)
     today = dt.datetime.now(dt.UTC).date()
     subject = f"Kubernetes {version}"
     newer = [each for each, last in END_OF_LIFE.items() if last > today + dt.timedelta(days=60)]
-    fix = f"cloud.cluster.kubernetes_version, with an image of {' or '.join(newer)}" if newer else "a newer release of this program"
+    fix = (
+        f"upgrade cloud.cluster.kubernetes_version to {' or '.join(newer)}, with its image"
+        if newer
+        else "use a newer release of this program"
+    )
     if end is None:
-        yield Finding(subject, "unknown", "is not among the versions whose end is known here", "kubernetes.io/releases")
+        yield Finding(subject, "unknown", "has no known end of support in this program", "see kubernetes.io/releases")
     elif end < today:
-        yield Finding(subject, "bad", f"has had no fixes since {end}", fix)
+        yield Finding(subject, "bad", f"has had no security fixes since {end}", fix)
     elif end < today + dt.timedelta(days=60):
-        yield Finding(subject, "unknown", f"gets fixes until {end} only", fix)
+        yield Finding(subject, "unknown", f"gets security fixes only until {end}", fix)
     else:
-        yield Finding(subject, "ok", f"gets fixes until {end}")
+        yield Finding(subject, "ok", f"gets security fixes until {end}")
 
 
 def flavours(visit: Visit) -> Iterator[Finding]:
-    """Every flavour is there and as large as the stack file says."""
+    """Every flavour exists and has the size that the stack file states."""
     cluster = visit.cloud.cluster
     stated: list[tuple[str, Flavour]] = [("control_plane", cluster.control_plane), ("workers", cluster.workers)]
     stated += [(f"pools[{index}]", pool) for index, pool in enumerate(cluster.pools)]
@@ -119,7 +124,7 @@ def flavours(visit: Visit) -> Iterator[Finding]:
         subject, setting = f"flavour {flavour.flavor}", f"cloud.cluster.{key}"
         found = sizes.get(flavour.flavor)
         if found is None:
-            yield Finding(subject, "bad", f"of {setting} is not there", f"{setting}.flavor: one of {', '.join(sorted(sizes))}")
+            yield Finding(subject, "bad", f"of {setting} does not exist", f"set {setting}.flavor to one of {', '.join(sorted(sizes))}")
             continue
         disk = volume or found.disk
         wrong = {
@@ -129,11 +134,10 @@ def flavours(visit: Visit) -> Iterator[Finding]:
         }
         wrong = {name: pair for name, pair in wrong.items() if pair[0] != pair[1]}
         if disk == 0:
-            yield Finding(subject, "bad", f"of {setting} has no disk", 'cloud.cluster.labels: {boot_volume_size: "<GiB>"}')
+            yield Finding(subject, "bad", f"of {setting} has no disk", 'set cloud.cluster.labels: {boot_volume_size: "<GiB>"}')
         elif wrong:
-            says = ", ".join(f"{name} is {real}, not {said}" for name, (said, real) in wrong.items())
-            yield Finding(
-                subject, "bad", f"of {setting}: {says}", ", ".join(f"{setting}.{name}: {real}" for name, (_, real) in wrong.items())
-            )
+            says = ", ".join(f"{name} is {real}, not {stated}" for name, (stated, real) in wrong.items())
+            fix = ", ".join(f"{setting}.{name}: {real}" for name, (_, real) in wrong.items())
+            yield Finding(subject, "bad", f"of {setting}: {says}", f"set {fix}")
         else:
             yield Finding(subject, "ok", f"of {setting}: {found.vcpus} vCPU, {found.ram // 1024} GiB, disk {disk} GiB")

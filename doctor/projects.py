@@ -1,4 +1,4 @@
-"""Which project a credential of clouds.yaml opens: asked of Keystone by openstacksdk, before anything else is."""
+"""The project that a credential of clouds.yaml is for, from Keystone. It is asked before anything else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from settings.values.cloud import OpenStackProject, opens
 
 @dataclass(frozen=True)
 class OpenProject:
-    """A project that its credential has opened.
+    """A project and a connection to it.
 
-    application_credential: what Keystone says of it (`restricted`, ...); None where the credential is a password or the like.
+    application_credential: what Keystone reports about it (`restricted`, ...); None if the credential is a password or the like.
     """
 
     connection: Connection
@@ -27,15 +27,15 @@ class NotAcceptedError(Exception):
 
 
 class OtherProjectError(Exception):
-    """The credential opens another project than the stack file names. name, identity: of that project."""
+    """The credential is for another project than the stack file names. name, identity: of that project."""
 
     def __init__(self, name: str, identity: str) -> None:
-        super().__init__(f"opens {name!r} ({identity})")
+        super().__init__(f"is for {name!r} ({identity})")
         self.name, self.identity = name, identity
 
 
 def open_project(project: OpenStackProject) -> OpenProject:
-    """The project that the stack file names, opened by the credential that stands beside it.
+    """The project that the stack file names, opened with the credential that it names.
 
     Raises NotAcceptedError, or OtherProjectError.
     """
@@ -46,5 +46,5 @@ def open_project(project: OpenStackProject) -> OpenProject:
         raise NotAcceptedError(reason(error)) from None
     if not opens(project.project, name=token.project_name, identity=token.project_id):
         raise OtherProjectError(token.project_name, token.project_id)
-    application = token._data["token"].get("application_credential")  # noqa: SLF001 - keystoneauth shows its id alone
+    application = token._data["token"].get("application_credential")  # noqa: SLF001 - keystoneauth shows only its id
     return OpenProject(connection, token.project_name, application)

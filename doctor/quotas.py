@@ -1,4 +1,4 @@
-"""Room in quotas for what a stack holds when nothing runs, and at full size."""
+"""Whether quotas have room for the stack when it is idle and at full size."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from settings.values.zeppelin import PersonShares
 
 
 def quotas(visit: Visit) -> Iterator[Finding]:
-    """Room for what the stack holds when nothing runs, and at full size."""
+    """Room for the stack when it is idle, and at full size."""
     capacity = visit.settings.capacity()
     compute = visit.compute
     limits = compute.compute.get("/limits").json()["limits"]["absolute"]
@@ -48,7 +48,7 @@ def quotas(visit: Visit) -> Iterator[Finding]:
 
 
 def _clusters(visit: Visit) -> Finding:
-    """Magnum's own quota; a project that has none of its own is told so by a 404, and has the site's default."""
+    """Magnum's quota. It answers 404 for a project that has the site's default."""
     magnum = visit.compute.container_infrastructure_management
     answer = magnum.get(f"/quotas/{visit.compute.current_project_id}/Cluster", raise_exc=False)
     used = len(magnum.get("/clusters").json()["clusters"])
@@ -60,23 +60,23 @@ def _clusters(visit: Visit) -> Finding:
 
 
 def room(subject: str, limit: int, used: int, idle: int, full: int) -> Finding:
-    """limit: -1 for none. idle, full: what is wanted when nothing runs, and at most."""
+    """limit: -1 for none. idle, full: what the stack needs when nothing runs, and at full size."""
     if limit < 0:
-        return Finding(subject, "ok", f"has no limit; {full} wanted")
+        return Finding(subject, "ok", f"has no limit; the stack needs {full}")
     free = limit - used
-    wanted = f"{idle} wanted" if idle == full else f"{idle} wanted when idle, {full} at full size"
+    wanted = f"the stack needs {idle}" if idle == full else f"the stack needs {idle} when idle, {full} at full size"
     says = f"{free} free of {limit}, {wanted}"
     if free < idle:
-        return Finding(subject, "bad", says, f"ask the site for {used + full}, or a smaller stack")
+        return Finding(subject, "bad", says, f"ask the site for {used + full}, or make the stack smaller")
     if free < full:
         return Finding(
-            subject, "unknown", f"{says}: pools will not grow to their maximum", f"ask the site for {used + full}, or smaller pools"
+            subject, "unknown", f"{says}: pools cannot grow to their maximum", f"ask the site for {used + full}, or make the pools smaller"
         )
     return Finding(subject, "ok", says)
 
 
 def own_homes(visit: Visit) -> list[OwnShare]:
-    """What people write on shares of the compute project: notebooks, spaces (one entry for all), backups, event logs."""
+    """The platform's own shares in the compute project: notebooks, spaces (one entry for all), backups, event logs."""
     zeppelin = visit.settings.zeppelin
     homes = (zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target, visit.settings.spark.history)
     return [home for home in homes if isinstance(home, OwnShare)]

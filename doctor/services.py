@@ -16,7 +16,7 @@ SERVICES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("shared_file_system", "Manila", "/shares?limit=1", {"X-OpenStack-Manila-API-Version": "2.45"}),
     ("load_balancer", "Octavia", "/lbaas/providers", {}),
 )
-"""Service as openstacksdk calls it, as people do, a request that it must answer, and the version in which."""
+"""Service: openstacksdk's name, its usual name, a request that it must answer, and the version of the API for that request."""
 
 
 def services(visit: Visit) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def services(visit: Visit) -> Iterator[Finding]:
             yield silent(title, error)
             continue
         if answer.status_code == 406:
-            yield Finding(title, "bad", f"does not speak version {version} of its API", f"a newer {title}, by the site")
+            yield Finding(title, "bad", f"does not support version {version} of its API", f"ask the site for a newer {title}")
         elif answer.status_code != 200:
             yield Finding(title, "bad", f"answers {path} with HTTP {answer.status_code}: {answer.text[:200]}", SILENT)
         else:
@@ -42,14 +42,14 @@ def services(visit: Visit) -> Iterator[Finding]:
 
 
 def offered(project: Any, name: str) -> bool:
-    """Whether the catalogue that the credential sees has a service, under any of the names that clouds give it."""
+    """Whether the credential's service catalogue has a service, under any of its usual names."""
     kind = name.replace("_", "-")
     catalogue = project.session.auth.get_access(project.session).service_catalog.catalog
     return bool({entry["type"] for entry in catalogue} & set(ServiceTypes().get_all_types(kind)))
 
 
-SILENT = "try again; if it stays, tell the site. What hangs on it has not been checked"
+SILENT = "try again; if it stays so, tell the site. What depends on it was not checked"
 
 
 def silent(subject: str, error: Exception) -> Finding:
-    return Finding(subject, "bad", f"could not be asked: {reason(error)}", SILENT)
+    return Finding(subject, "bad", f"did not answer: {reason(error)}", SILENT)

@@ -14,7 +14,7 @@ from settings.values.zeppelin import AdoptedNotebooks
 
 
 def shares(visit: Visit) -> Iterator[Finding]:
-    """Share types of what is created, shares that are adopted."""
+    """The share types of shares that the stack creates, and the shares that it adopts."""
     site = visit.cloud.site
     created = [(data.source.project, data.source.share_type) for data in visit.settings.datasets if isinstance(data.source, CreatedShare)]
     created += [("compute", home.share_type) for home in own_homes(visit)]
@@ -35,20 +35,22 @@ def buckets(visit: Visit) -> Iterator[Finding]:
     if store is None or project is None:
         return
     if not offered(project, "object_store"):
-        fix = "ask the site for Swift or RadosGW, or datasets of kind s3 with keys of your own"
+        fix = "ask the site for Swift or RadosGW, or use datasets of kind s3 with your own keys"
         yield Finding("object store", "bad", f"is not in the service catalogue of project {store.project}", fix)
         return
     application = cast("Any", project.session.auth).get_access(project.session)._data["token"].get("application_credential")  # noqa: SLF001
     if application:
-        says = "is an application credential, to which newer Keystones refuse EC2 credentials"
-        yield Finding(f"credential {store.clouds_yaml}", "unknown", says, "a password or OIDC entry of a member of that project")
-    # Nobody's key: whatever else it says, S3 says it in its own XML. Without a key, Swift takes the request for one of its own API.
+        says = "is an application credential; newer Keystones refuse EC2 credentials to these"
+        yield Finding(f"credential {store.clouds_yaml}", "unknown", says, "use a password or OIDC entry of a member of that project")
+    # A key that nobody has: S3 refuses it in its own XML. Without a key, Swift takes the request for one of its own API.
     headers = {"Authorization": "AWS nobody:nothing", "Date": formatdate(usegmt=True)}
     answer = requests.get(store.endpoint, headers=headers, timeout=PATIENCE)
     if "<Error>" in answer.text:
         yield Finding("S3", "ok", f"answers at {store.endpoint}")
     else:
-        yield Finding("S3", "bad", f"{store.endpoint} answers HTTP {answer.status_code}, not as S3 does", "object_store.endpoint")
+        yield Finding(
+            "S3", "bad", f"does not answer at {store.endpoint}: HTTP {answer.status_code}, not in S3's form", "set object_store.endpoint"
+        )
 
 
 def _share_type(visit: Visit, role: str, name: str) -> Finding:
@@ -56,44 +58,48 @@ def _share_type(visit: Visit, role: str, name: str) -> Finding:
     project: Any = visit.projects[role]
     types = {each["name"]: each.get("extra_specs", {}) for each in project.shared_file_system.get("/types").json()["share_types"]}
     if name not in types:
-        fix = f"cloud.site.share_type, or share_type of the share: {', '.join(sorted(types)) or 'this project sees none, ask the site'}"
-        return Finding(subject, "bad", f"is not there in the {role} project", fix)
+        seen = f"to one of {', '.join(sorted(types))}" if types else "; this project sees no share type, so ask the site"
+        return Finding(
+            subject, "bad", f"does not exist in the {role} project", f"set cloud.site.share_type, or share_type of the share, {seen}"
+        )
     if types[name].get("driver_handles_share_servers", "False").lower() == "true":
-        return Finding(subject, "bad", "needs share networks, which native CephFS has not", "a share type that serves native CephFS")
-    # Projects are not told the protocol of a type, but see it in the shares that they have of it.
+        return Finding(
+            subject, "bad", "needs share networks, which native CephFS does not have", "use a share type that serves native CephFS"
+        )
+    # Manila does not tell a project the protocol of a type, but shows it for the project's shares of that type.
     listings: list[Any] = [cast("Any", each).shared_file_system.shares(details=True) for each in visit.projects.values()]
     protocols = {share.share_protocol for listing in listings for share in listing if name in {share.share_type, share.share_type_name}}
     if not protocols:
-        says = "is there, but there is no share of it yet that would show its protocol"
-        return Finding(subject, "unknown", says, "ask the site whether it is native CephFS")
+        says = "exists, but there is no share of it yet that would show its protocol"
+        return Finding(subject, "unknown", says, "ask the site whether it serves native CephFS")
     if protocols != {"CEPHFS"}:
-        return Finding(subject, "bad", f"serves {', '.join(sorted(protocols))}, not CEPHFS", "a share type that serves native CephFS")
-    return Finding(subject, "ok", f"is there in the {role} project, and serves CEPHFS")
+        return Finding(subject, "bad", f"serves {', '.join(sorted(protocols))}, not CEPHFS", "use a share type that serves native CephFS")
+    return Finding(subject, "ok", f"exists in the {role} project and serves CEPHFS")
 
 
 def _adopted(project: Any, setting: str, name: str) -> Finding:
     subject = f"share {name}"
     found = [each for each in project.shared_file_system.shares(details=True) if name in {each.name, each.id}]
     if len(found) != 1:
-        says = "is there several times" if found else f"is not in project {project.current_project.name}"
+        says = "exists several times" if found else f"does not exist in project {project.current_project.name}"
         names = ", ".join(sorted({each.name for each in project.shared_file_system.shares()})) or "none"
-        return Finding(subject, "bad", says, f"{setting}; shares of the project: {names}")
+        return Finding(subject, "bad", says, f"set {setting}; shares of the project: {names}")
     share = found[0]
     if share.share_protocol.upper() != "CEPHFS":
-        return Finding(subject, "bad", f"serves {share.share_protocol}, not CEPHFS", "a share on native CephFS, or `kind: nfs`")
+        return Finding(subject, "bad", f"serves {share.share_protocol}, not CEPHFS", "use a share on native CephFS, or `kind: nfs`")
     if share.status != "available":
-        return Finding(subject, "bad", f"is in status {share.status}", "a share in status available; its owner can say why it is not")
+        return Finding(subject, "bad", f"has status {share.status}, not available", "ask its owner, or use another share")
     return Finding(subject, "ok", f"is available, {share.size} GiB")
 
 
 def volumes(visit: Visit) -> Iterator[Finding]:
-    """Nodes that boot from volumes want Cinder and room in it."""
+    """Nodes that boot from volumes need Cinder, and room in its quota."""
     size = int(visit.cloud.cluster.labels.get("boot_volume_size", "0"))
     if not size:
         return
     if not offered(visit.compute, "block_storage"):
         says = f"is not in the service catalogue, but the label boot_volume_size ({size} GiB) makes nodes boot from volumes"
-        yield Finding("Cinder", "bad", says, "flavours with disks in place of the label, or ask the site")
+        yield Finding("Cinder", "bad", says, "use flavours with disks instead of the label, or ask the site")
         return
     capacity = visit.settings.capacity()
     limits = visit.compute.block_storage.get("/limits").json()["limits"]["absolute"]

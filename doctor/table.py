@@ -1,4 +1,4 @@
-"""What a visit found, on a terminal."""
+"""The findings on a terminal."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ MARKS = {"ok": ("✓", "green"), "bad": ("✗", "bold red"), "unknown": ("?", "y
 
 
 def show(findings: Sequence[Finding], console: Console) -> None:
-    """A table of findings, each bad or doubtful one with its fix, and the sum."""
+    """Print a table of findings, with fixes, and the totals."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for finding in findings:
         mark, style = MARKS[finding.verdict]
@@ -22,4 +22,4 @@ def show(findings: Sequence[Finding], console: Console) -> None:
             table.add_row("", "", Text(f"fix: {finding.fix}", "cyan"))
     console.print(table)
     counts = Counter(finding.verdict for finding in findings)
-    console.print(f"\n{counts['ok']} well, {counts['bad']} wrong, {counts['unknown']} need a look")
+    console.print(f"\n{counts['ok']} fine, {counts['bad']} wrong, {counts['unknown']} to check yourself")

@@ -1,4 +1,4 @@
-"""What the doctor looks at: the projects of one stack, each opened by its credential."""
+"""What the doctor examines: the projects of one stack, each with its credential."""
 
 import os
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ from settings.values.cloud import OpenStackCloud, OpenStackProject
 Verdict = Literal["ok", "bad", "unknown"]
 
 ASKING_FAILS = (ClientException, SDKException, RequestException)
-"""What a service that does not answer, or refuses to, ends in."""
+"""The exceptions of a service that refuses, or does not answer."""
 
 PATIENCE = 30
-"""Seconds after which a service counts as silent."""
+"""Seconds to wait for a service's answer."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found. subject: what was looked at. fix: what to do about it; "" where all is well."""
+    """What a check found. subject: what it examined. says: the rest of the sentence. fix: what to do about it, or ""."""
 
     subject: str
     verdict: Verdict
@@ -49,7 +49,7 @@ class Visit:
 
     @property
     def compute(self) -> Any:
-        """The project in which the platform is made."""
+        """The project in which the platform runs."""
         return self.projects["compute"]
 
     def roles(self) -> dict[str, OpenStackProject]:
@@ -64,8 +64,8 @@ def roles(settings: StackSettings, cloud: OpenStackCloud) -> dict[str, OpenStack
 
 
 def connect(project: OpenStackProject) -> Connection:
-    """A connection by the clouds.yaml entry of a project, and by nothing else. It asks nothing yet. Raises SDKException."""
-    # Variables such as OS_PROJECT_NAME would have a say otherwise; that they have one in the provider is a finding of its own.
+    """A connection with the clouds.yaml entry of a project, and with nothing else. It sends no request yet. Raises SDKException."""
+    # Variables such as OS_PROJECT_NAME would override the entry; that they do so in the provider is a separate finding.
     named = os.environ.get("OS_CLIENT_CONFIG_FILE")
     config = OpenStackConfig(config_files=[named] if named else None, load_envvars=False)
     region: dict[str, Any] = {"region_name": project.region} if project.region else {}
@@ -73,5 +73,5 @@ def connect(project: OpenStackProject) -> Connection:
 
 
 def reason(error: Exception) -> str:
-    """One line of why a service did not do what it was asked."""
+    """One line with the reason why a service failed."""
     return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,1 +1,1 @@
-"""What an operator does with a stack that stands: look for drift, run the test notebook, take it down."""
+"""What an operator does with a running stack: look for drift, run the test notebook, restore notebooks, destroy it."""

@@ -15,15 +15,15 @@ Object = dict[str, Any]
 APPLY = "application/apply-patch+yaml"
 _EVERYBODY = ("system:serviceaccounts", "system:authenticated", "system:unauthenticated")
 _OF_EVERY_CLUSTER = ("system:basic-user", "system:discovery", "system:public-info-viewer", "system:service-account-issuer-discovery")
-"""Bindings that an API server makes at its start and mends itself (kubernetes.io, Using RBAC Authorization, Default roles)."""
+"""Bindings that an API server creates and repairs itself (kubernetes.io, Using RBAC Authorization, Default roles)."""
 
 
 class ClusterError(Exception):
-    """The cluster cannot be asked; the message says why."""
+    """The cluster cannot be reached; the message says why."""
 
 
 class RefusedError(ClusterError):
-    """The API server answers with an error. code: HTTP status."""
+    """The API server answered with an error. code: HTTP status."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class RefusedError(ClusterError):
 
 
 class Kind(NamedTuple):
-    """One kind of object, as discovery tells it. version: `apps/v1`. plural: its name in paths."""
+    """One kind of object, from discovery. version: `apps/v1`. plural: its name in paths."""
 
     version: str
     kind: str
@@ -45,14 +45,14 @@ class Kind(NamedTuple):
 
 
 class Api:
-    """An API server. text: kubeconfig. context: of it, or None for the current one. Raises ClusterError where the text is no kubeconfig."""
+    """An API server. text: kubeconfig. context: its name, or None for the current one. Raises ClusterError if the text is no kubeconfig."""
 
     def __init__(self, text: str, context: str | None = None) -> None:
         try:
             config = KubeConfig.from_dict(yaml.safe_load(text)).get(context)
             self._http = Client(cast("Any", config), ConnectionParams(timeout=httpx2.Timeout(60)))
         except (yaml.YAMLError, ConfigError, KeyError, TypeError, AttributeError, OSError, AssertionError) as error:
-            # Not the error's own words: they may show a line of the file.
+            # Without the error's own text, which may show a line of the file.
             raise ClusterError(f"the stack's kubeconfig cannot be used ({type(error).__name__})") from None
 
     @functools.cached_property
@@ -64,7 +64,7 @@ class Api:
             try:
                 found = self._call("GET", _root(version))["resources"]
             except RefusedError:
-                # One API that others serve, such as that of metrics, may be down.
+                # An aggregated API, such as that of metrics, may be down.
                 continue
             for each in found:
                 if "list" in each["verbs"] and "/" not in each["name"]:
@@ -72,7 +72,7 @@ class Api:
         return kinds
 
     def kind(self, item: Object) -> Kind | None:
-        """What discovery says of an object's kind, or None where the cluster has no such kind."""
+        """The kind of an object from discovery, or None if the cluster does not have it."""
         return self.kinds.get((item["apiVersion"], item["kind"]))
 
     def get(self, item: Object) -> Object | None:
@@ -82,14 +82,14 @@ class Api:
         return self._call("GET", self._path(item), missing=HTTPStatus.NOT_FOUND)
 
     def items(self, kind: Kind, namespace: str | None = None) -> Iterator[Object]:
-        """Every live object of a kind, of one namespace where one is named. Raises ClusterError."""
+        """Every live object of a kind, in one namespace or in all. Raises ClusterError."""
         where = f"/namespaces/{namespace}" if namespace else ""
         for item in self._call("GET", f"{kind.root}{where}/{kind.plural}")["items"]:
             yield {"apiVersion": kind.version, "kind": kind.kind} | item
 
     def replace(self, item: Object, *, dry_run: bool) -> Object | None:
-        """Put an object in the place of the live one, or only say what it would become; None where a field cannot change, or where the
-        live one has just become another. Raises ClusterError.
+        """Replace the live object, or only return what it would become. None if a field cannot change, or if the live object has just
+        changed. Raises ClusterError.
         """
         try:
             return self._call("PUT", self._path(item), item, {"dryRun": "All"} if dry_run else {})
@@ -99,7 +99,7 @@ class Api:
             raise
 
     def apply(self, item: Object, manager: str) -> None:
-        """Server-side apply in the name of a field manager, which owns all of it afterwards. Raises ClusterError."""
+        """Server-side apply for a field manager, which owns the whole object afterwards. Raises ClusterError."""
         self._call("PATCH", self._path(item), item, {"fieldManager": manager, "force": "true"}, content_type=APPLY)
 
     def delete(self, item: Object) -> None:
@@ -123,7 +123,7 @@ class Api:
         missing: int | None = None,
         content_type: str = "application/json",
     ) -> Any:
-        """What the server answers; None where it answers with the code `missing`."""
+        """The server's answer; None if its code is `missing`."""
         try:
             response = self._http.request(method, path, json=body, params=dict(params or {}), headers={"Content-Type": content_type})
         except (httpx2.TransportError, ConfigError, OSError) as error:
@@ -140,7 +140,7 @@ def _root(version: str) -> str:
 
 
 def names_account(binding: Object, namespaces: Sequence[str]) -> bool:
-    """Whether a RoleBinding or ClusterRoleBinding gives rights to accounts of some namespaces by their names."""
+    """Whether a RoleBinding or ClusterRoleBinding names accounts of some namespaces."""
     users = tuple(f"system:serviceaccount:{each}:" for each in namespaces)
     groups = {f"system:serviceaccounts:{each}" for each in namespaces}
     return any(
@@ -152,7 +152,7 @@ def names_account(binding: Object, namespaces: Sequence[str]) -> bool:
 
 
 def names_everybody(binding: Object) -> bool:
-    """Whether a binding gives rights to all who have an account, beyond those that every cluster gives."""
+    """Whether a binding gives rights to everybody with an account, beyond the default ones of every cluster."""
     return binding["metadata"]["name"] not in _OF_EVERY_CLUSTER and any(
         subject["kind"] == "Group" and subject["name"] in _EVERYBODY for subject in binding.get("subjects") or []
     )

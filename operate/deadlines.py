@@ -1,4 +1,4 @@
-"""Days left of what ends by itself: the credential of the kubeconfig, the cluster's own certificate, the certificate of the way in."""
+"""Days until certificates expire: the kubeconfig's credential, the cluster's own certificate, and the gateway's certificate."""
 
 import base64
 import datetime as dt
@@ -18,7 +18,7 @@ _RENEW_CERTIFICATE = "docs/runbooks/certificate-expires.md"
 
 @dataclass(frozen=True)
 class Deadline:
-    """title: what ends. days: left, or None where it cannot be told. says: why not. runbook: what to do."""
+    """title: what expires. days: days left, or None if that is unknown. says: why it is unknown. runbook: what to do."""
 
     title: str
     days: int | None
@@ -27,17 +27,17 @@ class Deadline:
 
     @property
     def near(self) -> bool:
-        """Whether somebody must act soon, or look because nobody can tell."""
+        """Whether somebody must act soon, or check it because the date is unknown."""
         return self.days is None or self.days <= WARNING_DAYS
 
 
 def days_left(certificate: bytes, now: dt.datetime) -> int:
-    """Whole days until a certificate (PEM) ends; negative where it has. Raises ValueError where it is none."""
+    """Whole days until a certificate (PEM) expires; negative if it has expired. Raises ValueError if it is not a certificate."""
     return (x509.load_pem_x509_certificate(certificate).not_valid_after_utc - now).days
 
 
 def of_kubeconfig(text: str, now: dt.datetime) -> Iterator[Deadline]:
-    """What a kubeconfig holds that ends: client certificates, and those of clusters."""
+    """The certificates in a kubeconfig: of clients, and of clusters."""
     config = yaml.safe_load(text) or {}
     for section, field, key, title in (
         ("users", "user", "client-certificate-data", "credential of the kubeconfig"),
@@ -53,13 +53,13 @@ def of_kubeconfig(text: str, now: dt.datetime) -> Iterator[Deadline]:
 
 
 def of_address(url: str, now: dt.datetime, seconds: float = 10) -> Iterator[Deadline]:
-    """The certificate that browsers meet; nothing where the address has none."""
+    """The certificate that browsers get; nothing if the address has none."""
     parts = urlsplit(url)
     title = f"certificate of {parts.hostname}"
     if parts.scheme != "https" or not parts.hostname:
         return
     context = ssl.create_default_context()
-    # Whoever signed it, and even where it has ended: its last day is what is asked for.
+    # Only its last day matters here, whoever signed it and even if it has expired.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         with (
@@ -69,4 +69,4 @@ def of_address(url: str, now: dt.datetime, seconds: float = 10) -> Iterator[Dead
             certificate = ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"").encode()
         yield Deadline(title, days_left(certificate, now), _RENEW_CERTIFICATE)
     except (OSError, ValueError) as error:
-        yield Deadline(title, None, _RENEW_CERTIFICATE, f"cannot be asked: {error}")
+        yield Deadline(title, None, _RENEW_CERTIFICATE, f"could not be fetched: {error}")

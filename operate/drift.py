@@ -1,6 +1,6 @@
-"""What in the cloud is no longer what the state says, and how many days certificates still have.
+"""Where the cloud differs from the state, and how many days certificates are still valid.
 
-The engine is asked about OpenStack, the Kubernetes API about its objects (live.py says why).
+The engine compares OpenStack; the Kubernetes API is asked for its own objects (live.py says why).
 """
 
 import datetime as dt
@@ -24,9 +24,9 @@ from review.risks import TITLES, Risk, risks_of
 
 @dataclass(frozen=True)
 class Difference:
-    """One resource that is not what the state says.
+    """One resource that differs from the state.
 
-    operation: `update`, `delete` where the cloud has it no longer, `create` where nobody declared it. fields: which differ.
+    operation: `update`, `delete` if it is gone from the cloud, `create` if the stack does not declare it. fields: those that differ.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Drift:
-    """What was found. wider: what the cluster grants or lets through beyond the state, worst first. mended: what was put back."""
+    """What was found. wider: what the cluster grants or lets through beyond the state, worst first. mended: what was restored."""
 
     differences: Sequence[Difference]
     wider: Sequence[Risk]
     deadlines: Sequence[Deadline]
     mended: Sequence[str] = field(default=())
     unseen: str = ""
-    """Why the cluster could not be asked."""
+    """Why the cluster was not compared, or ""."""
 
     @property
     def found(self) -> bool:
@@ -53,7 +53,7 @@ class Drift:
 
 
 def differences(text: str, stack: str) -> list[Difference]:
-    """What `pulumi refresh --preview-only --json` found outside Kubernetes. Raises RevisionError where it is no such text."""
+    """What `pulumi refresh --preview-only --json` found outside Kubernetes. Raises RevisionError if the text is something else."""
     found = []
     for step in steps(text, stack):
         urn = str(step["urn"])
@@ -68,7 +68,7 @@ _WORDS = {"delete": ("gone", "bold red"), "create": ("not declared", "red")}
 
 
 def show(drift: Drift, stack: str, console: Console) -> None:
-    """What is wider than declared, what differs, what was mended, and what ends when."""
+    """Print what is wider than declared, what differs, what was restored, and when certificates expire."""
     if drift.wider:
         for category, title in TITLES.items():
             lines = [risk.text for risk in drift.wider if risk.category == category]
@@ -85,13 +85,13 @@ def show(drift: Drift, stack: str, console: Console) -> None:
             table.add_row(Text(*_WORDS.get(each.operation, ("changed", "yellow"))), each.name, each.kind, ", ".join(each.fields) or "-")
         console.print(table)
     elif not drift.unseen:
-        console.print("Nothing differs: the cloud is what the state says.")
+        console.print("No drift: the cloud matches the state.")
     for line in drift.mended:
-        console.print(f"mended: {line}", markup=False)
+        console.print(line, markup=False)
     if drift.differences:
         console.print(
-            f"\n`gaia drift {stack} --mend` puts objects of Kubernetes back and takes away rights that nobody declared; "
-            "`pulumi up --refresh` puts back the rest; `pulumi refresh` takes over what OpenStack says."
+            f"\n`gaia drift {stack} --mend` restores Kubernetes objects and removes rights that the stack does not declare; "
+            "`pulumi up --refresh` restores the rest; `pulumi refresh` accepts the changes in OpenStack."
         )
     console.print()
     for each in drift.deadlines:
@@ -103,7 +103,7 @@ def show(drift: Drift, stack: str, console: Console) -> None:
 
 
 def look(stack: str, folder: Path, *, mend: bool = False) -> Drift:
-    """What differs, and what ends when. folder: where the program is. mend: put objects of Kubernetes back.
+    """What differs, and what expires when. folder: of the program. mend: restore objects of Kubernetes.
 
     Raises EngineError, or ValueError where the engine's answer is none.
     """
@@ -121,7 +121,7 @@ def look(stack: str, folder: Path, *, mend: bool = False) -> Drift:
 
 
 def of_cluster(live: Live, *, mend: bool) -> tuple[list[Difference], list[Risk], list[str]]:
-    """What of the Kubernetes objects differs, what is wider by it, and what was mended before that. Raises ClusterError."""
+    """Kubernetes objects that differ, what is wider because of that, and what was restored before. Raises ClusterError."""
     mended = list(live.mend()) if mend else []
     declared, found = live.recordings()
     changes = compare(declared, found)
@@ -130,7 +130,7 @@ def of_cluster(live: Live, *, mend: bool) -> tuple[list[Difference], list[Risk],
         Difference(
             each.name, each.type, "update" if each.before and each.after else each.operation, tuple(part.path for part in each.fields)
         )
-        # What nobody declared comes first, what is gone last.
+        # Undeclared objects come first, missing ones last.
         for each in sorted(changes, key=lambda change: (change.before is not None, change.after is None, change.name))
     ]
     return differ, wider, mended

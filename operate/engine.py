@@ -1,4 +1,4 @@
-"""The Pulumi on PATH, asked about one stack of this project."""
+"""Runs the Pulumi on PATH for one stack of this project."""
 
 import json
 import shutil
@@ -10,16 +10,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class EngineError(Exception):
-    """Pulumi could not do it; the message holds its words."""
+    """Pulumi failed; the message contains its output."""
 
 
 def _found() -> None:
     if shutil.which("pulumi") is None:
-        raise EngineError("pulumi is not on PATH; install it as https://www.pulumi.com/docs/install says")
+        raise EngineError("pulumi is not on PATH; https://www.pulumi.com/docs/install describes how to install it")
 
 
 def run(stack: str, *words: str, folder: Path = ROOT) -> str:
-    """What `pulumi <words> --stack <stack>` prints. Raises EngineError where it is not there or ends with an error."""
+    """What `pulumi <words> --stack <stack>` prints. Raises EngineError if Pulumi is missing or fails."""
     _found()
     command = ["pulumi", *words, "--stack", stack, "--non-interactive", "--color", "never"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - names of stacks are arguments
@@ -29,18 +29,18 @@ def run(stack: str, *words: str, folder: Path = ROOT) -> str:
 
 
 def attend(stack: str, *words: str, folder: Path = ROOT) -> int:
-    """Run `pulumi <words> --stack <stack>` on this terminal, where it may ask back; its exit code. Raises EngineError without Pulumi."""
+    """Run `pulumi <words> --stack <stack>` on this terminal, where it may ask questions. Returns its exit code. Raises EngineError."""
     _found()
     return subprocess.run(["pulumi", *words, "--stack", stack], cwd=folder, check=False).returncode  # noqa: S603, S607
 
 
 def outputs(stack: str, folder: Path = ROOT) -> dict[str, Any]:
-    """The stack's outputs, secrets in clear: whoever calls this hands none of them on to where they are seen. Raises EngineError."""
+    """The stack's outputs, with secrets in plain text. Callers must not print them. Raises EngineError."""
     return json.loads(run(stack, "stack", "output", "--json", "--show-secrets", folder=folder) or "{}")
 
 
 def resources(stack: str, folder: Path = ROOT, *, secrets: bool = False) -> list[dict[str, Any]]:
-    """The resources of the stack's state. secrets: in clear, and then for nobody's eyes. Raises EngineError."""
+    """The resources of the stack's state. secrets: whether to include them in plain text; then do not print them. Raises EngineError."""
     shown = ("--show-secrets",) if secrets else ()
     deployment = json.loads(run(stack, "stack", "export", *shown, folder=folder)).get("deployment") or {}
     return deployment.get("resources") or []

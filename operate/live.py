@@ -1,7 +1,7 @@
-"""The objects of a stack on its cluster: what each would be if the state were put there again, and what it is.
+"""The objects of a stack in its cluster: what each would be if the state were applied again, and what it is.
 
-The API server itself says the first, by a dry run: with every default, and every list whole. The engine's refresh cannot be asked for it:
-pulumi-kubernetes cuts what it reads to what was declared, so that nobody sees a rule, a subject or a container that somebody added.
+A dry run on the API server gives the former, with every default and complete lists. The engine's refresh cannot: pulumi-kubernetes reduces
+what it reads to the declared fields, so a rule, subject or container that somebody added would not be seen.
 """
 
 import base64
@@ -23,17 +23,17 @@ from recording import SIGNATURE, RecordedResource, Recording
 PROVIDER = "pulumi:providers:kubernetes"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 RIGHTS = ("Role", "RoleBinding", "ClusterRoleBinding", "NetworkPolicy")
-"""Kinds that hold no data: what nobody declared of them may go."""
+"""Kinds without data: undeclared objects of these kinds may be deleted."""
 
 _GROUPS = ("v1", "apps/v1", "batch/v1", "policy/v1", "autoscaling/v2", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1")
-"""What people make by hand; policies of a container network come beside it."""
+"""API groups of objects that people create by hand. Policies of a container network are compared, too."""
 _JOBS = Kind("batch/v1", "Job", "jobs", namespaced=True)
 _PASSING = ("Event", "Endpoints", "PodTemplate")
-"""Kinds that come and go by themselves."""
+"""Kinds that come and go without a declaration."""
 _MADE_BY_HAND = (*RIGHTS, "ServiceAccount", "Secret")
-"""Kinds that no controller makes here, whatever such an object says of its owner."""
+"""Kinds that no controller creates here, whatever owner such an object names."""
 _OF_NOTEBOOKS = ("Pod", "Service", "ConfigMap", "PersistentVolumeClaim")
-"""Kinds that notebooks make; admission says what they may be."""
+"""Kinds that notebooks create. Admission decides what they may be."""
 _ASSIGNED: Mapping[str, Sequence[str]] = {
     "Service": ("spec.clusterIP", "spec.clusterIPs", "spec.ipFamilies", "spec.ipFamilyPolicy", "spec.healthCheckNodePort"),
     "PersistentVolume": ("spec.claimRef.uid", "spec.claimRef.resourceVersion", "spec.claimRef.apiVersion", "spec.claimRef.kind"),
@@ -42,7 +42,7 @@ _ASSIGNED: Mapping[str, Sequence[str]] = {
     "Namespace": ("spec.finalizers",),
     "ServiceAccount": ("secrets",),
 }
-"""What the cluster puts into an object, by kind; it stays where nothing was declared."""
+"""Fields that the cluster sets, by kind. They stay as they are unless they are declared."""
 _FOREIGN = (
     "deployment.kubernetes.io/",
     "deprecated.daemonset.template.generation",
@@ -55,7 +55,7 @@ _FOREIGN = (
     "pulumi.com/",
     "meta.helm.sh/",
 )
-"""Beginnings of annotations that the cluster, the engine or Helm writes, and that change nothing."""
+"""Prefixes of annotations that the cluster, the engine or Helm writes, and that change nothing."""
 _HELM = "helm.sh/release.v1"
 
 
@@ -83,7 +83,7 @@ def server(resources: Sequence[Mapping[str, Any]]) -> Api:
         inputs = plain(each.get("inputs") or {}) if each["type"] == PROVIDER and not each.get("delete") else {}
         if inputs.get("kubeconfig"):
             return Api(inputs["kubeconfig"], inputs.get("context"))
-    raise ClusterError("the state has no kubeconfig: no cluster has been made yet")
+    raise ClusterError("the state has no kubeconfig: the cluster does not exist yet")
 
 
 class Live:
@@ -97,7 +97,7 @@ class Live:
         self._namespaces = sorted(each.body["metadata"]["name"] for each in self._declared if each.body["kind"] == "Namespace")
 
     def recordings(self) -> tuple[Recording, Recording]:
-        """The declared objects as they would be, and all that is there, declared or not. Raises ClusterError."""
+        """The declared objects as they would be, and all objects that exist, declared or not. Raises ClusterError."""
         before, after = Recording("", "", "update"), Recording("", "", "update")
         for each in self._declared:
             found = self._api.get(each.body)
@@ -109,49 +109,51 @@ class Live:
         return before, after
 
     def mend(self) -> Iterator[str]:
-        """Take away rights that nobody declared, put back what differs or is gone; says what it has done, and what it cannot do. Raises
-        ClusterError where a restore of notebooks is under way, for which the server stands still.
+        """Remove undeclared rights, and restore what differs or is gone. Yields what was done, and what could not be. Raises ClusterError
+        while notebooks are being restored, because the server must stay stopped then.
         """
         for job in self._api.items(_JOBS, ZEPPELIN_NAMESPACE):
             ended = {each["type"] for each in job.get("status", {}).get("conditions") or []} & {"Complete", "Failed"}
             if job["metadata"]["name"].startswith(RESTORE) and not ended:
-                raise ClusterError(f"Job {job['metadata']['name']} restores notebooks, with Zeppelin stopped: mend when it has ended")
+                raise ClusterError(
+                    f"Job {job['metadata']['name']} is restoring notebooks with Zeppelin stopped; use --mend after it has ended"
+                )
         for found in self._undeclared(RIGHTS):
             if self._ours(found) or names_account(found, self._namespaces):
                 try:
                     self._api.delete(found)
-                    yield f"took away {title(found)}"
+                    yield f"removed {title(found)}"
                 except RefusedError as error:
-                    yield f"cannot take away {title(found)}: {error}"
+                    yield f"could not remove {title(found)}: {error}"
         for each in self._declared:
             found = self._api.get(each.body)
             if not found or _clean(self._would(each.body, found)) != _clean(found):
                 try:
                     self._put_back(each, found)
-                    yield f"put back {title(each.body)}"
+                    yield f"restored {title(each.body)}"
                 except RefusedError as error:
-                    yield f"cannot put back {title(each.body)}: {error}"
+                    yield f"could not restore {title(each.body)}: {error}"
 
     def _put_back(self, wanted: Declared, found: Object | None) -> None:
         if wanted.manager or not found:
-            # The engine's manager owns all of it again: what another owned would refuse the engine's next change.
+            # The engine's field manager must own everything again. A field with another owner would make the engine's next change fail.
             self._api.apply(wanted.body, wanted.manager or "helm")
             found = self._api.get(wanted.body)
         if found and self._api.replace(self._body(wanted.body, found), dry_run=False) is None:
             raise RefusedError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "a field cannot change: delete it, then `pulumi up --refresh` makes it again"
+                HTTPStatus.UNPROCESSABLE_ENTITY, "a field cannot change: delete the object, then `pulumi up --refresh` creates it again"
             )
 
     def _declare(self, resources: Sequence[Mapping[str, Any]]) -> Iterator[Declared]:
         for each in resources:
             if each.get("delete"):
-                # A replacement has left it behind, and the engine still has to delete it.
+                # It was replaced, and the engine still has to delete it.
                 continue
             inputs, outputs = plain(each.get("inputs") or {}), plain(each.get("outputs") or {})
             if each["type"] == RELEASE:
                 yield from self._charted(str(each["urn"]), outputs.get("status") or {})
             elif each["type"].startswith("kubernetes:") and "apiVersion" in inputs and not each.get("external"):
-                # The engine makes up names that were left out.
+                # The engine generates names that were left out.
                 known = {key: value for key, value in (outputs.get("metadata") or {}).items() if key in ("name", "namespace")}
                 body = {key: value for key, value in inputs.items() if not key.startswith("__")}
                 body["metadata"] = (inputs.get("metadata") or {}) | known
@@ -178,7 +180,7 @@ class Live:
                 yield Declared(f"{urn}/{item['kind']}/{item['metadata']['name']}", item)
 
     def _undeclared(self, only: Sequence[str] = ()) -> Iterator[Object]:
-        """What stands in the stack's namespaces, or gives rights to its accounts, and is not in the state. only: these kinds."""
+        """Objects in the stack's namespaces, or with rights for its accounts, that are not in the state. only: these kinds."""
         for kind in self._api.kinds.values():
             if only and kind.kind not in only:
                 continue
@@ -191,7 +193,7 @@ class Live:
             elif kind.namespaced and _looked_at(kind):
                 found = [each for space in self._namespaces for each in self._api.items(kind, space) if not _generated(each)]
             elif kind.plural.endswith("networkpolicies"):
-                # Policies of the whole cluster may overrule all of ours.
+                # Cluster-wide policies may override all of ours.
                 found = list(self._api.items(kind))
             else:
                 continue
@@ -205,9 +207,9 @@ class Live:
         return item["metadata"].get("namespace") in self._namespaces
 
     def _would(self, wanted: Object, found: Object) -> Object:
-        """What the API server makes of a declared object; itself, where a field differs that nobody can change or that it refuses."""
+        """A declared object as the API server would store it; unchanged if the server refuses it, or if a differing field cannot change."""
         for live in (found, None):
-            # An object may become another between the two calls.
+            # The object may change between the two calls.
             body = self._body(wanted, live or self._api.get(wanted) or found)
             try:
                 would = self._api.replace(body, dry_run=True)
@@ -218,7 +220,7 @@ class Live:
         return body
 
     def _body(self, wanted: Object, found: Object) -> Object:
-        """A declared object, to be put in the place of the live one."""
+        """A declared object, with which to replace the live one."""
         body, live = copy.deepcopy(wanted), found["metadata"]
         body["metadata"] = {key: live[key] for key in ("uid", "resourceVersion", "finalizers", "ownerReferences") if key in live}
         body["metadata"] |= {key: wanted["metadata"][key] for key in ("name", "namespace") if key in wanted["metadata"]}
@@ -239,7 +241,7 @@ def title(item: Object) -> str:
 
 def _identity(item: Object) -> tuple[str, str, str, str]:
     place = item["metadata"]
-    # An object has one name in all versions of its group.
+    # An object has the same name in all versions of its group.
     return item["apiVersion"].rpartition("/")[0], item["kind"], place.get("namespace", ""), place["name"]
 
 
@@ -248,7 +250,7 @@ def _looked_at(kind: Kind) -> bool:
 
 
 def _generated(item: Object) -> bool:
-    """Whether a controller, the cluster or a notebook has made an object."""
+    """Whether a controller, the cluster or a notebook created an object."""
     place = item["metadata"]
     labels = place.get("labels") or {}
     if (item["kind"], place["name"]) in (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")):
@@ -265,7 +267,7 @@ def _foreign(annotation: str) -> bool:
 
 
 def _carry(body: Object, found: Object, path: Sequence[str]) -> None:
-    """Give a body what the live object has at a path, where nothing was declared."""
+    """Copy a value of the live object at a path, unless it is declared."""
     for key in path[:-1]:
         if not isinstance(found.get(key), dict):
             return
@@ -275,7 +277,7 @@ def _carry(body: Object, found: Object, path: Sequence[str]) -> None:
 
 
 def _clean(item: Object) -> Object:
-    """What of an object a person or a program decides; values of a Secret as hashes."""
+    """The parts of an object that a person or program decides; values of a Secret as hashes."""
     place = item["metadata"]
     kept = {key: place[key] for key in ("name", "namespace", "labels") if place.get(key)}
     annotations = {key: value for key, value in (place.get("annotations") or {}).items() if not _foreign(key)}
@@ -288,7 +290,7 @@ def _clean(item: Object) -> Object:
 
 
 def _resource(urn: str, item: Object) -> RecordedResource:
-    """An object as the comparison of recordings reads it. urn: of its resource, or "" where nobody declared it."""
+    """An object in the form for the comparison of recordings. urn: of its resource, or "" if it is undeclared."""
     version, kind = item["apiVersion"], item["kind"]
     return RecordedResource(
         urn=urn or f"undeclared::{title(item)}",

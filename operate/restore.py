@@ -1,6 +1,6 @@
-"""Put the notebooks of a backup back, with Zeppelin standing still.
+"""Restore notebooks from a backup, with Zeppelin stopped meanwhile.
 
-The cluster is the stack's own: its kubeconfig is the output of that name, by the Pulumi that is on PATH, or a file given by hand.
+The kubeconfig is the stack's output of that name, from the Pulumi on PATH, or a given file.
 """
 
 import contextlib
@@ -23,28 +23,28 @@ from components import names
 from operate import engine
 
 STOP_SECONDS = 300
-"""For Zeppelin to stop: its own grace period, and some."""
+"""Time for Zeppelin to stop: its grace period and some more."""
 
 JOB_SECONDS = 3 * 3600 + 120
-"""For the Job that restores: its own deadline ends it before (components/zeppelin/backup.py)."""
+"""Time for the restoring Job, which its own deadline ends earlier (components/zeppelin/backup.py)."""
 
 PROGRESS_SECONDS = 10
-"""Between two lines that say what is waited for."""
+"""Time between two progress lines."""
 
 _NAMESPACE, _SERVER = names.ZEPPELIN_NAMESPACE, names.ZEPPELIN
 _START = f"kubectl -n {_NAMESPACE} scale deployment {_SERVER} --replicas="
 
 
 class RestoreError(Exception):
-    """The restore cannot go on; the message says what is there now, and what to do."""
+    """The restore cannot continue; the message describes the situation and what to do."""
 
 
 def kubeconfig(stack: str, folder: Path) -> Path:
-    """A file in `folder` with the kubeconfig that the stack put out. Raises RestoreError."""
+    """A file in `folder` with the kubeconfig from the stack's outputs. Raises RestoreError."""
     try:
         text = engine.run(stack, "stack", "output", "kubeconfig", "--show-secrets")
     except engine.EngineError as error:
-        raise RestoreError(f"the kubeconfig of stack {stack} cannot be had; give one by --kubeconfig:\n{error}") from None
+        raise RestoreError(f"cannot read the kubeconfig of stack {stack}; give one with --kubeconfig:\n{error}") from None
     file = folder / "kubeconfig"
     file.touch(mode=0o600)
     file.write_text(text)
@@ -54,8 +54,8 @@ def kubeconfig(stack: str, folder: Path) -> Path:
 class Cluster:
     """The namespace of Zeppelin on one cluster.
 
-    file: kubeconfig. say: told what is being done. stop_seconds, job_seconds: how long to wait for Zeppelin to stop, and for a Job to end.
-    poll_seconds: between two looks. Raises RestoreError where the file is no kubeconfig.
+    file: kubeconfig. say: called with what is being done. stop_seconds, job_seconds: how long to wait for Zeppelin to stop, and for a Job
+    to end. poll_seconds: time between two looks. Raises RestoreError if the file is not a kubeconfig.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Cluster:
         self._api = Client(config, namespace=_NAMESPACE)
         self._say = say
         self._stop_seconds, self._job_seconds, self._poll_seconds = stop_seconds, job_seconds, poll_seconds
-        # The Job that may still write; Zeppelin does not start beside it.
+        # The Job that may still write. Zeppelin must not start meanwhile.
         self._writing = ""
 
     def listing(self) -> str:
-        """What backups there are, in the words of restic. Raises RestoreError, lightkube.ApiError."""
+        """The list of backups, as restic prints it. Raises RestoreError, lightkube.ApiError."""
         return self._run(["list"], "")
 
     def restore(self, snapshot: str) -> str:
-        """Stop Zeppelin, put a backup back, start Zeppelin; what the Job said. snapshot: its id, or `latest`.
+        """Stop Zeppelin, restore a backup, start Zeppelin; returns the Job's log. snapshot: its id, or `latest`.
 
         Raises RestoreError, lightkube.ApiError.
         """
@@ -90,7 +90,7 @@ class Cluster:
             return self._run([], snapshot)
 
     def _run(self, arguments: list[str], snapshot: str) -> str:
-        """Run a Job of the restoring CronJob, with other arguments where there are any; what it said."""
+        """Run a Job from the restoring CronJob's template, with other arguments if there are any; returns its log."""
         try:
             template: Any = self._api.get(CronJob, names.RESTORE)
         except ApiError as error:
@@ -118,7 +118,7 @@ class Cluster:
         return words
 
     def _unfinished(self, job: str) -> str:
-        """What of a Job is waited for; "" where it has ended."""
+        """What the wait for a Job is for; "" if it has ended."""
         found: Any = self._api.get(Job, job)
         if found.status and (found.status.succeeded or found.status.failed):
             return ""
@@ -126,23 +126,23 @@ class Cluster:
 
     def _still_running(self, job: str, left: str) -> str:
         lines = [
-            f"job {job} has not ended after {self._job_seconds:.0f} s. There is: {left}.",
+            f"job {job} has not ended after {self._job_seconds:.0f} s. Still there: {left}.",
             f"Look at it: kubectl -n {_NAMESPACE} describe job {job}; kubectl -n {_NAMESPACE} logs -f job/{job}",
         ]
         if self._writing:
             lines += [
-                "Zeppelin stays stopped, for the job may still write notebooks.",
+                "Zeppelin stays stopped, because the job may still write notebooks.",
                 f"Once the job has ended, or after `kubectl -n {_NAMESPACE} delete job {job}`: {_START}1",
-                "What was there before is in the backup `before-restore` (--snapshot list).",
+                "The backup `before-restore` has the notebooks from before (--snapshot list).",
             ]
         return "\n".join(lines)
 
     @contextlib.contextmanager
     def _server_stopped(self) -> Iterator[None]:
-        """No Zeppelin server for the time of a `with`: it would write what it remembers over what is restored."""
+        """No Zeppelin server runs inside the `with` block: it would overwrite restored notebooks with those in its memory."""
         before: Any = self._api.get(Deployment.Scale, _SERVER)
         replicas = before.spec.replicas or 1
-        self._say("stopping Zeppelin; interpreters that run go on")
+        self._say("stopping Zeppelin; running interpreters continue")
         self._scale(0)
         try:
             left = self._wait(self._stop_seconds, self._standing)
@@ -157,28 +157,28 @@ class Cluster:
                 self._scale(replicas)
 
     def _standing(self) -> str:
-        """The Pods of the server that may still write; "" where there is none."""
+        """The server's Pods that may still write; "" if there are none."""
         pods = [pod for pod in self._pods(dict(names.ZEPPELIN_LABELS)) if pod.status.phase not in {"Succeeded", "Failed"}]
         return ", ".join(map(_state, pods))
 
     def _does_not_stop(self, left: str) -> str:
         pods = [pod for pod in self._pods(dict(names.ZEPPELIN_LABELS)) if pod.status.phase not in {"Succeeded", "Failed"}]
         lines = [
-            f"Zeppelin has not stopped after {self._stop_seconds:.0f} s. There is: {left}.",
-            "Notebooks were not touched, and Zeppelin is started again.",
-            *(f"See why: kubectl -n {_NAMESPACE} describe pod {pod.metadata.name}" for pod in pods),
+            f"Zeppelin has not stopped after {self._stop_seconds:.0f} s. Still there: {left}.",
+            "Notebooks were not changed, and Zeppelin starts again.",
+            *(f"To find out why: kubectl -n {_NAMESPACE} describe pod {pod.metadata.name}" for pod in pods),
         ]
         nodes = sorted({pod.spec.nodeName for pod in pods if pod.spec and pod.spec.nodeName})
         if nodes:
-            lines.append(f"Is its node there, and Ready? kubectl get node {' '.join(nodes)}")
+            lines.append(f"Check that its node exists and is Ready: kubectl get node {' '.join(nodes)}")
         lines += [
-            "Only where the node is gone for good, for otherwise two servers may write the same notebooks, and then restore again:",
+            "Only if the node is gone for good (otherwise two servers may write the same notebooks), delete the Pod and restore again:",
             *(f"  kubectl -n {_NAMESPACE} delete pod {pod.metadata.name} --force --grace-period=0" for pod in pods),
         ]
         return "\n".join(lines)
 
     def _wait(self, seconds: float, look: Callable[[], str]) -> str:
-        """Wait until `look` finds nothing any more; what it finds still after so many seconds, or ""."""
+        """Wait until `look` finds nothing; returns what it still finds after so many seconds, or ""."""
         begin = told = time.monotonic()
         while True:
             try:
@@ -207,7 +207,7 @@ class Cluster:
 
 
 def _state(pod: Any) -> str:
-    """A Pod in a few words: what it does, where, and why it waits."""
+    """A Pod in a few words: its phase, its node, and why it waits."""
     status = pod.status
     since = pod.metadata.deletionTimestamp
     words = [f"Terminating since {since:%H:%M:%S} UTC" if since else str(status.phase)]

@@ -1,4 +1,4 @@
-"""The test notebook, once and from here, as a person would come: by the public name."""
+"""Runs the test notebook once, from here, through the public name as a person would."""
 
 import os
 import subprocess
@@ -13,21 +13,21 @@ SCRIPT = ROOT / "components" / "observability" / "files" / "smoke_test.py"
 
 
 class NoPasswordError(Exception):
-    """Nobody can log in; the message says how to give a password."""
+    """There is no password to log in with; the message says how to give one."""
 
 
 def smoke(stack: str, folder: Path, *, user: str = "", url: str = "", say: Callable[[str], None]) -> int:
-    """Run it. Returns the script's own code: 0 where it passed.
+    """Run it. Returns the script's own code: 0 if it passed.
 
-    user: login name; "" for the stack's own test user, or else its administrator. url: "" for the stack's own address. say: told who comes
-    where. Raises NoPasswordError, operate.engine.EngineError.
+    user: login name; "" for the stack's test user, or its administrator. url: "" for the stack's own address. say: called with user and
+    address. Raises NoPasswordError, operate.engine.EngineError.
     """
     known = outputs(stack, folder)
     passwords = known.get("passwords") or {}
     user = user or known.get("test_user") or next(iter(passwords), "")
     password = os.environ.get("SMOKE_PASSWORD") or passwords.get(user)
     if not password:
-        raise NoPasswordError(f"stack {stack} has no password of {user or 'anybody'}; give one by SMOKE_PASSWORD and --user")
+        raise NoPasswordError(f"stack {stack} has no password for {user or 'anybody'}; set SMOKE_PASSWORD and --user")
     url = url or known.get("zeppelin_url") or ""
     say(f"{user} at {url}")
     if url.startswith("http://localhost"):

@@ -1,5 +1,5 @@
-"""The rules as a Pulumi policy pack: `pulumi preview --policy-pack policy`, after `make policy`. What the engine tells of a stack
-becomes a recording.
+"""The rules as a Pulumi policy pack: `pulumi preview --policy-pack policy`, after `make policy`. It turns what the engine reports about a
+stack into a recording.
 """
 
 import datetime as dt
@@ -25,11 +25,11 @@ from policy import rules
 from recording import UNKNOWN, RecordedResource, Recording
 
 CLEAR = "no-secret-in-clear"
-"""The one rule that is the offline preview's alone: the engine hands secrets over in clear."""
+"""The one rule that only the offline preview checks: the engine passes secrets to the pack in plain text."""
 
 
 def plain(value: Any) -> Any:
-    """A value as plain data; what is not known before the update, marked."""
+    """A value as plain data, with what is unknown before the update marked."""
     if isinstance(value, Mapping):
         return {str(key): _known(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -45,8 +45,8 @@ def _known(container: Any, key: Any) -> Any:
 
 
 _SEEN: dict[str, RecordedResource] = {}
-"""By urn, what the program registers in this update. What the engine tells of the stack as a whole are outputs; a Kubernetes object for a
-cluster that does not stand yet has none (seen: pulumi 3.260, first preview)."""
+"""By urn, what the program registers in this update. For the stack as a whole the engine reports only outputs, and a Kubernetes object has
+none before its cluster exists (seen: pulumi 3.260, first preview)."""
 
 
 def collect(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:  # noqa: ARG001
@@ -66,9 +66,9 @@ def collect(args: ResourceValidationArgs, report_violation: ReportViolation) -> 
 
 
 def recording(args: StackValidationArgs) -> Recording:
-    """What the program registered, as a recording; without Kubernetes objects as long as no cluster can tell their namespaces.
+    """What the program registered, as a recording; without Kubernetes objects as long as there is no cluster that knows their namespaces.
 
-    Those of a stack's first preview are the offline preview's to judge; the update that makes them is judged here.
+    The offline preview checks those of a stack's first preview. The update that creates them is checked here.
     """
     prefix, project, *_ = args.resources[0].urn.split("::")
     waits = any(each.resource_type == "kubernetes:core/v1:Namespace" and not plain(each.props) for each in args.resources)
@@ -77,7 +77,7 @@ def recording(args: StackValidationArgs) -> Recording:
 
 
 def validation(rule: rules.Rule) -> Callable[[StackValidationArgs, ReportViolation], None]:
-    """A rule as the pack's protocol has it; waived breaks are not reported."""
+    """A rule in the form of the pack's protocol. Waived violations are not reported."""
 
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
         today = dt.datetime.now(dt.UTC).date()
@@ -92,7 +92,9 @@ PolicyPack(
     name="gaia-dmp",
     enforcement_level=EnforcementLevel.MANDATORY,
     policies=[
-        ResourceValidationPolicy(name="collect", description="Keeps what the rules are asked about; finds nothing.", validate=collect),
+        ResourceValidationPolicy(
+            name="collect", description="Collects resources for the other rules; finds nothing itself.", validate=collect
+        ),
         *(
             StackValidationPolicy(
                 name=rule.id,

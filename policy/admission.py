@@ -1,4 +1,4 @@
-"""What admission no longer checks, or checks otherwise."""
+"""What admission no longer checks, or checks differently."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from recording import UNKNOWN, Recording
 
 
 def admission_weakened(before: Recording | None, after: Recording | None) -> list[str]:
-    """What admission no longer checks, or checks otherwise, as lines."""
+    """What admission no longer checks, or checks differently, as lines."""
     lines = []
     new = {str(metadata(each).get("name")): each.inputs.get("spec") or {} for each in objects(after, "ValidatingAdmissionPolicy")}
     for policy in objects(before, "ValidatingAdmissionPolicy"):
@@ -25,16 +25,16 @@ def admission_weakened(before: Recording | None, after: Recording | None) -> lis
         if now is None:
             lines.append(f"binding {name} is gone: its policy checks nothing")
         elif "Deny" in (old.get("validationActions") or ()) and "Deny" not in (now.get("validationActions") or ()):
-            lines.append(f"binding {name}: denies nothing any more, {', '.join(map(str, now.get('validationActions') or ()))} only")
+            lines.append(f"binding {name}: no longer denies, only {', '.join(map(str, now.get('validationActions') or ()))}")
         elif old.get("matchResources") != now.get("matchResources") and UNKNOWN not in str(now.get("matchResources")):
-            lines.append(f"binding {name}: is about other objects than before")
+            lines.append(f"binding {name}: applies to other objects than before")
     return lines
 
 
 def _of_policy(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     if old.get("failurePolicy", "Fail") == "Fail" and new.get("failurePolicy", "Fail") != "Fail":
-        yield "lets everything through where it fails"
-    for key, words in (("matchConstraints", "is about other objects"), ("matchConditions", "applies under other conditions")):
+        yield "allows everything if it fails"
+    for key, words in (("matchConstraints", "applies to other objects"), ("matchConditions", "applies under other conditions")):
         if old.get(key) != new.get(key):
             yield words
     if old.get("variables") != new.get("variables"):
@@ -45,14 +45,14 @@ def _of_policy(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for validation in old.get("validations") or ():
         if validation.get("expression") not in kept:
             message = _message(validation)
-            # The message tells which check took its place.
+            # The message shows which check replaced it.
             similar = difflib.get_close_matches(message, added, n=1)
             if not similar:
                 yield f"no longer checks: {message}"
             else:
-                yield f"checks otherwise: {message}" + (f" -> {similar[0]}" if similar[0] != message else "")
+                yield f"checks differently: {message}" + (f" -> {similar[0]}" if similar[0] != message else "")
 
 
 def _message(validation: Mapping[str, Any]) -> str:
-    # Cut: the time that it takes to find similar ones grows with the square.
+    # Limited, because the time to find similar ones grows with the square.
     return str(validation.get("message") or validation.get("expression"))[:500]

@@ -1,4 +1,4 @@
-"""How the rules of policy/rules.py are broken: one function each, from a recording to its breaks."""
+"""The checks behind policy/rules.py: one function per rule, from a recording to its violations."""
 
 import re
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from policy.rights import grants
 from recording import SECRET, UNKNOWN, RecordedResource, Recording
 
 NODE_NAMESPACES = (names.CSI_NAMESPACE, names.NODES_NAMESPACE)
-"""Mounts are made by a privileged Pod of a node plug-in, and a node's own metrics are read from its files; both have namespaces of their
-own, and the network of the node."""
+"""A privileged Pod of a CSI plug-in mounts volumes, and the node exporter reads a node's files. Both have their own namespaces, and the
+network of the node."""
 
 SHARE, BUCKET = "openstack:sharedfilesystem/share:Share", "openstack:objectstorage/container:Container"
 CLUSTER = "openstack:containerinfra/cluster:Cluster"
@@ -23,8 +23,8 @@ _HIDDEN = (SECRET, UNKNOWN)
 
 @dataclass(frozen=True)
 class Break:
-    """One break of a rule. message: what is wrong with the resource. setting: the key of the stack file that mends it; "" where it is the
-    program that must change.
+    """One violation of a rule. message: what is wrong with the resource. setting: the key of the stack file that corrects it; "" if the
+    program must change.
     """
 
     resource: RecordedResource
@@ -44,11 +44,11 @@ def data_kept(recording: Recording) -> Breaks:
     production = any(cluster.options.get("protect") for cluster in clusters)
     for each in _custom(recording, SHARE, BUCKET) if production else ():
         if not each.options.get("protect"):
-            yield Break(each, "holds data in a stack whose cluster is protected, and is not", "protection")
+            yield Break(each, "holds data but is not protected, although the cluster is", "protection")
     for volume in objects(recording, "PersistentVolume"):
         policy = (volume.inputs.get("spec") or {}).get("persistentVolumeReclaimPolicy")
         if policy != "Retain":
-            yield Break(volume, f"persistentVolumeReclaimPolicy is {policy}: the data go with the claim")
+            yield Break(volume, f"persistentVolumeReclaimPolicy is {policy}: the data is deleted with the claim")
 
 
 _SECRET_NAME = re.compile(r"passw|secret.?key|private.?key|access.?key$|api.?key|\btoken$|credential.?secret", re.IGNORECASE)
@@ -61,14 +61,14 @@ def no_secret_in_clear(recording: Recording) -> Breaks:
     for each in recording.resources:
         for path, value in _texts(each.inputs, ""):
             last = re.split(r"[.\]]", path)[-1]
-            # Names of Secrets, files and settings tell where a secret is, which is no secret.
+            # Names of Secrets, files and settings say where a secret is; they are not secret themselves.
             tells = _SECRET_NAME.search(last) and not re.search(r"(name|ref|file|path|secretkey)$", last, re.IGNORECASE)
             if _SECRET_TEXT.search(value) or (tells and value and value not in _HIDDEN):
-                yield Break(each, f"{path} looks like a secret and stands in clear")
+                yield Break(each, f"{path} looks like a secret in plain text")
         if each.inputs.get("kind") == "Secret":
             values = [value for key in ("data", "stringData") for _, value in _texts({"": each.inputs.get(key) or {}}, key)]
             if values and not set(_HIDDEN) & set(values):
-                yield Break(each, "a Secret of which nothing is marked as a secret")
+                yield Break(each, "no value of this Secret is marked as a secret")
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -76,7 +76,7 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            # An environment variable tells by its name what its value is.
+            # The name of an environment variable says what its value is.
             key = value["name"] if key == "value" and isinstance(value.get("name"), str) else key  # noqa: PLW2901
             yield from _texts(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
@@ -106,7 +106,7 @@ def no_wildcard(recording: Recording) -> Breaks:
         for rule in role.inputs.get("rules") or ():
             for key in ("verbs", "resources", "apiGroups"):
                 if "*" in (rule.get(key) or ()):
-                    yield Break(role, f"{key}: * grants what nobody has thought of")
+                    yield Break(role, f"{key}: * grants more than anybody has considered")
 
 
 def no_needless_token(recording: Recording) -> Breaks:
@@ -114,7 +114,7 @@ def no_needless_token(recording: Recording) -> Breaks:
     for each in workloads(recording):
         account = f"{_namespace(each.resource)}/{each.pod.get('serviceAccountName', 'default')}"
         if each.pod.get("automountServiceAccountToken") is not False and account not in entitled:
-            yield Break(each.resource, f"its Pods get a token of {account}, which may do nothing")
+            yield Break(each.resource, f"its Pods get a token of {account}, which has no rights and so needs none")
 
 
 def images_pinned(recording: Recording) -> Breaks:
@@ -138,7 +138,7 @@ def requests_and_limits(recording: Recording) -> Breaks:
 
 
 def closed_to_the_world(recording: Recording) -> Breaks:
-    # One entry is what the platform is for; it is where people come in.
+    # One entry is intended: people reach the platform through it.
     entry: tuple[str, str] | None = None
     for policy in objects(recording, "NetworkPolicy"):
         for opening in openings_of(policy):
@@ -146,12 +146,12 @@ def closed_to_the_world(recording: Recording) -> Breaks:
                 pods = opening.namespace, opening.pods
                 entry = entry or pods
                 if pods != entry:
-                    yield Break(policy, f"{opening.pods} take connections from anybody, and {entry[1]} in {entry[0]} do so already")
+                    yield Break(policy, f"{opening.pods} accept connections from anywhere, and {entry[1]} in {entry[0]} do so already")
                     break
-    ways = [each for each in objects(recording, "Service") if (each.inputs.get("spec") or {}).get("type") in {"LoadBalancer", "NodePort"}]
-    ways += list(objects(recording, "Ingress"))
-    for way in ways[1:]:
-        yield Break(way, f"a second way in beside {ways[0].name}", "entry.kind")
+    public = [each for each in objects(recording, "Service") if (each.inputs.get("spec") or {}).get("type") in {"LoadBalancer", "NodePort"}]
+    public += list(objects(recording, "Ingress"))
+    for each in public[1:]:
+        yield Break(each, f"opens a second entry besides {public[0].name}", "entry.kind")
 
 
 def api_closed(recording: Recording) -> Breaks:
@@ -160,7 +160,7 @@ def api_closed(recording: Recording) -> Breaks:
         if cluster.inputs.get("floatingIpEnabled") and not any(
             labels.get(key) for key in labels if key.endswith("master_lb_allowed_cidrs")
         ):
-            yield Break(cluster, "the Kubernetes API has a public address that everybody reaches", "cloud.cluster.api_allowed_cidrs")
+            yield Break(cluster, "the Kubernetes API has a public address that everybody can reach", "cloud.cluster.api_allowed_cidrs")
 
 
 def _anybody(peer: str) -> bool:
@@ -174,16 +174,16 @@ def quotas_and_policies(recording: Recording) -> Breaks:
         if name not in NODE_NAMESPACES:
             for direction in ("ingress", "egress"):
                 if (name, "all Pods", direction) not in closed:
-                    yield Break(namespace, f"no NetworkPolicy closes {direction} of all Pods")
+                    yield Break(namespace, f"no NetworkPolicy closes {direction} for all Pods")
     filled = {grant.namespace for grant in grants(recording) if grant.resource in {"pods", "*"} and grant.verb in {"create", "*"}}
-    # Whoever may everywhere, may in each of ours.
+    # Rights in all namespaces include ours.
     here = sorted(namespaces.keys() if "*" in filled else filled & namespaces.keys())
     for name in here:
         for kind in ("ResourceQuota", "LimitRange"):
             if name not in {_namespace(each) for each in objects(recording, kind)}:
-                yield Break(namespaces[name], f"accounts make Pods in it, and it has no {kind}")
+                yield Break(namespaces[name], f"accounts may create Pods in it, but it has no {kind}")
     if here and not list(objects(recording, "ValidatingAdmissionPolicyBinding")):
-        yield Break(namespaces[here[0]], "accounts make Pods in it, and no admission policy is bound")
+        yield Break(namespaces[here[0]], "accounts may create Pods in it, but no admission policy is bound")
 
 
 _TAGGED = {

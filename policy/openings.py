@@ -1,4 +1,4 @@
-"""Which connections NetworkPolicies let through, as a set that can be subtracted."""
+"""The connections that NetworkPolicies allow, as a set that can be subtracted."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,7 @@ ANYBODY = "anybody"
 
 @dataclass(frozen=True, order=True)
 class Opening:
-    """One kind of connection that a NetworkPolicy lets through. pods: the end that the policy selects. peer: the other end, `anybody`
-    for all.
-    """
+    """One kind of connection that a NetworkPolicy allows. pods: the end that the policy selects. peer: the other end, `anybody` for all."""
 
     namespace: str
     pods: str
@@ -24,7 +22,7 @@ class Opening:
     port: str
 
     def covers(self, other: "Opening") -> bool:
-        """Whether this lets through whatever the other does."""
+        """Whether this allows everything that the other allows."""
         same = (self.namespace, self.direction) == (other.namespace, other.direction) and self.pods in {"all Pods", other.pods}
         return same and self.port in {"all ports", other.port} and (self.peer in {ANYBODY, other.peer} or _inside(other.peer, self.peer))
 
@@ -42,7 +40,7 @@ def _inside(peer: str, other: str) -> bool:
 
 
 def openings(recording: Recording | None) -> tuple[set[Opening], set[tuple[str, str, str]]]:
-    """What the NetworkPolicies let through; and what they close otherwise: (namespace, Pods, direction)."""
+    """What the NetworkPolicies allow, and what they otherwise close: (namespace, Pods, direction)."""
     found, closed = set(), set()
     for policy in objects(recording, "NetworkPolicy"):
         spec = policy.inputs.get("spec") or {}
@@ -53,7 +51,7 @@ def openings(recording: Recording | None) -> tuple[set[Opening], set[tuple[str, 
 
 
 def openings_of(policy: RecordedResource) -> Iterator[Opening]:
-    """What one NetworkPolicy lets through."""
+    """What one NetworkPolicy allows."""
     spec, namespace = policy.inputs.get("spec") or {}, str(metadata(policy).get("namespace", ""))
     for direction in [str(each).lower() for each in spec.get("policyTypes") or ("Ingress",)]:
         for rule in spec.get(direction) or ():
@@ -88,8 +86,8 @@ def _peer(peer: Mapping[str, Any], namespace: str) -> str:
     return f"{_selector(peer.get('podSelector'))} in {where}"
 
 
-def ways_in(recording: Recording | None) -> set[Opening]:
-    """What takes connections from outside the cluster: load balancers, node ports, Ingresses."""
+def entries(recording: Recording | None) -> set[Opening]:
+    """What accepts connections from outside the cluster: load balancers, node ports, Ingresses."""
     found = set()
     for service in objects(recording, "Service"):
         spec, about = service.inputs.get("spec") or {}, metadata(service)
@@ -107,13 +105,13 @@ def ways_in(recording: Recording | None) -> set[Opening]:
 
 
 def opened(before: Recording | None, after: Recording | None) -> list[str]:
-    """Every connection that is let through now and was not before, as a line."""
+    """Every connection that is allowed now and was not before, as a line."""
     old, closed_before = openings(before)
     new, closed_after = openings(after)
-    old, new = old | ways_in(before), new | ways_in(after)
+    old, new = old | entries(before), new | entries(after)
     names = {str(metadata(each).get("name")) for each in objects(after, "Namespace")}
     lines = [str(each) for each in sorted(new - old) if not any(other.covers(each) for other in old)]
-    # What nothing closes any more is open to all; a namespace that goes takes its Pods along.
+    # What no policy closes any more is open to all, unless its namespace goes, too.
     return lines + [
         f"{namespace}: {pods}, {direction} is no longer closed by any policy"
         for namespace, pods, direction in sorted(closed_before - closed_after)

@@ -1,4 +1,4 @@
-"""How Pods and namespaces are secured, and what is weaker than it was."""
+"""The security settings of Pods and namespaces, and which of them are weaker than before."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TOKEN = "a token of its account"  # noqa: S105 - words
 
 @dataclass(frozen=True)
 class Workload:
-    """A Pod of some controller. pod: its specification. resource: the controller."""
+    """A Pod of a controller. pod: its specification. resource: the controller."""
 
     resource: RecordedResource
     pod: Mapping[str, Any]
@@ -32,7 +32,7 @@ class Workload:
 
 
 def workloads(recording: Recording | None) -> Iterator[Workload]:
-    """Every Pod that the stack has run."""
+    """Every kind of Pod that the stack runs."""
     for resource in objects(recording, *WORKLOADS):
         spec = resource.inputs.get("spec") or {}
         if resource.inputs["kind"] == "CronJob":
@@ -42,7 +42,7 @@ def workloads(recording: Recording | None) -> Iterator[Workload]:
 
 
 def weak_points(workload: Workload) -> Iterator[str]:
-    """Where a Pod is less than `restricted` (Kubernetes: Pod Security Standards), or has a token."""
+    """Where a Pod does not meet `restricted` (Kubernetes: Pod Security Standards), or has a token."""
     pod = workload.pod
     context = pod.get("securityContext") or {}
     for key in ("hostNetwork", "hostPID", "hostIPC"):
@@ -70,7 +70,7 @@ def weak_points(workload: Workload) -> Iterator[str]:
 
 
 def weakened(before: Recording | None, after: Recording | None) -> list[str]:
-    """What is less secure than it was, as lines: levels of namespaces, and Pods."""
+    """What is less secure than before, as lines: levels of namespaces, and Pods."""
     levels = {metadata(each).get("name"): _level(each) for each in objects(before, "Namespace")}
     lines = []
     for namespace in objects(after, "Namespace"):

@@ -1,4 +1,4 @@
-"""What accounts may do, as a set of rights that can be subtracted."""
+"""The rights of accounts, as a set that can be subtracted."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from recording import Recording
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """One account may use one verb on one resource. namespace: `*` for all. names: objects that it is bound to, () for all."""
+    """One account may use one verb on one resource. namespace: `*` for all. names: the objects that it is limited to, () for all."""
 
     account: str
     namespace: str
@@ -19,7 +19,7 @@ class Grant:
     names: tuple[str, ...] = ()
 
     def covers(self, other: "Grant") -> bool:
-        """Whether who has this has the other, too."""
+        """Whether this right includes the other."""
         return (
             self.account == other.account
             and self.namespace in {"*", other.namespace}
@@ -40,7 +40,7 @@ def grants(recording: Recording | None) -> set[Grant]:
         reference = binding.inputs.get("roleRef") or {}
         where = "*" if binding.inputs["kind"] == "ClusterRoleBinding" else str(metadata(binding).get("namespace", ""))
         key = reference.get("kind"), where if reference.get("kind") == "Role" else "", reference.get("name")
-        # A role that the stack does not make is named, for what it grants is not known here.
+        # What a role outside the stack grants is unknown here, so it is named instead.
         rules = roles.get(key) or [{"verbs": [f"whatever {reference.get('kind')} {reference.get('name')} says"], "resources": ["*"]}]
         for subject in binding.inputs.get("subjects") or []:
             account = (

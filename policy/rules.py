@@ -1,7 +1,7 @@
-"""What must hold of every stack: plain functions over a recording, for the offline preview, the diff and Pulumi's policy pack.
+"""The rules for every stack: plain functions over a recording, for the offline preview, the diff and Pulumi's policy pack.
 
-A rule that a resource breaks on purpose is waived in policy/waivers.yaml, by name, with a reason and a day on which the waiver ends.
-How each rule is broken stands in policy/breaks.py.
+Where a resource violates a rule on purpose, policy/waivers.yaml has a waiver: its name, a reason, and the day on which the waiver ends.
+policy/breaks.py has the check of each rule.
 """
 
 import datetime as dt
@@ -20,12 +20,12 @@ from recording import Recording
 WAIVERS = Path(__file__).resolve().parent / "waivers.yaml"
 
 Level = Literal["mandatory", "advisory"]
-"""Whether a break ends a preview with an error, or is told and no more; words of Pulumi's policy packs."""
+"""Whether a violation makes a preview fail, or is only reported. The words are those of Pulumi's policy packs."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """id: as waivers name it. holds: what it asks for. reason, fix: for whoever broke it. check: finds each break."""
+    """id: its name in waivers. holds: what it requires. reason, fix: why, and how to comply. check: finds each violation."""
 
     id: str
     holds: str
@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One break of a rule. urn, name: of the resource. setting: the key of the stack file that mends it, or "". fix: what to do.
+    """One violation of a rule. urn, name: of the resource. setting: the key of the stack file that corrects it, or "". fix: what to do.
     waived: the reason of its waiver, or "".
     """
 
@@ -58,7 +58,7 @@ class Finding:
 
 
 class Waiver(BaseModel):
-    """One exception. resource: its name. stack: where it holds. until: its last day."""
+    """One exception. resource: its name. stack: the stack that it is for. until: its last day."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -76,80 +76,80 @@ class WaiversError(Exception):
 RULES: Sequence[Rule] = (
     Rule(
         "data-kept",
-        "whatever holds data is protected where the cluster is, and volumes are retained",
+        "everything that holds data is protected if the cluster is, and volumes are retained",
         "notebooks were once lost in a rebuild",
         "protect it, and set persistentVolumeReclaimPolicy to Retain",
         breaks.data_kept,
     ),
     Rule(
         "no-secret-in-clear",
-        "no secret stands in clear",
-        "state, previews and ConfigMaps are read by many",
-        "read it by require_secret, or wrap it in pulumi.Output.secret",
+        "no secret is in plain text",
+        "many people read state, previews and ConfigMaps",
+        "read it with require_secret, or wrap it in pulumi.Output.secret",
         breaks.no_secret_in_clear,
     ),
     Rule(
         "restricted",
-        f"Pods are `restricted` everywhere but in {' and '.join(NODE_NAMESPACES)}",
-        "people run code of their own here",
-        "set the security context that Pod Security asks for",
+        f"Pods are `restricted` everywhere except in {' and '.join(NODE_NAMESPACES)}",
+        "people run their own code here",
+        "set the security context that Pod Security requires",
         breaks.restricted,
     ),
     Rule(
         "no-wildcard",
         "no Role has a wildcard",
-        "a wildcard grants what comes with the next version, too",
+        "a wildcard also grants whatever the next version adds",
         "name verbs, resources and groups",
         breaks.no_wildcard,
     ),
     Rule(
         "no-needless-token",
-        "only who calls the Kubernetes API has a token",
-        "a token is what an attacker looks for first",
+        "only Pods that call the Kubernetes API have a token",
+        "a token is the first thing that an attacker looks for",
         "set automountServiceAccountToken to false",
         breaks.no_needless_token,
     ),
     Rule(
         "images-pinned",
         "every image has a fixed tag or a digest",
-        "what is tested must be what runs",
-        "name a version or a digest",
+        "the tested image must be the one that runs",
+        "give it a version or a digest",
         breaks.images_pinned,
     ),
     Rule(
         "requests-and-limits",
-        "every container states what it asks for and what it may take",
+        "every container has requests and limits",
         "one Pod must not starve a node",
-        "set requests of cpu and memory, and a limit of memory",
+        "set requests for cpu and memory, and a limit for memory",
         breaks.requests_and_limits,
     ),
     Rule(
         "closed-to-the-world",
-        "nothing but the entry is open to the world",
-        "notebooks are shells",
-        "name who may come, or reach it through the entry",
+        "only the gateway is open to the world",
+        "a notebook is a shell",
+        "allow named networks only, or go through the gateway",
         breaks.closed_to_the_world,
     ),
     Rule(
         "kubernetes-api-closed",
-        "the Kubernetes API is reached from named networks alone",
-        "whoever has a credential, lost or stolen, needs a network as well",
-        "name the networks that may reach it, or give it no public address by cloud.cluster.api_floating_ip: false",
+        "only named networks can reach the Kubernetes API",
+        "then a lost or stolen credential alone is not enough",
+        "name the networks that may reach it, or remove its public address with cloud.cluster.api_floating_ip: false",
         breaks.api_closed,
-        # A newcomer's first stack knows no networks yet, and the API asks for a client certificate in any case.
+        # The networks are unknown for a newcomer's first stack, and the API requires a client certificate in any case.
         level="advisory",
     ),
     Rule(
         "quotas-and-policies",
-        "every namespace is closed by a NetworkPolicy; where accounts make Pods, quota, limits and admission bound them",
-        "rights alone bound neither number nor size nor reach",
+        "a NetworkPolicy closes every namespace; where accounts create Pods, a quota, limits and admission restrict them",
+        "rights restrict neither the number nor the size nor the connections of Pods",
         "add the missing object",
         breaks.quotas_and_policies,
     ),
     Rule(
         "tags",
-        "what is made in a project, and every namespace, says whose it is",
-        "operators ask before they delete what nobody claims",
+        "resources in a project, and namespaces, name their stack",
+        "operators delete what nobody claims",
         "set tags, metadata or the label to the stack's title",
         breaks.tags,
     ),
@@ -170,7 +170,7 @@ def waivers(path: Path = WAIVERS) -> list[Waiver]:
 
 
 def check(recording: Recording, allowed: Sequence[Waiver], today: dt.date, rules: Sequence[Rule] = RULES) -> list[Finding]:
-    """Every break of every rule; those with a waiver that has not ended carry its reason. A waiver that waives nothing is a finding,
+    """Every violation of every rule, with the reason of its waiver unless that has ended. A waiver that waives nothing is a finding,
     too.
     """
     here = [each for each in allowed if each.stack == recording.stack]
@@ -187,7 +187,7 @@ def check(recording: Recording, allowed: Sequence[Waiver], today: dt.date, rules
             found.append(Finding(rule.id, resource.urn, resource.name, said, rule.fix, reason, each_break.setting, rule.level))
     asked = {rule.id for rule in rules}
     found += [
-        Finding(each.rule, "", each.resource, "has a waiver that waives nothing", "take it out of policy/waivers.yaml")
+        Finding(each.rule, "", each.resource, "has a waiver that waives nothing", "remove it from policy/waivers.yaml")
         for each in here
         if id(each) not in used and each.rule in asked
     ]
@@ -195,10 +195,10 @@ def check(recording: Recording, allowed: Sequence[Waiver], today: dt.date, rules
 
 
 def broken(findings: Sequence[Finding]) -> list[Finding]:
-    """Those of mandatory rules without a waiver: what ends a preview with an error."""
+    """Violations of mandatory rules without a waiver: they make a preview fail."""
     return [each for each in findings if each.level == "mandatory" and not each.waived]
 
 
 def advised(findings: Sequence[Finding]) -> list[Finding]:
-    """Those of advisory rules without a waiver."""
+    """Violations of advisory rules without a waiver."""
     return [each for each in findings if each.level == "advisory" and not each.waived]

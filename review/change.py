@@ -1,4 +1,4 @@
-"""One resource that does not stay as it is, and what that means to whoever runs the platform."""
+"""One resource that changes, and what that means for the platform."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,35 +8,35 @@ from typing import Any, Literal
 from recording import RecordedResource
 
 Operation = Literal["create", "delete", "replace", "update", "same", "read", "forget"]
-"""As the engine calls them; `forget`: it leaves the state and stays in the cloud."""
+"""The engine's operations; `forget`: the resource leaves the state and stays in the cloud."""
 
 OPTION = "(option) "
-"""Stands before the name of an option among the fields: it changes the state alone."""
+"""Prefix of an option among the fields: it only changes the state."""
 
 
 class Effect(Enum):
-    """What an operation means, the gravest first. value: in words."""
+    """What an operation means, in words, the gravest first."""
 
     REFUSED = "refused"
     REPLACED_AND_KEPT = "replacement, the old one is kept in the cloud"
     REPLACED = "replacement"
-    PERHAPS_REPLACED = "replacement, unless the cloud has chosen the same by itself"
+    PERHAPS_REPLACED = "replacement, unless the cloud already chose this value"
     DELETED = "delete"
     LEAVES = "leaves the stack, stays in the cloud"
     UPGRADE = "upgrade: Magnum moves the cluster to another template, node by node"
     RESTART = "restart"
     RUN_AGAIN = "runs again"
-    PERHAPS_RUN_AGAIN = "runs again, unless the cloud has chosen the same by itself"
+    PERHAPS_RUN_AGAIN = "runs again, unless the cloud already chose this value"
     IN_PLACE = "in place"
     CREATED = "create"
     READ = "read"
-    RENAMED = "renamed, nothing is touched"
-    OVERLOOKED = "nothing: the program overlooks it"
-    SAFEGUARDS = "nothing but its safeguards in the state"
+    RENAMED = "renamed, nothing else changes"
+    OVERLOOKED = "no effect: the program ignores it"
+    SAFEGUARDS = "only its safeguards in the state"
 
     @property
     def rank(self) -> int:
-        """Its place in the order of gravity, 0 for the gravest."""
+        """Its rank, 0 for the gravest."""
         return list(Effect).index(self)
 
 
@@ -61,7 +61,7 @@ class Field:
 
 @dataclass
 class Change:
-    """One resource that does not stay as it is.
+    """One resource that changes.
 
     former: the urn in the base, where an alias leads there. forced_by: what makes it a replacement. deleted_first: before the new one
     stands.
@@ -82,23 +82,23 @@ class Change:
 
     @property
     def custom(self) -> bool:
-        """Whether it is of a resource of some provider; a component is nothing but a name for others."""
+        """Whether it belongs to a provider. A component only groups other resources."""
         resource = self.after or self.before
         return bool(resource and resource.custom)
 
     @property
     def refused(self) -> str:
-        """Why the engine would stop, and do nothing else of the update; "" where it would not."""
+        """Why the engine would stop before it changes anything, or ""."""
         protected = bool(self.before and self.before.options.get("protect") and "read" not in self.before.options)
         if self.operation in {"delete", "forget", "replace"} and protected:
-            return "protected: the engine refuses, and nothing else of this update happens"
+            return "it is protected, so the engine refuses the whole update"
         if self.type.endswith(":Share") and any(each.path == "size" and _smaller(each.before, each.after) for each in self.fields):
-            return "a share that shrinks loses what does not fit: a hook of the program refuses it"
+            return "a hook of the program refuses it, because data that does not fit would be lost"
         return ""
 
     @property
     def effect(self) -> Effect:
-        """What the operation means to whoever runs the platform."""
+        """What the operation means for the platform."""
         if self.refused:
             return Effect.REFUSED
         match self.operation:

@@ -1,6 +1,6 @@
-"""Two recordings of a stack, resource by resource: what the engine would create, change, replace and delete, and which input forces it.
+"""Compares two recordings of a stack: what the engine would create, update, replace and delete, and which input forces it.
 
-What is not in a recording stays open: what is deployed may differ from the base, and real secrets are in neither of the two.
+It cannot see what is not in a recording: the deployed stack may differ from the base, and neither recording holds real secrets.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ SAFEGUARDS = ("protect", "retainOnDelete")
 
 
 def compare(base: Recording | None, head: Recording | None) -> list[Change]:
-    """Every resource that would not stay as it is. None: the stack does not stand before, or not afterwards."""
+    """Every resource that would change. None: the stack does not exist before, or afterwards."""
     old = {resource.urn: resource for resource in base.resources} if base else {}
     new = {resource.urn: resource for resource in head.resources} if head else {}
     pairs: dict[str, RecordedResource | None] = {}
@@ -40,7 +40,7 @@ def compare(base: Recording | None, head: Recording | None) -> list[Change]:
 
 
 def _in_order(resources: Mapping[str, RecordedResource]) -> list[str]:
-    """Urns, what others are made of before them."""
+    """Urns, each after those that it depends on."""
     done: dict[str, None] = {}
 
     def visit(urn: str, above: frozenset[str]) -> None:
@@ -95,7 +95,7 @@ def _judged(each: Field, after: RecordedResource) -> Field:
 
 
 def _decide(change: Change) -> None:
-    """The operation that the fields ask for."""
+    """Set the operation that follows from the fields."""
     active = [each for each in change.fields if not each.ignored and not each.path.startswith(OPTION)]
     forced = [each.path for each in active if each.forces]
     if forced or change.forced_by:
@@ -108,15 +108,15 @@ def _decide(change: Change) -> None:
 
 
 def _deleted_first(after: RecordedResource) -> bool:
-    """Whether the old one goes before the new one comes: told so, or a Kubernetes object that keeps its name (pulumi-kubernetes: Diff)."""
+    """Whether the old one is deleted first: by an option, or because a Kubernetes object keeps its name (pulumi-kubernetes: Diff)."""
     return bool(after.options.get("deleteBeforeReplace")) or (after.type.startswith("kubernetes:") and not auto_name(after))
 
 
 def _propagate(change: Change, done: Mapping[str, Change]) -> None:
-    """What replacements and creations of others do to a resource that stands.
+    """What replacements and creations of other resources mean for an existing one.
 
-    The engine (pulumi 3.260, deploy/step_generator.go) takes outputs of what is replaced for unknown; where that is deleted first, every
-    input that depends on it is unknown as a whole; and what a replaced provider serves, or what is deleted with it, is replaced.
+    The engine (pulumi 3.260, deploy/step_generator.go) treats outputs of a replaced resource as unknown. If that is deleted first, every
+    input that depends on it is unknown as a whole. All resources of a replaced provider, or deleted with a replaced one, are replaced.
     """
     after = change.after
     if after is None or change.before is None or not after.custom or "read" in after.options:
@@ -138,7 +138,7 @@ def _propagate(change: Change, done: Mapping[str, Change]) -> None:
                     change.fields.append(_judged(Field(path, value, UNKNOWN, cause=cause.name, doubtful=cause.doubtful), after))
             whole = cause.operation == "replace" and cause.deleted_first and forcing(after.type, name)
             if whole:
-                change.forced_by.append(f"{whole}, unknown while {cause.name} is replaced")
+                change.forced_by.append(f"{whole}, which is unknown while {cause.name} is replaced")
     _decide(change)
 
 
@@ -151,7 +151,7 @@ def _differences(before: RecordedResource, after: RecordedResource, moved: set[s
         yield each
     for path, now in sorted(after.fingerprints.items()):
         then = before.fingerprints.get(path)
-        # An id that is invented from a urn changes with the urn; the real one does not.
+        # An invented id is derived from a urn and changes with it. The real id does not change.
         if then and then != now and not _made_of(after, path) & moved:
             value = (
                 SECRET if any(path == secret or path.startswith((f"{secret}.", f"{secret}[")) for secret in after.secret_paths) else UNKNOWN

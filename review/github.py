@@ -1,7 +1,7 @@
-"""`python -m review.github comment | issue`: one comment of a pull request, or one issue, found by its marker and edited.
+"""`python -m review.github comment | issue`: one comment on a pull request, or one issue, found by its marker and edited.
 
-`comment` runs for pull requests of strangers, in a workflow that has rights and runs none of their code: it takes their recordings as data,
-and makes the report of them by the code of the default branch. Nothing of their text becomes markup, a path or an address.
+`comment` runs for pull requests of strangers, in a workflow that has rights and runs none of their code. It takes their recordings as data
+and makes the report with the code of the default branch. None of their text becomes markup, a path or an address.
 """
 
 import argparse
@@ -28,23 +28,23 @@ ARTIFACT = "review"
 _MEMBER = re.compile(r"([a-z0-9][a-z0-9-]{0,30})\.(base|head)\.(recording\.json|refused\.txt)")
 _MEMBERS = 60
 _REPORTED_BY = re.compile(r"(cli|layers|preview|policy|recording|review|settings|\.github)/|Makefile$|requirements[^/]*$|Pulumi\.yaml$")
-"""What a recording is made by, beside the program itself."""
+"""Files that influence recordings or reports, besides the program itself."""
 
 DRIFT = "<!-- gaia-dmp: drift -->"
 
 
 class GitHubError(Exception):
-    """The API or the artifact is not as it must be; the message says what."""
+    """The API or the artifact is not as expected; the message says how."""
 
 
 class GitHub:
-    """The few calls of one repository's API that are made here. url, repository, token: as GitHub hands them to a workflow."""
+    """The few API calls for one repository that are needed here. url, repository, token: as GitHub passes them to a workflow."""
 
     def __init__(self, url: str, repository: str, token: str) -> None:
         if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", repository):
             raise GitHubError(f"GITHUB_REPOSITORY is {repository!r}; accepted: owner/name")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-        # A redirect to where artifacts lie is followed; httpx leaves the token behind where the host changes.
+        # Redirects to the storage of artifacts are followed. httpx does not send the token to another host.
         self._client = httpx.Client(base_url=f"{url.rstrip('/')}/repos/{repository}", headers=headers, timeout=60, follow_redirects=True)
         self.repository = repository
 
@@ -59,7 +59,7 @@ class GitHub:
         return answer.json()
 
     def all(self, path: str, key: str = "", **parameters: str) -> Iterator[Any]:
-        """Every item of a list that comes in pages. key: of the list in the answer, where it is not the answer itself."""
+        """Every item of a list that comes in pages. key: of the list in the answer; "" if the answer is the list."""
         for number in range(1, 1000):
             answer = self.ask("GET", path, params={**parameters, "per_page": "100", "page": str(number)})
             items = answer[key] if key else answer
@@ -68,7 +68,7 @@ class GitHub:
                 return
 
     def download(self, path: str) -> bytes:
-        """The bytes behind an address, no more of them than a recording may have. Raises GitHubError."""
+        """The content of an address, up to the largest size of a recording. Raises GitHubError."""
         data = bytearray()
         try:
             with self._client.stream("GET", path) as answer:
@@ -84,7 +84,7 @@ class GitHub:
 
 
 def members(data: bytes) -> dict[str, bytes]:
-    """The files of an artifact that are expected there, by name. Nothing is unpacked to disk, links and other names are left alone.
+    """The expected files of an artifact, by name. Nothing is unpacked to disk; links and other names are ignored.
 
     Raises GitHubError.
     """
@@ -92,11 +92,11 @@ def members(data: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             found = [each for each in packed.infolist() if _MEMBER.fullmatch(each.filename) or each.filename == "number.txt"]
             if len(found) > _MEMBERS or sum(each.file_size for each in found) > 4 * MAX_BYTES:
-                raise GitHubError("the artifact holds more than recordings of some stacks")
+                raise GitHubError("the artifact holds more than the recordings of a few stacks")
             result = {}
             for each in found:
                 with packed.open(each) as file:
-                    # What the list of contents says of a size need not be true.
+                    # The size in the archive's directory may be wrong.
                     content = file.read(MAX_BYTES + 1)
                 if len(content) > MAX_BYTES:
                     raise GitHubError(f"{each.filename} has more than {MAX_BYTES} bytes")
@@ -108,7 +108,7 @@ def members(data: bytes) -> dict[str, bytes]:
 
 
 def reports(files: Mapping[str, bytes], today: dt.date) -> list[Report]:
-    """The reports of an artifact's recordings, by this code and these waivers. Raises RevisionError."""
+    """Reports on an artifact's recordings, with this code and these waivers. Raises RevisionError."""
     waivers = rules.waivers()
     stacks = sorted({found[1] for name in files if (found := _MEMBER.fullmatch(name))})
     result = []
@@ -127,8 +127,8 @@ def reports(files: Mapping[str, bytes], today: dt.date) -> list[Report]:
         try:
             result.append(build(stack, *sides, base="base", head="head", today=today, waivers=waivers))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            # Of the right form, and yet made by no program of ours.
-            raise RevisionError(f"the recordings of {stack} fit no program of this project: {type(error).__name__}") from None
+            # It has the right format, but no program of ours made it.
+            raise RevisionError(f"no program of this project made the recordings of {stack}: {type(error).__name__}") from None
     return result
 
 
@@ -141,13 +141,13 @@ def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> st
     if not found:
         return "the run left no recordings"
     files = members(github.download(f"/actions/artifacts/{int(found[0]['id'])}/zip"))
-    # A stranger wrote this number: it counts where the pull request is of that very commit.
+    # A stranger wrote this number. It is only used if that pull request has this very commit.
     number = files.get("number.txt", b"").decode(errors="replace").strip()
     if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
-        raise GitHubError("number.txt is no number of a pull request")
+        raise GitHubError("number.txt does not hold the number of a pull request")
     pull = github.ask("GET", f"/pulls/{number}")
     if pull["head"]["sha"] != sha or pull["base"]["repo"]["full_name"] != github.repository:
-        return f"pull request {number} is at another commit by now: nothing is posted"
+        return f"pull request {number} has another commit by now: nothing is posted"
     try:
         made = reports(files, today)
         if not made:
@@ -159,7 +159,7 @@ def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> st
         quiet = False
         text = f"{markdown.MARKER}\n\nThe recordings of this change cannot be read: {markdown.code(clean(error, 500))}\n\n{link}"
     path = f"/issues/{number}/comments"
-    # Anybody may write the marker into a comment of their own; only a bot's is ours to edit.
+    # Anybody may write the marker into a comment. Only a bot's comment is ours.
     mine = [each for each in github.all(path) if each["user"]["type"] == "Bot" and str(each["body"]).startswith(markdown.MARKER)]
     if mine:
         github.ask("PATCH", f"/issues/comments/{int(mine[0]['id'])}", json={"body": text})
@@ -171,21 +171,23 @@ def comment(github: GitHub, run: int, sha: str, link: str, today: dt.date) -> st
 
 
 def _warning(github: GitHub, number: str) -> str:
-    """What must be said first where a change touches that by which it is reported: such a recording may say anything."""
+    """The warning for a change of files that influence this report: such a recording may claim anything."""
     touched = sorted({found[0] for each in github.all(f"/pulls/{number}/files") if (found := _REPORTED_BY.match(str(each["filename"])))})
-    return f"This change touches what reports on it, and may say anything: {', '.join(touched)}. Read that first." if touched else ""
+    return (
+        f"This change touches files that influence this report, so the report may be wrong: {', '.join(touched)}. Read these first."
+        if touched
+        else ""
+    )
 
 
 def drift(folder: Path, stacks: Sequence[str]) -> str:
-    """The text of the issue, of what the refreshes left: `<stack>.txt`, and `<stack>.drifted` where it was not all well. "" where it
-    was.
-    """
+    """The text of the issue, from the files of the drift runs: `<stack>.txt`, and `<stack>.drifted` if there was drift. "" without any."""
     parts = []
     for stack in stacks:
         said, drifted = folder / f"{stack}.txt", folder / f"{stack}.drifted"
         if drifted.exists() or not said.exists():
-            lines = said.read_text(encoding="utf-8").splitlines() if said.exists() else ["The refresh did not run."]
-            # The end says how many, and what failed.
+            lines = said.read_text(encoding="utf-8").splitlines() if said.exists() else ["The check for drift did not run."]
+            # The end has the totals and the errors.
             parts.append(f"### Stack {markdown.code(stack)}\n\n{markdown.fenced([clean(line, 300) for line in lines[-200:]])}")
     return "\n\n".join(parts)
 
@@ -209,7 +211,7 @@ def issue(github: GitHub, title: str, body: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do one of both. Returns 0, or 1 where GitHub or the artifact is not as it must be."""
+    """Run one of the two commands. Returns 0, or 1 if GitHub or the artifact is not as expected."""
     parser = argparse.ArgumentParser(prog="review.github", description="One comment, or one issue, found by its marker and edited.")
     commands = parser.add_subparsers(dest="command", required=True)
     posting = commands.add_parser("comment", help="on a pull request, of the recordings that a run left")

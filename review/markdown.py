@@ -1,6 +1,4 @@
-"""The report as one comment for all stacks: Markdown of GitHub's, within its limit, with nothing in it that a stack file could make into
-markup.
-"""
+"""The report as one comment on all stacks, in GitHub's Markdown and within its limit. No text from a stack file can become markup."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,16 +9,16 @@ from review.risks import TITLES, Category
 from review.texts import clean, pair, shown, text_diff
 
 MARKER = "<!-- gaia-dmp: review of stacks -->"
-"""By it the comment is found again."""
+"""The first line of our comment, by which it is found."""
 
 LIMIT = 65_000
-"""Characters; GitHub takes 65,536 of a comment."""
+"""Characters; GitHub accepts 65,536 in a comment."""
 
 RISKS, CHANGES, FIELDS, NODES = 25, 40, 6, 60
-"""Lines of a category, changes of a group, inputs of a change, nodes of a graph; the rest is counted."""
+"""Most lines of a category, changes of a group, inputs of a change, nodes of a graph. The rest is counted."""
 
 EDGES = 400
-"""Of a graph; GitHub's Mermaid draws none with more than 500."""
+"""Most edges of a graph; GitHub's Mermaid draws no graph with more than 500."""
 
 _ICONS: Mapping[Category, str] = {
     "data": "🛑",
@@ -35,12 +33,12 @@ _ICONS: Mapping[Category, str] = {
 
 
 def code(text: object, limit: int = 300) -> str:
-    """A text as code of one line: no markup, no mention, no link can come of it."""
+    """A text as inline code, so that it cannot become markup, a mention or a link."""
     plain = clean(str(text).replace("\n", " "), limit).strip() or " "
-    # Some more ticks than any run of them inside (CommonMark, code spans).
+    # More backticks than any run of them inside (CommonMark, code spans).
     ticks = "`" * (max((len(run) for run in "".join(c if c == "`" else " " for c in plain).split()), default=0) + 1)
     space = " " if plain[0] == "`" or plain[-1] == "`" else ""
-    # A cell ends at a pipe, even within code (GitHub, tables).
+    # A table cell ends at a pipe, even inside code (GitHub, tables).
     return f"{ticks}{space}{plain}{space}{ticks}".replace("|", "\\|")
 
 
@@ -52,9 +50,9 @@ def fenced(lines: Sequence[str], language: str = "") -> str:
 
 
 def comment(reports: Sequence[Report], link: str = "", warning: str = "") -> str:
-    """The comment on all stacks. link: where the whole report is, in words of Markdown, or "". warning: what must be read first.
+    """The comment on all stacks. link: to the whole report, as Markdown, or "". warning: what must be read first.
 
-    What does not fit is left out from the least dangerous end, and the comment says so.
+    If it is too long, the least dangerous parts are left out, and the comment says so.
     """
     first = f"> [!CAUTION]\n> {code(warning, 1000)}" if warning else ""
     for detail in (2, 1, 0, -1):
@@ -63,14 +61,14 @@ def comment(reports: Sequence[Report], link: str = "", warning: str = "") -> str
             "## What this changes",
             first,
             _table(reports),
-            # A stack that stays as it is has its row in the table, and no section.
+            # A stack without changes has only its row in the table.
             *(_stack(report, detail) for report in reports if report.changes or report.refused or report.differs or len(reports) == 1),
             _foot(reports, link, detail),
         ]
         text = "\n\n".join(part for part in parts if part)
         if len(text) <= LIMIT:
             return text
-    # So many stacks that a few lines of each are too much: the table has them all, as far as it goes.
+    # Too many stacks for even a few lines each: the table alone, as far as it fits.
     rows = _table(reports).splitlines()
     parts = [MARKER, "## What this changes", first, "\n".join(rows[:400]), f"{max(len(rows) - 400, 0)} more. {link}"]
     return "\n\n".join(part for part in parts if part)
@@ -91,7 +89,7 @@ def _stack(report: Report, detail: int) -> str:
         words = clean(message, 3000 if detail >= 0 else 300)
         parts.append(f"{REFUSALS[side]}:\n\n{fenced(words.splitlines())}")
     for category, title in TITLES.items():
-        # The table of sizes has the others.
+        # The table of sizes shows the others.
         found = [risk for risk in report.of(category) if category != "capacity" or risk.text.startswith("a month")]
         if found:
             most, length = (RISKS, 300) if detail >= 0 else (3, 100)
@@ -141,7 +139,7 @@ def _change(change: Change, detail: int) -> list[str]:
         return lines
     for each in change.fields[:FIELDS]:
         diff = text_diff(each.before, each.after, limit=12)
-        marks = " **forces the replacement**" if each.forces else " (overlooked)" if each.ignored else ""
+        marks = " **forces the replacement**" if each.forces else " (ignored)" if each.ignored else ""
         if diff:
             block = "\n".join(f"    {line}" for line in fenced(diff, "diff").splitlines())
             lines.append(f"  - {code(each.path)}{marks}\n\n{block}\n")
@@ -172,12 +170,12 @@ def _moved(before: object, after: object) -> str:
 
 
 def graph(report: Report) -> str:
-    """A Mermaid graph of what changes: components as boxes, resources in them, what is made of what."""
+    """A Mermaid graph of what changes: components as boxes, resources in them, dependencies as arrows."""
     changes = [each for each in report.changes if _drawn(each)]
     risky = {risk.urn for risk in report.risks if risk.urn}
     changes.sort(key=lambda each: (each.urn not in risky, {"replace": 0, "delete": 0, "forget": 1}.get(each.operation, 2)))
     drawn, left = changes[:NODES], len(changes) - NODES
-    # Names stand nowhere but in labels: an id of ours cannot be a word of Mermaid's.
+    # Names appear only in labels. Our ids cannot collide with Mermaid's keywords.
     ids = {each.urn: f"n{index}" for index, each in enumerate(drawn)}
     boxes: dict[str, list[Change]] = {}
     for each in drawn:
@@ -211,7 +209,7 @@ def _drawn(change: Change) -> bool:
 
 
 def label(text: str) -> str:
-    """A text that Mermaid shows as it is: letters, digits and few signs; any other as its number."""
+    """A text that Mermaid shows literally: letters, digits and a few signs; other characters as their numbers."""
     return "".join(sign if sign.isascii() and (sign.isalnum() or sign in " -_./") else f"#{ord(sign)};" for sign in clean(text, 60))
 
 
@@ -220,9 +218,9 @@ def _foot(reports: Sequence[Report], link: str, detail: int) -> str:
     unknown = sorted({type_ for report in reports for type_ in report.unknown})
     lines = [f"- {note}" for note in notes]
     if unknown:
-        lines.append(f"- Not known here, what forces a replacement of {', '.join(code(each) for each in unknown[:10])}.")
+        lines.append(f"- It is unknown what forces a replacement of {', '.join(code(each) for each in unknown[:10])}.")
     if detail < 2:
-        lines.append("- Details are left out here, for they do not fit into a comment.")
+        lines.append("- Details are left out, because they do not fit into a comment.")
     if link:
         lines.append(f"- {link}")
     return _folded("What this cannot know", "\n".join(lines)) if lines else ""

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: the platform's graph, and each resource's inputs and differences on click."""
+"""The report as one self-contained HTML page: the platform's graph, and each resource's inputs and differences on click."""
 
 import base64
 import hashlib
@@ -15,14 +15,14 @@ from review.texts import clean, shown, text_diff
 
 _HERE = Path(__file__).resolve().parent
 INPUTS = 20_000
-"""Characters of a resource's inputs that are shown."""
+"""Most characters of a resource's inputs that are shown."""
 
 
 def page(reports: Sequence[Report]) -> str:
-    """The page over all stacks. It runs its own script alone (by hash) and loads nothing."""
+    """The page for all stacks. It runs only its own script (by hash) and loads nothing."""
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # Within a script element only `<` could end it.
+    # Inside a script element, only `<` could end it.
     data = json.dumps([_stack(report) for report in reports], ensure_ascii=True).replace("<", "\\u003c")
     text = (_HERE / "page.html").read_text(encoding="utf-8")
     for key, value in (("script_hash", f"sha256-{digest}"), ("script", script), ("data", data)):
@@ -40,7 +40,7 @@ def _stack(report: Report) -> dict[str, Any]:
     edges = sorted(
         {(boxes[need], boxes[urn]) for urn, each in custom.items() for need in _needs(each) if need in boxes and boxes[need] != boxes[urn]}
     )
-    # Of two boxes that need each other, one line.
+    # Two boxes that need each other get one line.
     edges = [(a, b) for a, b in edges if a < b or (b, a) not in edges]
     risks = {change.urn: report.touches(change) for change in report.changes}
     return {
@@ -66,7 +66,7 @@ def _needs(resource: RecordedResource) -> set[str]:
 
 
 def _columns(boxes: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[list[str]]:
-    """The boxes in columns, each right of what it needs; a circle ends where it began."""
+    """The boxes in columns, each to the right of what it needs; a cycle ends where it began."""
     before: Mapping[str, list[str]] = {box: [a for a, b in edges if b == box] for box in boxes}
     depth: dict[str, int] = {}
 

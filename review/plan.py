@@ -1,6 +1,6 @@
-"""What a real engine plans, read into the same model: `pulumi preview --json`, or the event log of `pulumi preview --event-log FILE`.
+"""Reads an engine's plan into the same model: `pulumi preview --json`, or the event log of `pulumi preview --event-log FILE`.
 
-Forms: pulumi 3.260, sdk/go/common/apitype (PreviewStep in preview.go of pkg/backend/display, EngineEvent in events.go).
+Format: pulumi 3.260, sdk/go/common/apitype (PreviewStep in preview.go of pkg/backend/display, EngineEvent in events.go).
 """
 
 import json
@@ -36,7 +36,7 @@ _OPERATIONS: Mapping[str, Operation] = {
 
 
 def read_file(file: Path) -> str:
-    """The text of a plan. Raises RevisionError where it cannot be read."""
+    """The text of a plan. Raises RevisionError if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -44,7 +44,7 @@ def read_file(file: Path) -> str:
 
 
 def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]]:
-    """What stands, what will, and how the engine gets from one to the other. Raises RevisionError where the text is neither form."""
+    """The deployed stack, the planned one, and the changes between them. Raises RevisionError if the text has neither format."""
     if len(text) > 4 * MAX_BYTES:
         raise RevisionError(f"the plan of {stack} has {len(text)} characters; accepted: at most {4 * MAX_BYTES}")
     sides = {"old": Recording("", stack, "preview"), "new": Recording("", stack, "preview")}
@@ -52,7 +52,7 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
     for step in steps(text, stack):
         urn, operation = str(step["urn"]), _OPERATIONS.get(str(step["op"]))
         if operation is None:
-            raise RevisionError(f"the plan of {stack} has an operation {str(step['op'])[:40]!r} that is not known here")
+            raise RevisionError(f"the plan of {stack} has an unknown operation {str(step['op'])[:40]!r}")
         old, new = (step.get(f"{side}State") or step.get(side) for side in ("old", "new"))
         for side, state in (("old", old), ("new", new)):
             sides[side].project = urn.split("::")[1]
@@ -63,7 +63,7 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
         before, after = _resource(old), _resource(new)
         earlier = changes.get(urn)
         if earlier and earlier.operation == "replace":
-            # A replacement comes in three steps, of which not each knows both sides.
+            # A replacement has three steps, some of which know only one side.
             earlier.before, earlier.after = earlier.before or before, earlier.after or after
             if not earlier.forced_by:
                 earlier.fields, earlier.forced_by = _fields(earlier, step)
@@ -89,7 +89,7 @@ def read_plan(text: str, stack: str) -> tuple[Recording, Recording, list[Change]
 
 
 def errors(text: str) -> list[str]:
-    """What the engine says of why it stopped, in a plan that `read_plan` takes; [] where it did not."""
+    """The engine's errors in a plan that `read_plan` accepts; [] if it has none."""
     found = []
     try:
         events = [json.loads(text)]
@@ -102,9 +102,9 @@ def errors(text: str) -> list[str]:
 
 
 def steps(text: str, stack: str) -> Iterator[Mapping[str, Any]]:
-    """Every step of a plan as the engine writes it. Raises RevisionError where the text is none."""
+    """Every step of a plan as the engine writes it. Raises RevisionError if the text is not a plan."""
     if not text.strip():
-        raise RevisionError(f"the plan of {stack} is empty: the preview that should have printed it failed")
+        raise RevisionError(f"the plan of {stack} is empty, so the preview that should have written it failed")
     try:
         try:
             whole = json.loads(text)
@@ -117,7 +117,7 @@ def steps(text: str, stack: str) -> Iterator[Mapping[str, Any]]:
                 yield {"op": event["op"], "urn": event["urn"], **event}
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise RevisionError(
-            f"the plan of {stack} cannot be read ({error}); accepted: what `pulumi preview --json` prints, or an event log"
+            f"the plan of {stack} cannot be read ({error}); accepted: the output of `pulumi preview --json`, or an event log"
         ) from None
 
 
@@ -142,7 +142,7 @@ def _resource(state: Any) -> RecordedResource | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a state with secrets masked, unknown values marked, and without what the providers add for themselves."""
+    """A value of a state with secrets masked and unknown values marked, without what providers add for their own use."""
     if isinstance(value, dict):
         if SIGNATURE in value:
             return SECRET
@@ -153,13 +153,13 @@ def _plain(value: Any) -> Any:
 
 
 def _fields(change: Change, step: Mapping[str, Any]) -> tuple[list[Field], list[str]]:
-    """The inputs that differ, and what the engine says forces a replacement."""
+    """The inputs that differ, and those that force a replacement according to the engine."""
     detailed = {_path(path): kind for path, kind in (step.get("detailedDiff") or {}).items()}
     reasons = [_path(str(each)) for each in step.get("replaceReasons") or step.get("keys") or ()]
     forcing = {path for path, kind in detailed.items() if "replace" in str((kind or {}).get("kind") or (kind or {}).get("diffKind"))}
     if not (change.before and change.after):
         return [], [*dict.fromkeys([*sorted(forcing), *reasons])]
-    # The engine tells of a change, and of a secret or of a value to come not more than that.
+    # Of secrets and unknown values the engine only reports that they change.
     found = {each.path: each for each in differences(change.before.inputs, change.after.inputs)}
     for path in detailed:
         if not any(path == known or path.startswith(known) or known.startswith(path) for known in found):
@@ -177,7 +177,7 @@ def _path(path: str) -> str:
 
 
 def disagreements(offline: Sequence[Change], engine: Sequence[Change]) -> list[str]:
-    """Where the diff of two revisions and the plan against what is deployed say different things, as lines."""
+    """Where the diff of two revisions and the plan against the deployed stack disagree, as lines."""
     said, planned = ({each.urn: each for each in side if each.operation not in {"same", "read"}} for side in (offline, engine))
     lines = []
     for urn in sorted({*said, *planned}):

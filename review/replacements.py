@@ -1,4 +1,4 @@
-"""Which inputs force a replacement, and which the cloud chooses, as the providers themselves say at the pinned version; never guessed.
+"""Which inputs force a replacement, and which the cloud chooses, according to the providers at their pinned versions. Nothing is guessed.
 
 `python -m review.replacements` writes schema/replacements.json anew from what Pulumi and the providers' sources say:
   --schema openstack.json          as `pulumi package get-schema openstack@5.5.1` prints it (`willReplaceOnChanges`)
@@ -26,10 +26,10 @@ def known() -> dict[str, Any]:
 
 
 def is_known(type_: str) -> bool:
-    """Whether the table says of a type what replaces it."""
+    """Whether the table says what replaces a type."""
     package = type_.split(":", maxsplit=1)[0]
     if package == "kubernetes":
-        # Whatever its table leaves out is changed in place, but for the name.
+        # Everything outside its table changes in place, except the name.
         return True
     return type_ in known().get(package, {}).get("types", {})
 
@@ -44,7 +44,7 @@ def forcing(type_: str, path: str) -> str:
 
 
 def is_computed(type_: str, path: str) -> bool:
-    """Whether the cloud chooses an input that is not given: given later as it was chosen, it changes nothing."""
+    """Whether the cloud chooses this input if it is not given. Giving the chosen value later changes nothing."""
     return path in known().get(type_.split(":", maxsplit=1)[0], {}).get("computed", {}).get(type_, [])
 
 

@@ -1,4 +1,4 @@
-"""What a change of a stack means, worst first: one model, which every output is made of."""
+"""What a change means for a stack, worst first. Every kind of output uses this model."""
 
 import datetime as dt
 import json
@@ -18,14 +18,14 @@ from review.restarts import restarts
 from review.risks import TITLES, Category, Risk, capacity, risks_of
 
 VERSION = 1
-"""Version of the JSON report's form."""
+"""Version of the JSON report's format."""
 
 REFUSALS: Mapping[str, str] = {
     "base": "The program of the base refuses its stack file",
     "head": "The program of the change refuses its stack file",
-    "engine": "The engine stops, and changes nothing",
+    "engine": "The engine stops and changes nothing",
 }
-"""Who may refuse a stack, in words."""
+"""Who refuses a stack, in words."""
 
 _KINDS: Mapping[Category, Sequence[str]] = {
     "rights": (
@@ -40,7 +40,7 @@ _KINDS: Mapping[Category, Sequence[str]] = {
     "pods": ("Namespace", *WORKLOADS),
     "image": WORKLOADS,
 }
-"""Of what kind the resources are that such a risk, told of the stack as a whole, comes from."""
+"""The kinds of resources behind the risks that are reported for a stack as a whole."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Report:
 
     @property
     def counts(self) -> Counter[str]:
-        """Operation to number of resources; components are not counted, nor what stays."""
+        """Operation to number of resources, without components and unchanged resources."""
         return Counter(change.operation for change in self.changes if _counted(change))
 
     def of(self, category: Category) -> list[Risk]:
@@ -81,7 +81,7 @@ class Report:
         return [risk for risk in self.risks if risk.category == category]
 
     def touches(self, change: Change) -> list[str]:
-        """The categories of risk that a change has to do with: those that name it, and those of its kind."""
+        """The categories of risk that a change is part of: those that name it, and those of its kind."""
         found = {risk.category for risk in self.risks if risk.urn == change.urn}
         kind = change.type.rsplit(":", 1)[-1]
         for category, kinds in _KINDS.items():
@@ -102,10 +102,10 @@ class Report:
         if self.counts:
             return "nothing dangerous"
         noted = any(change.former or any(each.path.startswith(OPTION) for each in change.fields) for change in self.changes)
-        return "nothing but names and safeguards" if noted else "nothing changes"
+        return "only names and safeguards" if noted else "nothing changes"
 
     def to_json(self) -> str:
-        """The report as JSON; secrets are masked in the recordings it is made of."""
+        """The report as JSON. Secrets are masked in its recordings already."""
         plain = {
             "version": VERSION,
             **{
@@ -147,9 +147,9 @@ def build(
     waivers that end.
     """
     found = list(compare(before, after) if changes is None else changes)
-    # An engine lists what stays only where it is asked to.
+    # An engine lists unchanged resources only on request.
     listed = changes is None or not after or len(after.resources) > len(found)
-    # Of what will stand in a cluster that it replaces, an engine knows neither names nor namespaces.
+    # An engine knows neither names nor namespaces of objects in a cluster that it will replace.
     rebuilt = changes is not None and any(each.type == "pulumi:providers:kubernetes" and each.operation == "replace" for each in found)
     whole = listed and not rebuilt and not stopped
     source = "offline" if changes is None else "engine"
@@ -170,25 +170,25 @@ def build(
     report.unknown = sorted({each.type for each in found if _counted(each) and each.operation == "update" and not is_known(each.type)})
     if changes is None:
         report.notes = [
-            "The base is what its revision would make, not what is deployed; real secrets are in neither side.",
-            "What forces a replacement: "
+            "The base is what its revision would create, not what is deployed. Neither side holds real secrets.",
+            "What forces a replacement is known from "
             + "; ".join(f"{name} {each['version']}" for name, each in sorted(known().items()) if name != "pulumi"),
         ]
     else:
         if not listed:
             report.notes.append(
-                "The plan lists changes alone: rights, network, Pods and images were not compared. `--show-sames` lists all."
+                "The plan lists only changes, so rights, network, Pods and images were not compared. `--show-sames` lists everything."
             )
         if rebuilt:
             report.notes.append(
-                "The cluster is replaced: what will stand in it is unknown to the engine. Without PLAN the diff compares it."
+                "The cluster is replaced, so the engine does not know the objects in it. Without a plan, the diff compares them."
             )
     report.notes += [f"Advice: {each.text}" for each in anew if each.level == "advisory"]
     return report
 
 
 def _broken_anew(before: Recording | None, after: Recording | None, waivers: Sequence[rules.Waiver], today: dt.date) -> list[rules.Finding]:
-    """What the change breaks of the rules, without a waiver, that was not broken so before."""
+    """New violations of rules, without a waiver."""
     then = {(each.rule, each.name, each.message) for each in rules.check(before, waivers, today)} if before else set()
     found = rules.check(after, waivers, today) if after else []
     return [each for each in found if not each.waived and (each.rule, each.name, each.message) not in then]
@@ -199,7 +199,7 @@ def _short(value: Any) -> str:
 
 
 def grouped(changes: Sequence[Change]) -> dict[Effect, list[Change]]:
-    """What is left beside the risks, by what it means; the gravest first, custom resources only."""
+    """Changes by what they mean, the gravest first, without components."""
     found: dict[Effect, list[Change]] = defaultdict(list)
     for change in changes:
         if change.custom:

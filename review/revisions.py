@@ -1,4 +1,4 @@
-"""Two revisions of the program, each recorded in its own tree and environment; and recordings from files that nobody vouches for."""
+"""Records revisions of the program, each in its own tree and environment, and reads recordings from untrusted files."""
 
 import hashlib
 import io
@@ -21,13 +21,13 @@ from recording import VERSION, Recording
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gaia-dmp" / "environments"
 MAX_BYTES = 32 * 1024 * 1024
-"""Of a recording's file; prod's has 1 MiB."""
+"""Largest file of a recording; prod's has 1 MiB."""
 
 _RECORDING = TypeAdapter(Recording)
 
 
 class RevisionError(Exception):
-    """A revision that cannot be had, or a recording that cannot be read; the message says which and why."""
+    """A revision or recording that cannot be read; the message says which and why."""
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault of ours
@@ -36,10 +36,10 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a fault of ours
 
 def commit(reference: str, root: Path = ROOT) -> str:
     """The commit that a reference names, in full. Raises RevisionError."""
-    # A reference never becomes an option of git's.
+    # A reference must not become an option of git.
     done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
     if done.returncode != 0:
-        raise RevisionError(f"BASE={reference}: git knows no such commit here; accepted: a branch, tag or commit, such as origin/main")
+        raise RevisionError(f"base {reference}: there is no such commit; accepted: a branch, tag or commit, such as origin/main")
     return done.stdout.decode().strip()
 
 
@@ -49,22 +49,22 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 @contextmanager
 def tree(reference: str, root: Path = ROOT) -> Iterator[Path]:
-    """The files of a commit, in a folder that goes with the context. Raises RevisionError."""
+    """The files of a commit, in a folder that exists as long as the context. Raises RevisionError."""
     archive = _git(root, "archive", "--format=tar", commit(reference, root))
     if archive.returncode != 0:
-        raise RevisionError(f"BASE={reference}: {archive.stderr.decode().strip()}")
+        raise RevisionError(f"base {reference}: {archive.stderr.decode().strip()}")
     with tempfile.TemporaryDirectory(prefix="gaia-dmp-") as folder:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
             try:
-                # "data" refuses links that lead out of the folder, and devices.
+                # "data" refuses devices, and links that lead out of the folder.
                 packed.extractall(folder, filter="data")
             except tarfile.FilterError as error:
-                raise RevisionError(f"BASE={reference}: {error}") from None
+                raise RevisionError(f"base {reference}: {error}") from None
         yield Path(folder)
 
 
 def interpreter(folder: Path, root: Path = ROOT) -> Path:
-    """The Python of a tree: this one's where both want the same packages, otherwise one made for it and kept in the user's cache."""
+    """The Python for a tree: this one if both need the same packages, otherwise one that is installed for it in the user's cache."""
     wanted = (folder / "requirements.txt").read_bytes()
     if wanted == (root / "requirements.txt").read_bytes():
         return Path(sys.executable)
@@ -82,7 +82,7 @@ def interpreter(folder: Path, root: Path = ROOT) -> Path:
 
 
 class TreePreview:
-    """The preview of one stack in one tree, as a process of its own. there: whether the tree has the stack at all."""
+    """The preview of one stack in one tree, in its own process. there: whether the tree has the stack."""
 
     def __init__(self, folder: Path, stack: str, python: Path) -> None:
         self.stack, self.folder = stack, folder
@@ -93,9 +93,9 @@ class TreePreview:
             raise RevisionError(f"{file.name} is a symbolic link; accepted: a file")
         self.there = file.exists()
         if self.there:
-            # A tree's own code looks at it: whatever this shell knows of clouds and back ends stays here.
+            # The tree's own code runs there, so it must not see this shell's variables for clouds and back ends.
             clean = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "OS_", "PYTHONPATH"))}
-            # Revisions before 2026-11-23 write everything or nothing.
+            # Revisions before 2026-11-23 do not have --recording.
             known = "--recording" in (folder / "preview" / "__main__.py").read_text(encoding="utf-8")
             command = [str(python), "-m", "preview", stack, "--recording" if known else "--out", str(self._out)]
             self._process = subprocess.Popen(  # noqa: S603
@@ -103,14 +103,14 @@ class TreePreview:
             )
 
     def close(self) -> None:
-        """End what still runs, and forget what it left."""
+        """End the process if it still runs, and delete its files."""
         if self._process and self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
         shutil.rmtree(self._out, ignore_errors=True)
 
     def result(self) -> Recording | None:
-        """The recording, or None where the tree has no such stack. Raises Refused."""
+        """The recording, or None if the tree does not have the stack. Raises Refused."""
         try:
             if self._process is None:
                 return None
@@ -124,7 +124,7 @@ class TreePreview:
 
 
 def read(data: bytes, stack: str) -> Recording:
-    """A recording from the bytes of its file, whoever wrote it: bounded, of the form that is published, of the stack that it should be.
+    """A recording from the bytes of an untrusted file. Its size, format and stack are checked.
 
     Raises RevisionError.
     """
@@ -133,10 +133,10 @@ def read(data: bytes, stack: str) -> Recording:
     try:
         plain: Any = json.loads(data)
         if not isinstance(plain, dict) or plain.get("version") != VERSION:
-            raise RevisionError(f"the recording of {stack} is not of version {VERSION}")
+            raise RevisionError(f"the recording of {stack} does not have version {VERSION}")
         recording = _RECORDING.validate_python(plain)
     except (ValueError, RecursionError, ValidationError) as error:
         raise RevisionError(f"the recording of {stack} cannot be read: {str(error)[:300]}") from None
     if recording.stack != stack:
-        raise RevisionError(f"the recording of {stack} says that it is of {recording.stack[:50]}")
+        raise RevisionError(f"the recording of {stack} names another stack, {recording.stack[:50]}")
     return recording

@@ -30,12 +30,12 @@ TITLES: Mapping[Category, str] = {
 ACCESS = "openstack:sharedfilesystem/shareAccess:ShareAccess"
 POOL = "openstack:containerinfra/nodeGroup:NodeGroup"
 HOURS = 730
-"""Of a month: cost is told in what allocations are counted in, vCPU hours and GiB hours; what they cost in money, a site knows."""
+"""Hours of a month. Costs are in vCPU hours and GiB hours, the units of allocations. What they cost in money, the site knows."""
 
 
 @dataclass(frozen=True)
 class Risk:
-    """One thing to look at. urn: of the resource it is about, or ""."""
+    """One thing to look at. urn: of its resource, or ""."""
 
     category: Category
     text: str
@@ -63,14 +63,14 @@ def _risks(changes: Sequence[Change], before: Recording | None, after: Recording
         yield from _of_data(change)
         yield from _of_cluster(change)
         yield from _of_openstack_network(change)
-    # Of a stack that is new or goes, everything would be listed: the tree of the preview shows that better.
+    # For a new or removed stack this would list everything, which the preview shows better.
     if before and after and whole:
         found = [
             *(Risk("rights", line) for line in _gains(before, after)),
             *(Risk("rights", f"admission {line}") for line in admission_weakened(before, after)),
             *(Risk("network", line) for line in opened(before, after)),
         ]
-        # An engine knows no name of what it is about to make; offline everything has one.
+        # An engine does not know names of objects that it has yet to create; offline every object has one.
         yield from (risk for risk in found if offline or UNKNOWN not in risk.text)
         yield from (Risk("pods", line) for line in weakened(before, after))
         yield from _of_images(before, after)
@@ -84,31 +84,31 @@ def _of_data(change: Change) -> Iterator[Risk]:
             what = "deleted" if change.operation == "delete" else "replaced" if change.operation == "replace" else "made smaller"
             yield Risk("data", f"{name} would be {what}: {change.refused}", change.urn)
         elif change.operation == "delete":
-            yield Risk("data", f"{name} is deleted with all that is in it", change.urn)
+            yield Risk("data", f"{name} is deleted with all its data", change.urn)
         elif change.operation == "replace":
             kept = (
-                " (the old one stays in the cloud, out of the stack)" if before.options.get("retainOnDelete") else " with all that is in it"
+                "; the old one stays in the cloud, outside the stack" if before.options.get("retainOnDelete") else "; its data is deleted"
             )
-            unless = "; not where the cloud has chosen the same by itself" if change.doubtful else ""
-            yield Risk("data", f"{name} is replaced by an empty one{kept}: {', '.join(change.forced_by)}{unless}", change.urn)
+            unless = "; not if the cloud already chose this value" if change.doubtful else ""
+            yield Risk("data", f"{name} is replaced by an empty one, forced by {', '.join(change.forced_by)}{kept}{unless}", change.urn)
         elif change.operation == "forget":
             yield Risk("data", f"{name} leaves the stack and stays in the cloud", change.urn)
     if change.type.startswith("random:") and change.operation in {"replace", "delete"} and before and after:
-        yield Risk("data", f"{name} is made anew: what was locked with the old value stays locked", change.urn)
+        yield Risk("data", f"{name} gets a new value: what was encrypted with the old one can no longer be read", change.urn)
     for each in change.fields:
         if each.path.startswith(OPTION) and each.before and not each.after:
             yield Risk("data", f"{name} loses {each.path.removeprefix(OPTION)}", change.urn)
         if change.type == ACCESS and each.path == "accessLevel" and each.after == "rw":
-            yield Risk("data", f"{name} may write now", change.urn)
+            yield Risk("data", f"{name} gets write access", change.urn)
         if change.type == "kubernetes:core/v1:PersistentVolume":
             if each.path.endswith(".readOnly") and each.before is True:
-                yield Risk("data", f"{name} is writable now", change.urn)
+                yield Risk("data", f"{name} becomes writable", change.urn)
             if each.path == "spec.persistentVolumeReclaimPolicy" and each.after != "Retain":
-                yield Risk("data", f"{name}: its data go with its claim ({each.after})", change.urn)
+                yield Risk("data", f"{name}: its data will be deleted with its claim ({each.after})", change.urn)
     if change.type == ACCESS and change.operation in {"delete", "replace"} and after:
         yield Risk(
             "data",
-            f"{name} is made anew: its key changes, and what is mounted with the old one hangs until it is mounted again",
+            f"{name} is created again with a new key: volumes mounted with the old key hang until they are mounted again",
             change.urn,
         )
 
@@ -137,17 +137,17 @@ def _of_cluster(change: Change) -> Iterator[Risk]:
 
 def _of_openstack_network(change: Change) -> Iterator[Risk]:
     if change.type == "openstack:networking/floatingIp:FloatingIp" and change.operation == "create":
-        yield Risk("network", f"{change.name}: a public address", change.urn)
+        yield Risk("network", f"{change.name}: a new public address", change.urn)
     if change.type.endswith(":CiliumNetworkPolicy") and change.operation in {"create", "update", "replace"}:
-        yield Risk("network", f"{change.name}: a CiliumNetworkPolicy, which is not compared here; read what it opens", change.urn)
+        yield Risk("network", f"{change.name}: a CiliumNetworkPolicy, which this report cannot compare; read what it opens", change.urn)
     for each in change.fields if change.type == CLUSTER else ():
         if each.path == "floatingIpEnabled" and each.after:
             yield Risk("network", f"{change.name}: the Kubernetes API gets a public address", change.urn)
         if "master_lb_allowed_cidrs" in each.path and each.before:
-            overlooked = "; the cluster that stands keeps the old one, `rebuild` is off" if each.ignored else ""
+            overlooked = "; the existing cluster keeps the old ones, because `rebuild` is off" if each.ignored else ""
             yield Risk(
                 "network",
-                f"{change.name}: who reaches the Kubernetes API: {each.before} -> {each.after or 'everybody'}{overlooked}",
+                f"{change.name}: who can reach the Kubernetes API: {each.before} -> {each.after or 'everybody'}{overlooked}",
                 change.urn,
             )
 
@@ -178,7 +178,7 @@ def _of_images(before: Recording, after: Recording) -> Iterator[Risk]:
 
 
 def capacity(recording: Recording | None) -> dict[str, dict[str, int]]:
-    """What the stack puts out as its capacity, whole numbers alone: a recording may come from anywhere."""
+    """The stack's output `capacity`, whole numbers only, because a recording may come from anywhere."""
     found = recording.outputs.get("capacity") if recording else None
     sides = found if isinstance(found, dict) else {}
     return {
@@ -189,7 +189,7 @@ def capacity(recording: Recording | None) -> dict[str, dict[str, int]]:
 
 
 def capacity_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Sizes that differ, and what a month costs of an allocation."""
+    """Sizes that differ, and what a month takes of an allocation."""
     for state in ("idle", "full"):
         old, new = before.get(state) or {}, after.get(state) or {}
         parts = [f"{old.get(key, 0)} -> {new.get(key, 0)} {unit}" for key, unit in UNITS if old.get(key, 0) != new.get(key, 0)]

@@ -1,4 +1,4 @@
-"""What a change of the working tree does to stacks: two revisions, recorded offline and compared."""
+"""Records two revisions offline and compares them: what the working tree changes in stacks."""
 
 import datetime as dt
 import sys
@@ -14,20 +14,20 @@ from review.revisions import ROOT, Refused, RevisionError, TreePreview, commit, 
 
 
 def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root: Path = ROOT) -> list[Report]:
-    """The reports of some stacks: a base revision against the working tree of `root`. Raises RevisionError and rules.WaiversError."""
+    """Reports on some stacks: a base revision against the working tree of `root`. Raises RevisionError and rules.WaiversError."""
     today, waivers = dt.datetime.now(dt.UTC).date(), rules.waivers()
     title = f"{base} ({commit(base, root)[:9]})"
     reports = []
     with ExitStack() as stack:
         before = stack.enter_context(tree(base, root))
         python = interpreter(before, root)
-        # All of them run at once, as far as the machine goes: each is a process of its own.
+        # They all run at the same time, each as its own process.
         recorders = [(TreePreview(before, name, python), TreePreview(root, name, Path(sys.executable))) for name in stacks]
         for recorder in (each for pair in recorders for each in pair):
             stack.callback(recorder.close)
         for name, pair in zip(stacks, recorders, strict=True):
             if not any(each.there for each in pair):
-                raise RevisionError(f"STACK={name}: neither {base} nor the working tree has Pulumi.{name}.yaml")
+                raise RevisionError(f"stack {name}: neither {base} nor the working tree has Pulumi.{name}.yaml")
             refused, sides = {}, []
             for side, recorder in zip(("base", "head"), pair, strict=True):
                 try:
@@ -41,7 +41,7 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
             if planned:
                 text = plan.read_file(planned)
                 old, new, changes = plan.read_plan(text, name)
-                # A preview tells no outputs of the stack; capacity follows from the stack file alone.
+                # An engine's preview does not report stack outputs. Capacity follows from the stack file alone.
                 old.outputs, new.outputs = ({"capacity": side.outputs.get("capacity")} if side else {} for side in sides)
                 labels = {"base": "what is deployed", "head": "plan", "stopped": "\n".join(plan.errors(text))}
                 report = build(name, old, new, **labels, today=today, waivers=waivers, changes=changes)
@@ -53,7 +53,7 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
 
 
 def refused(reports: Sequence[Report]) -> bool:
-    """Whether the program of the working tree, the engine or a rule refuses one of them."""
+    """Whether the program of the working tree, the engine or a rule refuses one of the stacks."""
     return any({"head", "engine"} & report.refused.keys() or report.of("policy") for report in reports)
 
 
@@ -63,7 +63,7 @@ def as_json(reports: Sequence[Report]) -> str:
 
 
 def write(reports: Sequence[Report], out: Path) -> None:
-    """Write every form of the reports into a folder, and the recordings, of which whoever trusts nobody makes them again."""
+    """Write the reports in every format into a folder, and the recordings, from which others can make the reports again."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.md").write_text(markdown.comment(reports) + "\n", encoding="utf-8")
     (out / "report.html").write_text(page.page(reports), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The report on a terminal: colours where it is one, plain text where it is piped."""
+"""The report on a terminal, or as plain text in a pipe."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -96,8 +96,8 @@ def _print_report(report: Report, console: Console, *, tree: bool) -> None:
         _print_capacity(report, console)
     for title, lines in (
         ("Outputs", report.outputs),
-        ("Offline and engine differ", report.differs),
-        ("Not known: what replaces", report.unknown),
+        ("Offline diff and engine disagree", report.differs),
+        ("Unknown: what forces a replacement of", report.unknown),
     ):
         if lines:
             console.print(Text(title, style="bold"))
@@ -162,8 +162,8 @@ def _forced(change: Change) -> str:
 
 
 def _print_field(each: Field, console: Console) -> None:
-    marks = (" forces replacement" if each.forces else "") + (" overlooked" if each.ignored else "")
-    marks += f" as {each.cause} changes" if each.cause else ""
+    marks = (" forces replacement" if each.forces else "") + (" ignored" if each.ignored else "")
+    marks += f" because {each.cause} changes" if each.cause else ""
     lines = text_diff(each.before, each.after, limit=20)
     if lines:
         console.print(Text(f"       {clean(each.path)}:{marks}", style="dim"))

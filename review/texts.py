@@ -1,4 +1,4 @@
-"""Values as people read them: short, of one line, without signs that a terminal, a browser or a comment would obey."""
+"""Values for display: short, on one line, without characters that a terminal, a browser or a comment would interpret."""
 
 import difflib
 import itertools
@@ -10,7 +10,7 @@ LONG = 120
 
 
 def clean(text: Any, limit: int = 2000) -> str:
-    """A text without control signs and signs that turn the direction of writing, cut where it is long; newlines stay."""
+    """A text without control characters and without characters that change the writing direction, cut if it is long. Newlines stay."""
     whole = str(text)
     kept = "".join(sign if sign == "\n" or unicodedata.category(sign)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for sign in whole[:limit])
     return kept if len(whole) <= limit else f"{kept} ... ({len(whole)} characters)"
@@ -25,7 +25,7 @@ def shown(value: Any, limit: int = LONG) -> str:
 
 
 def pair(before: Any, after: Any) -> tuple[str, str]:
-    """Two values in a line each; of long ones the part that differs, with what stands around it."""
+    """Two values on one line each; of long ones only the part that differs, with some context."""
     sides = [value if isinstance(value, str) else "" for value in (before, after)]
     if min(map(len, sides)) < LONG:
         return shown(before), shown(after)
@@ -39,15 +39,15 @@ def pair(before: Any, after: Any) -> tuple[str, str]:
 
 
 def _common(one: str, other: str) -> int:
-    """How many signs two texts begin with alike."""
+    """The length of the common prefix of two texts."""
     return next((index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def text_diff(before: Any, after: Any, limit: int) -> list[str]:
-    """The lines by which two long texts differ, each with its sign and some around it; [] where one of them is short."""
+    """The lines by which two long texts differ, each with its sign, and some context; [] if one of them is short."""
     if not (isinstance(before, str) and isinstance(after, str)) or max(before.count("\n"), after.count("\n")) == 0:
         return []
-    # Cut first: the time that a diff takes grows with the square of its lines.
+    # Cut first, because the time for a diff grows with the square of the number of lines.
     old, new = ([line[:5000] for line in text[:200_000].splitlines()[:3000]] for text in (before, after))
     lines = [line for line in difflib.unified_diff(old, new, lineterm="", n=1) if not line.startswith(("---", "+++"))]
     for index, (one, other) in enumerate(list(itertools.pairwise(lines))):

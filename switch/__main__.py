@@ -1,4 +1,4 @@
-"""The public name of the platform: one record that leads to the live one of two stacks."""
+"""The public name of the platform: one DNS record that points to the live one of two stacks."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-# Components and settings are those of the platform, one folder up.
+# Components and settings of the platform are one folder up.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from components.openstack.project import openstack_project
@@ -15,18 +15,18 @@ from settings.switch import SwitchSettings, load_switch
 
 
 def live_address(settings: SwitchSettings) -> pulumi.Output[str]:
-    """The public address of the live stack, once it has shown that it serves people under the public name."""
+    """The public address of the live stack, after a check that it serves the public name."""
     title = settings.stacks[settings.live]
     reference = pulumi.StackReference(title)
 
     def checked(found: list[Any]) -> str:
         address, serving, url = found
         if not address:
-            raise pulumi.RunError(f"stack {title} has no public address: bring it up first, with an entry of kind load_balancer")
+            raise pulumi.RunError(f"stack {title} has no public address: deploy it first, with an entry of kind load_balancer")
         if not serving:
-            raise pulumi.RunError(f"stack {title} stands by: set zeppelin.standby to false and bring it up first")
+            raise pulumi.RunError(f"stack {title} is on standby: set zeppelin.standby to false and deploy it first")
         if url != f"https://{settings.record.name}":
-            raise pulumi.RunError(f"stack {title} answers to {url}, not to https://{settings.record.name}: its entry.hostname must be that")
+            raise pulumi.RunError(f"stack {title} serves {url}, not https://{settings.record.name}: set its entry.hostname to that name")
         return address
 
     names = ("public_address", "serving", "zeppelin_url")

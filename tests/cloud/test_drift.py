@@ -222,7 +222,7 @@ def test_an_object_that_cannot_be_put_back_keeps_no_other_from_it(api: Api, item
     assert [each.name for each in rest] == [f"RoleBinding {NOTEBOOKS}/interpreter-cleaner"]
     assert [line.partition(":")[0] for line in mended] == [
         f"put back Role {NOTEBOOKS}/spark-driver",
-        f"cannot put back RoleBinding {NOTEBOOKS}/interpreter-cleaner",
+        f"could not restore RoleBinding {NOTEBOOKS}/interpreter-cleaner",
     ]
     api.delete(address(made))
     assert of_cluster(live, mend=True)[0] == []

@@ -104,7 +104,7 @@ def test_a_switch_an_upgrade_and_a_teardown_leave_the_data_alone(  # noqa: PLR09
         switch.live = "green"
         refused = switch.preview()
         assert refused.error
-        assert "stands by: set zeppelin.standby to false" in refused.output
+        assert "is on standby: set zeppelin.standby to false" in refused.output
 
         blue.data = colour("iris-gaia-blue", standby=True)
         stands_by = blue.up()

@@ -81,10 +81,10 @@ def test_buckets_spaces_backups_and_adopted_shares_are_examined(cloud: Cloud) ->
     assert found["credential iris-gaia-buckets"].verdict == "ok"
     assert found["S3"].verdict == "ok", found["S3"]
     # Three people and the test user, a share each; one of backups, one of event logs.
-    assert "6 wanted" in found["quota of shares"].says
+    assert "needs 6" in found["quota of shares"].says
     data["gaia-dmp:object_store"]["endpoint"] = f"http://127.0.0.1:{cloud.ports['glance']}"
     (wrong,) = [each for each in findings(data, "prod") if each.subject == "S3"]
-    assert (wrong.verdict, wrong.fix) == ("bad", "object_store.endpoint")
+    assert (wrong.verdict, wrong.fix) == ("bad", "set object_store.endpoint")
 
 
 def test_the_network_of_second_ports_is_looked_for(cloud: Cloud) -> None:
@@ -92,7 +92,7 @@ def test_the_network_of_second_ports_is_looked_for(cloud: Cloud) -> None:
     data = changed("dev", "cloud.site", site | {"ceph": {"kind": "port", "network": "nowhere", "cidr": "10.9.0.0/16"}})
     data["gaia-dmp:cloud"]["network"].pop("ceph_router_address")
     (finding,) = bad(findings(data))
-    assert (finding.subject, finding.says) == ("network nowhere", "is not there, or this project may not see it")
+    assert (finding.subject, finding.says) == ("network nowhere", "does not exist, or this project may not see it")
     data["gaia-dmp:cloud"]["site"]["ceph"]["network"] = "cephfs"
     assert bad(findings(data)) == []
 
@@ -105,17 +105,17 @@ def test_the_network_of_second_ports_is_looked_for(cloud: Cloud) -> None:
             "cloud.clouds_yaml",
             "iris-gaia-blue",
             "credential iris-gaia-blue",
-            "opens project iris-gaia-blue",
+            "is for project iris-gaia-blue",
             "cloud.project: iris-gaia-blue",
         ),
         ("cloud.region", "elsewhere", "credential iris-gaia-red", "Region elsewhere is not", "cloud.region"),
-        ("cloud.site", {"external_network": "no-such-network"}, "network no-such-network", "is not there", "CUDN-Internet"),
-        ("cloud.site", {"octavia_provider": "ovn"}, "Octavia provider ovn", "is not among amphora", "amphora"),
-        ("cloud.site", {"share_type": "fast"}, "share type fast", "is not there", SHARE_TYPE),
-        ("cloud.cluster.template.image", "no-such-image", "image no-such-image", "is not there", "template.image"),
+        ("cloud.site", {"external_network": "no-such-network"}, "network no-such-network", "does not exist", "CUDN-Internet"),
+        ("cloud.site", {"octavia_provider": "ovn"}, "Octavia provider ovn", "does not exist; the site has amphora", "amphora"),
+        ("cloud.site", {"share_type": "fast"}, "share type fast", "does not exist", SHARE_TYPE),
+        ("cloud.cluster.template.image", "no-such-image", "image no-such-image", "does not exist", "template.image"),
         ("cloud.cluster.kubernetes_version", "1.36.3", f"image {IMAGE}", "has Kubernetes 1.35.4", 'kubernetes_version: "1.35.4"'),
-        ("cloud.cluster.kubernetes_version", "1.33.4", "Kubernetes 1.33.4", "no fixes since 2026-06-28", "1.36"),
-        ("cloud.cluster.workers.flavor", "vm.v9", "flavour vm.v9", "of cloud.cluster.workers is not there", "vm.v1.small"),
+        ("cloud.cluster.kubernetes_version", "1.33.4", "Kubernetes 1.33.4", "no security fixes since 2026-06-28", "1.36"),
+        ("cloud.cluster.workers.flavor", "vm.v9", "flavour vm.v9", "of cloud.cluster.workers does not exist", "vm.v1.small"),
         ("cloud.cluster.workers.vcpus", 16, "flavour vm.v1.large", "vcpus is 8, not 16", "cloud.cluster.workers.vcpus: 8"),
         ("cloud.cluster.workers.disk_gib", 100, "flavour vm.v1.large", "disk_gib is 60, not 100", "cloud.cluster.workers.disk_gib: 60"),
         ("cloud.cluster.labels", {"boot_volume_size": "60"}, "Cinder", "is not in the service catalogue", "flavours with disks"),
@@ -123,17 +123,17 @@ def test_the_network_of_second_ports_is_looked_for(cloud: Cloud) -> None:
             "cloud.cluster.template",
             {"kind": "named", "name": "no-such-template"},
             "template no-such-template",
-            "is not to be had",
+            "cannot be read",
             "template list",
         ),
         (
             "datasets.0.source",
             {"kind": "adopt", "share": "no-such-share", "project": "compute"},
             "share no-such-share",
-            "is not in project iris-gaia-red",
+            "does not exist in project iris-gaia-red",
             "source.share",
         ),
-        ("cloud.cluster.pools.0.count", 60, "quota of cores", "are wanted", "ask the site"),
+        ("cloud.cluster.pools.0.count", 60, "quota of cores", "the stack needs", "ask the site"),
     ],
 )
 def test_a_stack_file_that_this_cloud_does_not_bear_out(cloud: Cloud, path: str, value: Any, subject: str, says: str, fix: str) -> None:
@@ -146,7 +146,7 @@ def test_a_stack_file_that_this_cloud_does_not_bear_out(cloud: Cloud, path: str,
         data["gaia-dmp:cloud"]["cluster"]["template"]["image"] = _admin(cloud).image.find_image(IMAGE).id
     found = [each for each in bad(findings(data)) if each.subject == subject]
     assert found, findings(data)
-    if says != "are wanted":
+    if says != "the stack needs":
         assert says in found[0].says
     assert fix in found[0].fix
 
@@ -262,28 +262,28 @@ def fault(**fields: Any) -> Break:
         (image_with(kube_version=None), f"image {IMAGE}", "bad", "no property kube_version"),
         (image_with(kube_version="v1.34.2"), f"image {IMAGE}", "bad", "has Kubernetes 1.34.2"),
         (image_deactivated, f"image {IMAGE}", "bad", "is deactivated"),
-        (quota("compute", cores=20), "quota of cores", "bad", "20 free of 20, 28 wanted"),
-        (quota("compute", ram=65536), "quota of memory (GiB)", "bad", "64 free of 64, 112 wanted"),
-        (quota("compute", instances=3), "quota of instances", "bad", "3 free of 3, 4 wanted"),
-        (quota("network", router=1), "quota of routers", "bad", "1 free of 1, 2 wanted"),
-        (quota("network", floatingip=0), "quota of floating ips", "bad", "0 free of 0, 1 wanted"),
+        (quota("compute", cores=20), "quota of cores", "bad", "20 free of 20, the stack needs 28"),
+        (quota("compute", ram=65536), "quota of memory (GiB)", "bad", "64 free of 64, the stack needs 112"),
+        (quota("compute", instances=3), "quota of instances", "bad", "3 free of 3, the stack needs 4"),
+        (quota("network", router=1), "quota of routers", "bad", "1 free of 1, the stack needs 2"),
+        (quota("network", floatingip=0), "quota of floating ips", "bad", "0 free of 0, the stack needs 1"),
         (
             quota("shared_file_system", gigabytes=10),
             "quota of share space (GiB)",
             "bad",
-            "10 free of 10, 15 wanted",
+            "10 free of 10, the stack needs 15",
         ),
-        (quota("shared_file_system", shares=1), "quota of shares", "bad", "1 free of 1, 2 wanted"),
-        (quota("load_balancer", load_balancer=0), "quota of load balancers", "bad", "0 free of 0, 1 wanted"),
-        (no_cluster_allowed, "quota of clusters", "bad", "0 free of 0, 1 wanted"),
+        (quota("shared_file_system", shares=1), "quota of shares", "bad", "1 free of 1, the stack needs 2"),
+        (quota("load_balancer", load_balancer=0), "quota of load balancers", "bad", "0 free of 0, the stack needs 1"),
+        (no_cluster_allowed, "quota of clusters", "bad", "0 free of 0, the stack needs 1"),
         (ours(1), "gaia-dmp-dev", "unknown", "stands already in part: network gaia-dmp-dev"),
         (ours(2), "network gaia-dmp-dev", "bad", "stands 2 times"),
         (our_share, "gaia-dmp-dev", "unknown", "share gaia-dmp-dev-notebooks"),
         (fault(service="keystone", request="^POST /v3/auth/tokens", status=500), "credential iris-gaia-red", "bad", "was not accepted"),
         (fault(service="manila", request="^GET /v2/", status=500, message="ordered"), "Manila", "bad", "HTTP 500"),
-        (fault(service="magnum", request="^GET /v1/clusters", status=406), "Magnum", "bad", "does not speak version 1.9"),
-        (fault(service="manila", request="^GET /v2/shares", status=406), "Manila", "bad", "does not speak version 2.45"),
-        (fault(service="octavia", request="^GET ", seconds=5), "Octavia", "bad", "could not be asked"),
+        (fault(service="magnum", request="^GET /v1/clusters", status=406), "Magnum", "bad", "does not support version 1.9"),
+        (fault(service="manila", request="^GET /v2/shares", status=406), "Manila", "bad", "does not support version 2.45"),
+        (fault(service="octavia", request="^GET ", seconds=5), "Octavia", "bad", "did not answer"),
         (fault(service="glance", request="^GET /v2/images", status=500), "Glance", "bad", "HTTP 500"),
     ],
 )
@@ -355,7 +355,7 @@ def test_a_named_template_is_read(cloud: Cloud, network_driver: str, driver: str
     red.container_infrastructure_management.delete(f"/clustertemplates/{made}").raise_for_status()
     assert [each.verdict for each in found] == verdicts, found
     if verdicts[-1] == "bad":
-        assert found[-1].fix == "cloud.cluster.driver: capi-helm"
+        assert found[-1].fix == "set cloud.cluster.driver: capi-helm"
 
 
 def test_a_share_in_error_is_not_adopted(cloud: Cloud) -> None:
@@ -366,7 +366,7 @@ def test_a_share_in_error_is_not_adopted(cloud: Cloud) -> None:
     admin.shared_file_system.post(action, json={"reset_status": {"status": "error"}}, microversion="2.7").raise_for_status()
     try:
         found = [each for each in bad(findings(document("prod"), "prod")) if each.subject == f"share {share.name}"]
-        assert [each.says for each in found] == ["is in status error"]
+        assert [each.says for each in found] == ["has status error, not available"]
     finally:
         admin.shared_file_system.post(action, json={"reset_status": {"status": "available"}}, microversion="2.7").raise_for_status()
 
@@ -376,9 +376,9 @@ def test_the_program_ends_with_1_where_something_is_wrong(cloud: Cloud, tmp_path
     assert main(["doctor", "dev", "--folder", str(tmp_path)]) == 1
     shown = capsys.readouterr().out
     assert "✗  flavour vm.v9" in shown
-    assert "fix: cloud.cluster.workers.flavor: one of" in shown
+    assert "fix: set cloud.cluster.workers.flavor to one of" in shown
 
 
 def test_a_stack_on_a_cluster_that_exists_is_not_examined(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "local"]) == 0
-    assert "OpenStack clouds alone" in capsys.readouterr().err
+    assert "checks only OpenStack clouds" in capsys.readouterr().err

@@ -106,17 +106,17 @@ def test_an_identity_of_eks_is_that_of_spark_alone():
 
 
 BAD: tuple[tuple[str, str, Any, str], ...] = (
-    ("eks", "zeppelin.notebooks.name", None, "a cluster of eks has no default class"),
+    ("eks", "zeppelin.notebooks.name", None, "an EKS cluster has no default storage class"),
     ("eks", "zeppelin.user_space.name", None, "efs-sc"),
-    ("eks", "zeppelin.user_space.name", "gp3", "is a class of discs, which one node alone mounts"),
-    ("eks", "spark.history.name", "gp2", "is a class of discs, which one node alone mounts"),
-    ("gke", "spark.history.name", None, "the default class of gke is one of discs"),
-    ("gke", "zeppelin.user_space.name", "standard-rwo", "is a class of discs, which one node alone mounts"),
-    ("gke", "cloud.identity", "gaia@project-one.iam.gserviceaccount.com", "is for provider eks alone"),
-    ("other", "cloud.identity", "arn:aws:iam::111122223333:role/gaia", "is for provider eks alone"),
-    ("eks", "cloud.identity", "gaia-spark", "is not the ARN of an IAM role"),
+    ("eks", "zeppelin.user_space.name", "gp3", "is a class for disks, which only one node at a time can mount"),
+    ("eks", "spark.history.name", "gp2", "is a class for disks, which only one node at a time can mount"),
+    ("gke", "spark.history.name", None, "only one node can mount a volume of GKE's default class"),
+    ("gke", "zeppelin.user_space.name", "standard-rwo", "is a class for disks, which only one node at a time can mount"),
+    ("gke", "cloud.identity", "gaia@project-one.iam.gserviceaccount.com", "works only with provider eks"),
+    ("other", "cloud.identity", "arn:aws:iam::111122223333:role/gaia", "works only with provider eks"),
+    ("eks", "cloud.identity", "gaia-spark", "must be the ARN of an IAM role"),
     ("eks", "cloud.provider", "aws", "eks"),
-    ("eks", "spark.history", {"kind": "share"}, "does not go with cloud.kind kubernetes"),
+    ("eks", "spark.history", {"kind": "share"}, "is not available with cloud.kind kubernetes"),
 )
 
 

@@ -84,7 +84,7 @@ def test_a_plan_of_the_engine_takes_the_place_of_the_diff(root, tmp_path):
     plan["diagnostics"] = [{"severity": "error", "message": "error: a hook refuses\n"}]
     file.write_text(json.dumps(plan))
     (report,) = compared(["dev"], "main", file, root=root)
-    assert (report.worst(), report.refused) == ("The engine stops, and changes nothing", {"engine": "error: a hook refuses"})
+    assert (report.worst(), report.refused) == ("The engine stops and changes nothing", {"engine": "error: a hook refuses"})
 
 
 def test_the_base_is_what_was_committed(root):
@@ -162,9 +162,9 @@ def test_a_requirement_that_nobody_has_is_told(root, tmp_path, monkeypatch):
 
 def test_the_command(capsys):
     assert main(["diff", "dev", "--base", "no-such-branch"]) == 3
-    assert "git knows no such commit" in capsys.readouterr().err
+    assert "there is no such commit" in capsys.readouterr().err
     assert main(["diff", "dev", "prod", "--plan", "plan.json"]) == 2
-    assert "--plan is of one stack" in capsys.readouterr().err
+    assert "--plan needs exactly one stack" in capsys.readouterr().err
 
 
 def test_the_diff_of_two_stacks_begins_with_a_line_each_and_shows_only_the_one_that_changes(root, capsys, monkeypatch):

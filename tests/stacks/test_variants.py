@@ -464,8 +464,8 @@ def test_monitoring_with_a_directory_wants_a_password_of_its_test_user(recorded)
 @pytest.mark.parametrize(
     ("user", "profile", "words"),
     [
-        ("alice", "large", "is the login name of a person"),
-        ("a-b", "large", "is the login name of a person"),
+        ("alice", "large", "is already the login name of a person"),
+        ("a-b", "large", "is already the login name of a person"),
         ("large-one", "large", "begins like the profile spark-large"),
     ],
 )

@@ -77,9 +77,9 @@ MISTAKES: tuple[tuple[Callable[[Data], None], str], ...] = (
     (data_credential, r"gaia-dmp:cloud\.data_project\.project: wrong-data: .* opens another project"),
     (bucket_credential, r"gaia-dmp:object_store\.project: wrong-buckets: .* opens another project"),
     (data_in_compute, "is the compute project itself"),
-    (buckets_in_data, r"is cloud\.data_project\.project, all of which notebooks could then reach"),
+    (buckets_in_data, r"is also cloud\.data_project\.project: the buckets' key, which notebooks have"),
     (no_credential, "clouds_yaml"),
-    (kubernetes_sources, "does not go with cloud.kind kubernetes"),
+    (kubernetes_sources, "is not available with cloud.kind kubernetes"),
     (unknown_site, "arcus"),
 )
 
@@ -110,8 +110,8 @@ class TestDestroy:
     @pytest.mark.parametrize(
         ("stack", "confirm", "words"),
         [
-            ("dev", "", "is not destroyed without its name once more: gaia destroy dev --confirm dev"),
-            ("dev", "prod", "the name to confirm is 'prod', not 'dev'; nothing was touched"),
+            ("dev", "", "is not destroyed unless you repeat its name: gaia destroy dev --confirm dev"),
+            ("dev", "prod", "--confirm must be 'dev', not 'prod'; nothing was changed"),
             ("prod", "prod", "stack prod is protected"),
             ("pord", "pord", "Pulumi.pord.yaml"),
         ],
@@ -136,8 +136,8 @@ class TestDestroy:
         monkeypatch.setattr(destroy, "open_project", open_project)
         assert main(["destroy", "dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
         assert capsys.readouterr().err.strip() == (
-            "Pulumi.dev.yaml: gaia-dmp:cloud.project: 'iris-gaia-red' is wanted, and the credential of clouds.yaml entry 'iris-gaia-red' "
-            "opens 'somebody-elses' (4711): nothing was touched"
+            "Pulumi.dev.yaml: gaia-dmp:cloud.project is 'iris-gaia-red', but the credential of clouds.yaml entry 'iris-gaia-red' "
+            "is for 'somebody-elses' (4711); nothing was changed"
         )
 
 

@@ -148,7 +148,7 @@ CASES = (
         "data at risk",
         _drop("datasets", 0),
         operations={"data-sample-share": "delete"},
-        risks=("data-sample-share is deleted with all that is in it",),
+        risks=("data-sample-share is deleted with all its data",),
     ),
     Case(
         "dataset-kept",
@@ -171,7 +171,7 @@ CASES = (
         "data at risk",
         _set("datasets.0.name", "other"),
         operations={"data-sample-share": "delete", "data-other-share": "create"},
-        risks=("data-sample-share is deleted with all that is in it",),
+        risks=("data-sample-share is deleted with all its data",),
     ),
     Case(
         "share-moved",
@@ -179,7 +179,7 @@ CASES = (
         "data at risk",
         _set("datasets.0.source.availability_zone", "another"),
         operations={"data-sample-share": "replace", "data-sample-volume": "replace", "data-sample-claim": "replace"},
-        risks=("data-sample-share is replaced by an empty one with all that is in it: availabilityZone",),
+        risks=("data-sample-share is replaced by an empty one, forced by availabilityZone; its data is deleted",),
     ),
     Case(
         "share-stays",
@@ -187,7 +187,7 @@ CASES = (
         "data at risk",
         _set("datasets.0.source.availability_zone", "nova"),
         operations={"data-sample-share": "replace"},
-        risks=("not where the cloud has chosen the same by itself",),
+        risks=("not if the cloud already chose this value",),
     ),
     Case(
         "access-mode",
@@ -386,7 +386,7 @@ CASES = (
         _set("spark.history", {"kind": "share", "size_gib": 1, "on_destroy": "delete"}),
         operations={"history-share": "create", "history-server-server": "create", "zeppelin-server": "update"},
     ),
-    Case("protected", "The stack is protected from now on", "nothing but names and safeguards", _set("protection", "on")),
+    Case("protected", "The stack is protected from now on", "only names and safeguards", _set("protection", "on")),
     Case(
         "rights",
         "A driver may read Secrets",
@@ -406,7 +406,7 @@ CASES = (
         "wider rights or weaker admission",
         patch={"components/spark/admission.py": ('failure_policy="Fail"', 'failure_policy="Ignore"')},
         operations={"spark-admission-driver": "update"},
-        risks=("admission policy gaia-dmp-dev-driver: lets everything through where it fails",),
+        risks=("admission policy gaia-dmp-dev-driver: allows everything if it fails",),
     ),
     Case(
         "pod-security",
@@ -438,7 +438,7 @@ CASES = (
         "data at risk",
         patch={"components/storage/data_volume.py": ('reclaim_policy="Retain"', 'reclaim_policy="Delete"')},
         operations={"data-sample-volume": "update"},
-        risks=("data-sample-volume: its data go with its claim (Delete)",),
+        risks=("data-sample-volume: its data will be deleted with its claim (Delete)",),
     ),
 )
 """More than thirty; those without a word for the worst are not asked for it."""

@@ -62,7 +62,7 @@ def test_the_table_has_a_mark_a_subject_and_a_fix_for_each() -> None:
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
     assert lines[0].split() == ["✓", "Neutron", "answers"]
     assert lines[2].strip() == "fix: another"
-    assert lines[-1] == "1 well, 1 wrong, 1 need a look"
+    assert lines[-1] == "1 fine, 1 wrong, 1 to check yourself"
 
 
 def test_a_broken_stack_file_is_refused_before_any_cloud_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,7 +71,7 @@ def test_a_broken_stack_file_is_refused_before_any_cloud_is_asked(capsys: pytest
 
 
 class Keystone:
-    """A connection whose credential opens project iris-gaia-red, of id 4711."""
+    """A connection whose credential is for project iris-gaia-red, of id 4711."""
 
     project_name, project_id = "iris-gaia-red", "4711"
 
@@ -95,7 +95,7 @@ class TestCredential:
     @pytest.mark.parametrize("stated", ["iris-gaia-blue", "471", "IRIS-GAIA-RED"])
     def test_another_one(self, monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
         monkeypatch.setattr(projects, "connect", lambda _project: Keystone())
-        with pytest.raises(projects.OtherProjectError, match=r"^opens 'iris-gaia-red' \(4711\)$"):
+        with pytest.raises(projects.OtherProjectError, match=r"^is for 'iris-gaia-red' \(4711\)$"):
             projects.open_project(OpenStackProject(project=stated, clouds_yaml="red"))
 
     def test_the_doctor_says_what_it_opens_and_what_mends_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +103,6 @@ class TestCredential:
         settings = settings_of(changed("dev", "cloud.project", "iris-gaia-blue"))
         visit = Visit(settings, cast("OpenStackCloud", settings.cloud), "gaia-dmp-dev")
         found = next(iter(credentials.credentials(visit)))
-        assert found.says == "opens project iris-gaia-red (4711), but cloud.project is iris-gaia-blue"
-        assert found.fix == "another entry in cloud.clouds_yaml, or cloud.project: iris-gaia-red"
+        assert found.says == "is for project iris-gaia-red (4711), but cloud.project is iris-gaia-blue"
+        assert found.fix == "set cloud.clouds_yaml to another entry, or cloud.project: iris-gaia-red"
         assert visit.projects == {}

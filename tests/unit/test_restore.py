@@ -122,10 +122,10 @@ def test_a_pod_that_never_goes_ends_the_wait_with_what_to_do(played, monkeypatch
     waits = [line for line in said if line.startswith("waiting for Pod zeppelin-server-abc (Terminating since 03:04:05 UTC, on node")]
     assert waits
     assert waits[0].endswith(" s of 0")
-    assert "Notebooks were not touched, and Zeppelin is started again." in lines
-    assert "Is its node there, and Ready? kubectl get node node-1" in lines
+    assert "Notebooks were not changed, and Zeppelin starts again." in lines
+    assert "Check that its node exists and is Ready: kubectl get node node-1" in lines
     force = f"kubectl -n {NAMESPACE} delete pod zeppelin-server-abc --force --grace-period=0"
-    assert lines[-2].startswith("Only where the node is gone for good")
+    assert lines[-2].startswith("Only if the node is gone for good")
     assert lines[-1].strip() == force
     assert (api.scaled, api.jobs) == ([0, 1], 0)
 
@@ -146,8 +146,8 @@ def test_beside_a_job_that_may_still_write_zeppelin_stays_stopped(played):
     said: list[str] = []
     with refused() as lines:
         cluster(file, said).restore("latest")
-    assert "There is: job restore-notebooks-1, Pod restore-1 (Pending, 0/3 nodes are available)." in lines[0]
-    assert "Zeppelin stays stopped, for the job may still write notebooks." in lines
+    assert "Still there: job restore-notebooks-1, Pod restore-1 (Pending, 0/3 nodes are available)." in lines[0]
+    assert "Zeppelin stays stopped, because the job may still write notebooks." in lines
     assert said[-1].startswith("Zeppelin stays stopped")
     assert api.scaled == [0]
 

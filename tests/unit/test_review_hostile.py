@@ -147,7 +147,7 @@ class TestRecordings:
                 read(wrong, "x")
 
     def test_of_another_stack_are_refused(self):
-        with pytest.raises(RevisionError, match="says that it is of y"):
+        with pytest.raises(RevisionError, match="names another stack, y"):
             read(Recording("gaia-dmp", "y", "preview").to_json().encode(), "x")
 
     def test_that_are_huge_are_refused(self):

@@ -132,7 +132,7 @@ class TestAdmission:
             "policy gaia-dmp-dev-cleaner is gone",
             f"policy gaia-dmp-dev-driver: no longer checks: {gone['message']}",
             "binding gaia-dmp-dev-cleaner is gone: its policy checks nothing",
-            "binding gaia-dmp-dev-server: denies nothing any more, Audit only",
+            "binding gaia-dmp-dev-server: no longer denies, only Audit",
         ]
 
     def test_a_check_more_is_no_risk(self, dev, after):
