@@ -103,6 +103,9 @@ def parser() -> argparse.ArgumentParser:
     drift.add_argument("--mend", action="store_true", help="restore Kubernetes objects, and remove rights that the stack does not declare")
     _folder(drift, "folder of the program")
 
+    resume = _command(commands, "resume", "take over what a killed `pulumi up` was creating, after `pulumi cancel`", stack="required")
+    _folder(resume, "folder of the program")
+
     smoke = _command(commands, "smoke", "run the test notebook on a running stack: count, cross-match and plot, as a person would")
     smoke.add_argument("--user", default="", help="login name; by default the stack's test user, or its administrator")
     smoke.add_argument("--url", default="", help="address, if it is not the stack's, such as http://localhost:8080 with a port-forward")

@@ -107,12 +107,11 @@ def _stands(made: pulumi.ResourceHookArgs, kind: _Kind, identity: str, mark: str
     title = dict(made.new_inputs or {}).get("name") or dict(made.new_inputs or {}).get("description")
     whose = f"it carries the mark of stack {mark}" if mark else "nothing on it says whose it is"
     ways = [
-        "Was it made by an `up` that was killed? The state takes it over by",
-        f"    pulumi refresh --import-pending-creates '{made.urn}' --import-pending-creates {identity}",
+        f"Was an `up` killed that was making it? This takes it over: gaia resume {pulumi.get_stack()}",
     ]
     if made.type == SHARE:
-        ways += ["Does it hold data? The stack file takes it over by", f"    source: {{kind: adopt, share: {identity}}}"]
-    ways += ["Is it of no use? It goes by", f"    openstack {kind.word} delete {identity}"]
+        ways += [f"Does it hold data? The stack file takes it over: {{kind: adopt, share: {identity}}}"]
+    ways += [f"Is it of no use? This removes it: openstack {kind.word} delete {identity}"]
     return "\n  ".join(
         [f"{kind.word} {title} stands already in project {project} ({identity}), unknown to the state; none was made. {whose}.", *ways]
     )

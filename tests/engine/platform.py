@@ -1,5 +1,6 @@
 """One stack under the real Pulumi engine."""
 
+import json
 import os
 import signal
 import subprocess
@@ -81,8 +82,37 @@ class Platform:
 
     def interrupted_up(self, when: Callable[[], bool]) -> Outcome:
         """`pulumi up` that gets a SIGINT, as Ctrl-C sends it, as soon as `when` holds."""
+        # A terminal sends it to everybody: engine, program, plug-ins.
+        return self._stopped(["up", "--yes"], when, lambda process: os.killpg(process.pid, signal.SIGINT))
+
+    def killed(self, when: Callable[[], bool], operation: str = "up") -> Outcome:
+        """`pulumi up`, or `destroy`, whose engine is killed as soon as `when` holds. Its plug-ins finish what they are about."""
+        outcome = self._stopped([operation, "--yes", "--skip-preview"], when, lambda process: process.kill())
+        self.command("cancel", "--yes")
+        return outcome
+
+    def command(self, *words: str) -> str:
+        """What `pulumi <words>` of this stack prints. An end with an error is an error."""
+        command = ["pulumi", *words, "--stack", self.name, "--non-interactive", "--color", "never"]
+        done = subprocess.run(
+            command, cwd=self.folder, env=os.environ | self.environment, capture_output=True, text=True, check=False, timeout=500
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def pending(self) -> dict[str, str]:
+        """What the engine has noted that it is doing, by name of the resource: `creating`, `deleting`. Read while it works."""
+        file = self.folder / "state" / ".pulumi" / "stacks" / "gaia-dmp" / f"{self.name}.json"
+        try:
+            deployment = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+        except (FileNotFoundError, ValueError):
+            return {}
+        return {each["resource"]["urn"].split("::")[-1]: each["type"] for each in deployment.get("pending_operations") or []}
+
+    def _stopped(self, words: list[str], when: Callable[[], bool], how: Callable[[subprocess.Popen[str]], None]) -> Outcome:
+        """An operation that is stopped as soon as `when` holds."""
         self.stack()
-        command = ["pulumi", "up", "--yes", "--non-interactive", "--color", "never", "--stack", self.name]
+        command = ["pulumi", *words, "--non-interactive", "--color", "never", "--stack", self.name]
         with subprocess.Popen(
             command,
             cwd=self.folder,
@@ -95,15 +125,14 @@ class Platform:
             watching = threading.Event()
 
             def watch() -> None:
-                while not watching.wait(0.2):
+                while not watching.wait(0.1):
                     if when():
-                        # A terminal sends it to everybody: engine, program, plug-ins.
-                        os.killpg(process.pid, signal.SIGINT)
+                        how(process)
                         return
 
             watcher = threading.Thread(target=watch)
             watcher.start()
-            output, _ = process.communicate(timeout=300)
+            output, _ = process.communicate(timeout=500)
             watching.set()
             watcher.join()
         return Outcome(output=output, error=process.returncode != 0)

@@ -1,0 +1,172 @@
+"""Take up a stack whose engine was killed: what it was making is looked for in the cloud, and taken over into the state.
+
+The engine notes what it is about to make, and its id once it is made. Of what it was making when it died it knows no id, and the next
+`up` would make another one. `pulumi refresh` clears no such note, and its `--import-pending-creates` does not import (engine 3.260).
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openstack.connection import Connection
+from rich.console import Console
+
+from doctor.visit import connect, roles
+from operate.engine import run
+from settings import load_file
+from settings.values.cloud import OpenStackCloud
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What was done. taken: name of the resource to the id in the cloud. forgotten: names of what was not found there."""
+
+    taken: Mapping[str, str]
+    forgotten: Sequence[str]
+    in_kubernetes: Sequence[str]
+    """Names of objects in the cluster, which the next `up` takes over by a variable."""
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """Where a service lists what there is of a kind. fields: of the listing, to the inputs that they must equal."""
+
+    service: str
+    path: str
+    key: str
+    fields: Mapping[str, str]
+    id: str = "id"
+    headers: Mapping[str, str] | None = None
+
+
+_NAME = {"name": "name"}
+_MAGNUM = {"OpenStack-API-Version": "container-infra 1.9"}
+_LISTINGS = {
+    "openstack:networking/network:Network": _Listing("network", "/networks", "networks", _NAME),
+    "openstack:networking/subnet:Subnet": _Listing("network", "/subnets", "subnets", {"name": "name", "network_id": "networkId"}),
+    "openstack:networking/router:Router": _Listing("network", "/routers", "routers", _NAME),
+    "openstack:networking/port:Port": _Listing("network", "/ports", "ports", {"name": "name", "network_id": "networkId"}),
+    "openstack:networking/floatingIp:FloatingIp": _Listing("network", "/floatingips", "floatingips", {"description": "description"}),
+    "openstack:compute/keypair:Keypair": _Listing("compute", "/os-keypairs", "keypairs", _NAME, id="name"),
+    "openstack:containerinfra/clusterTemplate:ClusterTemplate": _Listing(
+        "container_infrastructure_management", "/clustertemplates", "clustertemplates", _NAME, id="uuid"
+    ),
+    "openstack:containerinfra/cluster:Cluster": _Listing("container_infrastructure_management", "/clusters", "clusters", _NAME, id="uuid"),
+    "openstack:containerinfra/nodeGroup:NodeGroup": _Listing(
+        "container_infrastructure_management", "/clusters/{clusterId}/nodegroups", "nodegroups", _NAME, id="uuid", headers=_MAGNUM
+    ),
+    "openstack:sharedfilesystem/share:Share": _Listing("shared_file_system", "/shares/detail", "shares", _NAME),
+    "openstack:sharedfilesystem/shareAccess:ShareAccess": _Listing(
+        "shared_file_system",
+        "/share-access-rules?share_id={shareId}",
+        "access_list",
+        {"access_to": "accessTo"},
+        headers={"X-OpenStack-Manila-API-Version": "2.45"},
+    ),
+    "openstack:dns/recordSet:RecordSet": _Listing("dns", "/zones/{zoneId}/recordsets", "recordsets", {"name": "name", "type": "type"}),
+}
+"""Type to how it is found. What is not here is made again without harm (routes, buckets), or is nothing in the cloud (passwords)."""
+
+
+def found(cloud: Connection, kind: str, inputs: Mapping[str, Any]) -> str:
+    """The id of the one resource that these inputs have made, as the provider writes it; "" where there is none.
+
+    Raises ValueError where there are several.
+    """
+    if kind == "openstack:networking/routerInterface:RouterInterface":
+        return _interface(cloud, inputs)
+    listing = _LISTINGS.get(kind)
+    if listing is None:
+        return ""
+    answer = getattr(cloud, listing.service).get(listing.path.format(**inputs), headers=dict(listing.headers or {}))
+    answer.raise_for_status()
+    mine = {cloud.current_project_id, None}
+    ids = [
+        each[listing.id]
+        for each in (entry.get("keypair", entry) for entry in answer.json()[listing.key])
+        if all(each.get(field) == inputs.get(source) for field, source in listing.fields.items()) and each.get("project_id") in mine
+    ]
+    if len(ids) > 1:
+        raise ValueError(f"{len(ids)} are there of {inputs.get('name') or kind}: {', '.join(ids)}; remove those that hold nothing")
+    above = inputs.get("clusterId") if kind.endswith(":NodeGroup") else inputs.get("zoneId")
+    return "/".join([*([above] if above else []), *ids]) if ids else ""
+
+
+def _interface(cloud: Connection, inputs: Mapping[str, Any]) -> str:
+    """A router's interface is a port of it, on the subnet or the one that is named."""
+    network: Any = cloud.network
+    for port in network.ports(device_id=inputs["routerId"]):
+        if inputs.get("portId") == port.id or inputs.get("subnetId") in {each["subnet_id"] for each in port.fixed_ips}:
+            return port.id
+    return ""
+
+
+def resume(stack: str, folder: Path) -> Resumed:
+    """Take over what a killed engine was making. folder: where the program is. The lock of the dead engine must be gone (`pulumi cancel`).
+
+    Raises StackFileError, EngineError, ValueError, and what a service that does not answer ends in.
+    """
+    settings = load_file(folder, stack).settings
+    cloud = settings.cloud
+    projects = roles(settings, cloud) if isinstance(cloud, OpenStackCloud) else {}
+    state = json.loads(run(stack, "stack", "export", folder=folder))
+    deployment = state["deployment"]
+    pending = [each["resource"] for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
+    taken, forgotten, in_kubernetes = {}, [], []
+    urns = []
+    for resource in pending:
+        name, provider = resource["urn"].split("::")[-1], resource.get("provider", "").split("::")
+        role = provider[-2].removeprefix("openstack-") if len(provider) > 1 else ""
+        identity = ""
+        if resource["type"].startswith("kubernetes:"):
+            in_kubernetes.append(name)
+            continue
+        if role in projects:
+            identity = found(connect(projects[role]), resource["type"], resource["inputs"])
+        if not identity:
+            forgotten.append(name)
+            continue
+        taken[name] = identity
+        urns.append(resource["urn"])
+        deployment["resources"] = _with(deployment["resources"], resource | {"id": identity, "outputs": resource["inputs"]})
+    if pending:
+        deployment["pending_operations"] = [each for each in deployment["pending_operations"] if each["type"] != "creating"]
+        _write(stack, state, folder)
+    if urns:
+        run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
+    return Resumed(taken, forgotten, in_kubernetes)
+
+
+def _with(resources: list[dict[str, Any]], made: dict[str, Any]) -> list[dict[str, Any]]:
+    """Resources of a state with one that was made: in place of the one that was deleted for it, or beside one that is to go."""
+    others = [each for each in resources if each["urn"] != made["urn"] or not each.get("pendingReplacement")]
+    return [each | {"delete": True} if each["urn"] == made["urn"] else each for each in others] + [made]
+
+
+def _write(stack: str, state: Mapping[str, Any], folder: Path) -> None:
+    """Put a state in the place of the one that is there. Its secrets are encrypted, as they were exported."""
+    handle, path = tempfile.mkstemp(suffix=".json")
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(state, file)
+        run(stack, "stack", "import", "--file", path, folder=folder)
+    finally:
+        Path(path).unlink()
+
+
+def show(done: Resumed, stack: str, console: Console) -> None:
+    """What was taken over and forgotten, and the command that goes on."""
+    for name, identity in done.taken.items():
+        console.print(f"taken over: {name}, {identity}", markup=False)
+    for name in done.forgotten:
+        console.print(f"not there, the next `up` makes it: {name}", markup=False)
+    for name in done.in_kubernetes:
+        console.print(f"in the cluster, the next `up` takes it over where it is there: {name}", markup=False)
+    if not (done.taken or done.forgotten or done.in_kubernetes):
+        console.print("The state has no note of something that was being made.")
+    upsert = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true " if done.in_kubernetes else ""
+    console.print(f"Go on with: {upsert}pulumi up --stack {stack}", markup=False)

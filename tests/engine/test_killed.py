@@ -1,0 +1,96 @@
+"""An engine that is killed at twenty moments of `up` and at five of `destroy`: nothing is made twice, nothing lost, nothing left over.
+
+The steps are those of docs/runbooks/state-locked.md: `pulumi cancel`, `gaia resume`, `pulumi up`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cli.main import main
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import connect
+from tests.cloud.openstack.inventory import held
+from tests.engine.platform import Platform
+from tests.support.eventually import eventually
+from tests.support.stack_files import document
+
+MOMENTS = {
+    "network-network",
+    "network-subnet",
+    "network-router",
+    "network-router-interface",
+    "network-ceph-router",
+    "network-ceph-port",
+    "network-ceph-router-interface",
+    "network-ceph-subnet-route-0",
+    "notebooks-share",
+    "notebooks-access-gaia-dmp-dev-notebooks",
+    "data-sample-share",
+    "cluster-keypair",
+    "cluster-template",
+    "cluster-cluster",
+    "cluster-pool-spark",
+    "data-sample-volume",
+    "spark-namespace",
+    "spark-admission-driver",
+    "zeppelin-login",
+    "zeppelin-server",
+}
+"""Resources: the engine is killed when it has noted that it makes one of them."""
+
+OF_DESTROY = {"zeppelin-namespace", "data-sample-volume", "cluster-cluster", "data-sample-share", "network-router-interface"}
+
+WHOLE = {
+    "networks": ["gaia-dmp-dev"],
+    "subnets": ["gaia-dmp-dev"],
+    "routers": ["gaia-dmp-dev", "gaia-dmp-dev-ceph"],
+    "clusters": ["gaia-dmp-dev"],
+    "shares": ["gaia-dmp-dev-notebooks", "gaia-dmp-dev-sample"],
+    "rules": ["gaia-dmp-dev-notebooks: gaia-dmp-dev-notebooks", "gaia-dmp-dev-sample: gaia-dmp-dev-data-sample"],
+}
+
+
+def test_nothing_is_made_twice_and_nothing_lost(
+    cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    dev = platform("dev", document("dev"))
+    for name, value in dev.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
+    magnum = project.container_infrastructure_management
+    left, told = set(MOMENTS), ""
+    while left:
+        stopped = dev.killed(lambda: bool(dev.pending().keys() & left))
+        reached = dev.pending().keys()
+        if not reached:
+            told += stopped.output[-3000:]
+            break
+        left.difference_update(reached)
+        assert main(["resume", "dev", "--folder", str(dev.folder)]) == 0, capsys.readouterr().err
+        told += f"{sorted(reached)}\n{capsys.readouterr().out}"
+        assert dev.pending() == {}, told
+        if "cluster-cluster" in reached:
+            eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
+            assert not dev.refresh().error
+    assert left == set(), (left, told)
+    whole = dev.up()
+    assert not whole.error, whole.output[-3000:]
+    found = held(project)
+    assert WHOLE.items() <= found.items(), found
+    assert (len(found["key pairs"]), len(found["templates"])) == (1, 1), found
+    assert dev.up().ops == {}
+    assert "warning" not in dev.up().output
+
+    to_go = set(OF_DESTROY)
+    while to_go:
+        dev.killed(lambda: bool(dev.pending().keys() & to_go), "destroy")
+        if not dev.pending():
+            break
+        to_go.difference_update(dev.pending().keys())
+    gone = dev.destroy()
+    assert not gone.error, gone.output[-3000:]
+    assert held(project) == {}
+    assert dev.ids() == {}

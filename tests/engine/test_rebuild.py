@@ -1,0 +1,114 @@
+"""A cluster that is rebuilt by one `pulumi up`: what it made outside of itself goes while it lives, data and network stay.
+
+And the ways on and back after a rebuild that failed.
+"""
+
+import copy
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from operate.api import Api, Object
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import connect
+from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
+from tests.cloud.openstack.inventory import held
+from tests.engine.platform import Outcome, Platform
+from tests.support.eventually import eventually
+from tests.support.stack_files import document
+
+STAYS = ("network-network", "network-subnet", "network-public-address", "notebooks-share", "data-sample-share")
+BALANCER: Object = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "gaia-zeppelin", "name": "gateway"}}
+KEEPER = "gaia-dmp.example.org/octavia"
+"""A finalizer, as a cloud's controller puts on a load balancer until it has removed what stands for it outside of the cluster."""
+
+
+def balanced() -> dict[str, Any]:
+    """Dev with a load balancer."""
+    tls = {"kind": "secret", "certificate_secret": "tls-certificate", "key_secret": "tls-key"}
+    return document("dev") | {"gaia-dmp:entry": {"kind": "load_balancer", "hostname": "zeppelin.example.org", "tls": tls}}
+
+
+def rebuilt(data: dict[str, Any], disk: str) -> dict[str, Any]:
+    result = copy.deepcopy(data)
+    result["gaia-dmp:cloud"]["cluster"] |= {"rebuild": True, "labels": {"boot_volume_type": disk}}
+    return result
+
+
+def test_one_up_rebuilds_a_cluster_and_a_failed_one_goes_on_and_back(
+    cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    dev = platform("dev", balanced())
+    dev.secrets = {"gaia-dmp:tls-certificate": "certificate", "gaia-dmp:tls-key": "key"}
+    first = dev.up()
+    assert not first.error, first.output[-3000:]
+    ids, before = dev.ids(), held(project)
+
+    # In one `up`, while the controller of load balancers is still there to remove its own.
+    old = Api(dev.outputs()["kubeconfig"])
+    service = old.get(BALANCER)
+    assert service
+    service["metadata"]["finalizers"] = [KEEPER]
+    old.replace(service, dry_run=False)
+    dev.data = rebuilt(balanced(), "ssd")
+    done: list[Outcome] = []
+    working = threading.Thread(target=lambda: done.append(dev.up()))
+    working.start()
+    eventually(lambda: bool((old.get(BALANCER) or {}).get("metadata", {}).get("deletionTimestamp")), 300)
+    going = old.get(BALANCER)
+    assert going
+    going["metadata"]["finalizers"] = []
+    old.replace(going, dry_run=False)
+    working.join()
+    assert not done[0].error, done[0].output[-3000:]
+    assert done[0].ops["cluster-cluster"] == "replace"
+    after = dev.ids()
+    assert {name: after[name] for name in STAYS} == {name: ids[name] for name in STAYS}
+    assert after["cluster-cluster"] != ids["cluster-cluster"]
+    assert {kind: names for kind, names in held(project).items() if kind != "templates"} == {
+        kind: names for kind, names in before.items() if kind != "templates"
+    }
+    assert Api(dev.outputs()["kubeconfig"]).get(BALANCER)
+    assert dev.up().ops == {}
+
+    _on(cloud, dev, project)
+    _back(dev, monkeypatch)
+    assert {name: dev.ids()[name] for name in STAYS} == {name: ids[name] for name in STAYS}
+    gone = dev.destroy()
+    assert not gone.error, gone.output[-3000:]
+    assert held(project) == {}
+
+
+def _on(cloud: Cloud, dev: Platform, project: Any) -> None:
+    """Magnum fails on the way: the old cluster is gone, and the next `up` goes on."""
+    cloud.faults(Fault(service="magnum", operation="create_cluster", message="ordered: no hosts", times=1))
+    dev.data = rebuilt(balanced(), "nvme")
+    failed = dev.up()
+    assert failed.error
+    assert "ordered: no hosts" in failed.output, failed.output[-3000:]
+    told = dev.up()
+    assert "has no API address: its creation failed" in told.output, told.output[-3000:]
+    magnum = project.container_infrastructure_management
+    (wreck,) = magnum.get("/clusters").json()["clusters"]
+    magnum.delete(f"/clusters/{wreck['uuid']}")
+    eventually(lambda: "clusters" not in held(project))
+    assert not dev.refresh().error
+    whole = dev.up()
+    assert not whole.error, whole.output[-3000:]
+    assert dev.up().ops == {}
+
+
+def _back(dev: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it takes down what is inside, and the setting taken back: the cluster that stands stays."""
+    standing = dev.ids()["cluster-cluster"]
+    dev.data = rebuilt(balanced(), "ssd")
+    dev.killed(lambda: dev.pending().get("spark-namespace") == "deleting")
+    dev.data = rebuilt(balanced(), "nvme")
+    monkeypatch.setitem(dev.environment, "PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
+    back = dev.up()
+    assert not back.error, back.output[-3000:]
+    assert dev.ids()["cluster-cluster"] == standing
+    assert dev.up().ops == {}
