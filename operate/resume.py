@@ -87,7 +87,7 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any]) -> str:
     mine = {cloud.current_project_id, None}
     ids = [
         each[listing.id]
-        for each in (entry.get("keypair", entry) for entry in answer.json()[listing.key])
+        for each in (entry["keypair"] if listing.key == "keypairs" else entry for entry in answer.json()[listing.key])
         if all(each.get(field) == inputs.get(source) for field, source in listing.fields.items()) and each.get("project_id") in mine
     ]
     if len(ids) > 1:

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from rich.console import Console
 
 from cli.main import main
-from operate import deadlines, destroy, drift, engine, smoke
+from operate import deadlines, destroy, drift, engine, resume, smoke
 from operate.api import Api, ClusterError
 from operate.live import server
 from review.revisions import RevisionError
@@ -175,3 +175,17 @@ def test_the_engines_own_words_are_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(engine.EngineError, match="no stack named prod found"):
         engine.outputs("prod", tmp_path)
+
+
+class TestResume:
+    """A state into which something is taken over; tests/engine/test_killed.py does it with a real one."""
+
+    def test_what_was_deleted_for_it_makes_room(self):
+        old, other = {"urn": "a", "id": "1", "pendingReplacement": True}, {"urn": "b", "id": "2"}
+        assert resume._with([old, other], {"urn": "a", "id": "3"}) == [other, {"urn": "a", "id": "3"}]
+
+    def test_what_it_replaces_goes_later(self):
+        assert resume._with([{"urn": "a", "id": "1"}], {"urn": "a", "id": "2"}) == [
+            {"urn": "a", "id": "1", "delete": True},
+            {"urn": "a", "id": "2"},
+        ]

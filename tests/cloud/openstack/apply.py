@@ -231,7 +231,7 @@ def applied(recording: Recording, file: Path) -> Iterator[dict[str, str]]:
     try:
         for resource in in_order(recording):
             kind = resource.type.split("/")[1].split(":")[0]
-            id_, remove = getattr(projects[resource.provider], kind)(resource.name, _replaced(resource.inputs, real))
+            id_, remove = getattr(projects[resource.provider], kind)(resource.name, replaced(resource.inputs, real))
             ids[resource.urn] = real[identifier(resource.urn)] = id_
             undo.append(remove)
         yield ids
@@ -240,13 +240,13 @@ def applied(recording: Recording, file: Path) -> Iterator[dict[str, str]]:
             remove()
 
 
-def _replaced(value: Any, real: Mapping[str, str]) -> Any:
+def replaced(value: Any, real: Mapping[str, str]) -> Any:
     """Recorded inputs with the ids that this cloud gave."""
     match value:
         case dict():
-            return {key: _replaced(item, real) for key, item in value.items()}
+            return {key: replaced(item, real) for key, item in value.items()}
         case list():
-            return [_replaced(item, real) for item in value]
+            return [replaced(item, real) for item in value]
         case str() if value.startswith("/"):
             return "/".join(real.get(part, part) for part in value.split("/"))
         case str():

@@ -1,0 +1,49 @@
+"""What a killed engine was making is found on the real APIs by what the program asked for, each with the id that the provider writes."""
+
+from typing import Any
+
+import pytest
+
+from operate.resume import found
+from preview.answers import identifier
+from tests.cloud.openstack.apply import applied, replaced
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import connect
+from tests.support.programs import record_data
+from tests.support.stack_files import document
+
+KINDS = {
+    "Network", "Subnet", "Router", "RouterInterface", "Port", "FloatingIp", "Share", "ShareAccess", "Keypair", "ClusterTemplate", "Cluster",
+    "NodeGroup",
+}  # fmt: skip
+RANDOM_NAMES = {"Keypair", "ClusterTemplate"}
+"""What the provider names; the tests name it like its resource."""
+
+
+def test_everything_that_an_api_would_make_twice_or_refuse_is_found(cloud: Cloud) -> None:
+    project = connect(cloud.clouds_yaml, "iris-gaia-red")
+    balanced = {"kind": "load_balancer", "hostname": "zeppelin.example.org", "tls": {"kind": "self_signed"}}
+    recording = record_data(document("dev") | {"gaia-dmp:entry": balanced}, "update", "dev")
+    ours = [each for each in recording.resources if each.type.split(":")[-1] in KINDS and each.type.startswith("openstack:")]
+    assert {each.type.split(":")[-1] for each in ours} == KINDS
+    with applied(recording, cloud.clouds_yaml) as ids:
+        real = {identifier(urn): identity for urn, identity in ids.items()}
+        asked: list[tuple[Any, dict[str, Any]]] = []
+        for each in ours:
+            kind = each.type.split(":")[-1]
+            inputs = replaced(each.inputs, real) | ({"name": each.name} if kind in RANDOM_NAMES else {})
+            asked.append((each, inputs))
+            wanted = f"{inputs['clusterId']}/{ids[each.urn]}" if kind == "NodeGroup" else ids[each.urn]
+            assert found(project, each.type, inputs) == wanted, each.urn
+    inside = ("RouterInterface", "ShareAccess", "NodeGroup")
+    assert {found(project, each.type, inputs) for each, inputs in asked if each.type.split(":")[-1] not in inside} == {""}
+
+
+def test_what_is_there_twice_is_not_guessed(cloud: Cloud) -> None:
+    network: Any = connect(cloud.clouds_yaml, "iris-gaia-red").network
+    made = [network.create_network(name="gaia-dmp-dev") for _ in range(2)]
+    with pytest.raises(ValueError, match="2 are there of gaia-dmp-dev") as refused:
+        found(connect(cloud.clouds_yaml, "iris-gaia-red"), "openstack:networking/network:Network", {"name": "gaia-dmp-dev"})
+    assert [each.id in str(refused.value) for each in made] == [True, True]
+    for each in made:
+        network.delete_network(each)
