@@ -38,7 +38,7 @@ def test_a_stack_comes_and_goes_in_a_real_project(tmp_path: Path) -> None:
     try:
         made = platform.up()
         if made.error and "cluster-cluster" in made.output:
-            # Magnum's first poll, see README; a cluster that is on its way is waited for by the refresh.
+            # Magnum's first poll, see docs/how-to/install.md; a cluster that is on its way is waited for by the refresh.
             platform.refresh()
             made = platform.up()
         assert not made.error, made.output[-3000:]
