@@ -1,7 +1,7 @@
 """What Pods hold of memory, on a real node, against what they request and may have. `make bench-node` writes docs/reference/pod-sizes.md.
 
-A person works: their driver computes on as many executors as they may have, shuffles and broadcasts. Jobs that end within seconds are not
-seen, because the kubelet looks every ten seconds.
+A person works: their driver computes on as many executors as they may have, shuffles and broadcasts. The table misses Jobs
+that end within seconds, because the kubelet looks every ten seconds.
 """
 
 import tempfile

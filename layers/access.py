@@ -18,7 +18,7 @@ from settings.values.entry import IngressEntry, LoadBalancerEntry, NoEntry, Secr
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """The way in."""
+    """How browsers reach the platform."""
 
     url: str
     """Address of the platform."""

@@ -59,7 +59,7 @@ def of_address(url: str, now: dt.datetime, seconds: float = 10) -> Iterator[Dead
     if parts.scheme != "https" or not parts.hostname:
         return
     context = ssl.create_default_context()
-    # Only its last day matters here, whoever signed it and even if it has expired.
+    # Only its last day matters here, no matter who signed it and even if it has expired.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         with (

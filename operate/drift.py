@@ -103,7 +103,7 @@ def show(drift: Drift, stack: str, console: Console) -> None:
 
 
 def look(stack: str, folder: Path, *, mend: bool = False) -> Drift:
-    """What differs, and what expires when. folder: of the program. mend: restore objects of Kubernetes.
+    """What differs, and what expires when. folder: of the program. mend: put objects of Kubernetes back.
 
     Raises EngineError, or ValueError where the engine's answer is none.
     """

@@ -33,7 +33,7 @@ class _Inline(ThreadPoolExecutor):
         future: Future = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - a future carries any error to whoever awaits it
+        except BaseException as error:  # noqa: BLE001 - a future carries any error to the caller that awaits it
             future.set_exception(error)
         return future
 

@@ -98,7 +98,7 @@ class Gateway(pulumi.ComponentResource):
     """An unprivileged nginx gateway and what brings browsers to it.
 
     Creates: ConfigMap, Deployment of two Pods and its PodDisruptionBudget, Service; the certificate as Secret (given or self-signed)
-    or as Certificate of cert-manager; an Ingress where that is wanted. The gateway lets the interface and the login through and
+    or as Certificate of cert-manager; an Ingress where the stack asks for one. The gateway lets the interface and the login through and
     nothing else: `/metrics`, `/ping` and `/health` of Zeppelin ask for no login. By `/spark-ui/<Pod>` it leads a person to the Spark
     UI of their own notebooks. A load balancer is not `deleted_with` the namespace: it goes while the cluster lives, and our floating
     IP stays.

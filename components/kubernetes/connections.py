@@ -88,7 +88,7 @@ def server_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
     """Flows of Zeppelin, of the gateway, of the OIDC proxy and of the test notebook. monitoring: whether Prometheus asks."""
     flows = [
         Flow(title="server-from-gateway", labels=ZEPPELIN_LABELS, ingress=[GATEWAY], ports=(ZEPPELIN_PORT, WEBSOCKET_PORT)),
-        # Nobody reaches RPC_PORT, which believes whoever calls.
+        # Nobody reaches RPC_PORT, which believes every caller.
         Flow(title="server-from-interpreters", labels=ZEPPELIN_LABELS, ingress=[INTERPRETER], ports=(RPC_FILTER_PORT,)),
         Flow(title="server-to-interpreters", labels=ZEPPELIN_LABELS, egress=[INTERPRETER], ports=(INTERPRETER_PORT,)),
         # Browsers come by a load balancer, an Ingress controller or a node; who may is said there.

@@ -12,7 +12,7 @@ from settings.values.monitoring import MonitoringSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Receiver:
-    """Who is told of alerts."""
+    """Who gets the alerts."""
 
     kind: Literal["webhook", "slack"]
     """What the address takes."""

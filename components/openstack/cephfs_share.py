@@ -191,7 +191,7 @@ class CephFSShare(pulumi.ComponentResource):
             share_type=args.share_type,
             availability_zone=args.availability_zone,
             is_public=False,
-            # Whose it is, for whoever finds it in a list after the stack has gone.
+            # It names the owner to a person who finds the share in a list after the stack has gone.
             metadata={"stack": f"{pulumi.get_project()}-{pulumi.get_stack()}"},
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -234,7 +234,7 @@ def shrink_refused(name: str, setting: str) -> pulumi.ResourceHook:
     """A hook that refuses to make a share smaller, in the preview already. setting: the one at fault, for the message.
 
     Manila would take a shrink wherever the data still fits and leave no room to work; where it does not fit, the share ends in the state
-    `shrinking_possible_data_loss_error` (manila: share/manager.py), which only its operator can mend.
+    `shrinking_possible_data_loss_error` (manila: share/manager.py), which only its operator can repair.
     """
 
     def check(args: pulumi.ResourceHookArgs) -> None:

@@ -262,7 +262,7 @@ def _made(cluster: containerinfra.Cluster, title: str, cluster_id: str, api_addr
 
 
 def _version(cluster: containerinfra.Cluster, found: str | None, stated: str) -> str:
-    """The version that the driver reports; another one than the stack file says is told."""
+    """The version that the driver reports. Logs a warning where the stack file states another one."""
     version = (found or "").removeprefix("v")
     # A preview still has the version from before an upgrade.
     if version and not same_version(version, stated) and not pulumi.runtime.is_dry_run():

@@ -34,7 +34,7 @@ class Network(pulumi.ComponentResource):
     """Network, subnet, router and its interface; on demand a Ceph router with its port, interface and routes, a floating IP
     and its DNS record.
 
-    Whoever takes `node_subnet_id` waits for everything that a node must find when it boots: a node learns routes from DHCP
+    A resource that takes `node_subnet_id` waits for everything that a node must find when it boots: a node learns routes from DHCP
     once, so they stand before it does (openstack/neutron: neutron/agent/linux/dhcp.py, classless-static-route).
     """
 

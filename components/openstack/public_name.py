@@ -22,7 +22,7 @@ class PublicNameArgs:
 class PublicName(pulumi.ComponentResource):
     """One address record, which a switch changes in place: at no moment is there no record, and never are there two.
 
-    Creates: RecordSet. It belongs to no platform's stack, because whoever owns it can delete it.
+    Creates: RecordSet. It belongs to no platform's stack, because its owner can delete it.
     """
 
     address: pulumi.Output[str]

@@ -78,7 +78,7 @@ class HistoryServer(pulumi.ComponentResource):
             name=HISTORY_CLAIM,
             namespace=args.namespace,
             owner=f"{SPARK_UID}:{SPARK_UID}",
-            # New folders belong to the group, whoever makes them: the kubelet makes one for a person's first driver, as root.
+            # New folders belong to the group, no matter who makes them: the kubelet makes one for a person's first driver, as root.
             mode="2770",
             protect=args.protect,
         )

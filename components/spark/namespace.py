@@ -43,7 +43,7 @@ class SparkNamespace(pulumi.ComponentResource):
     """The namespace of interpreters and executors.
 
     Creates: Namespace (Pod Security `restricted`), ResourceQuota, LimitRange, PriorityClasses (server, driver, executor), and a pull
-    secret where the registry wants one. No other secret ever stands here: whoever may create Pods may mount every Secret of the namespace.
+    secret where the registry wants one. No other secret ever stands here: an account that may create Pods may mount all of them.
 
     A person has PriorityClasses of their own, of the same value, because a quota can be scoped by nothing else that a Pod carries; one
     ResourceQuota bounds their interpreters, another their executors. SparkAdmission sees to it that nobody borrows another's class.

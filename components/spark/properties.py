@@ -42,9 +42,10 @@ def spark_properties(pods: NotebookPods, spark: SparkSettings, size: NotebookSiz
         "spark.dynamicAllocation.cachedExecutorIdleTimeout": f"{spark.cached_idle_seconds}s",
         "spark.dynamicAllocation.shuffleTracking.timeout": f"{spark.cached_idle_seconds}s",
         # An executor that goes, idle or with its node, ends its tasks and hands what it caches to those that stay; but it does go: a round
-        # of migration would wait 30 s, and the last of them has nobody to give to. It hands over no shuffle files: Spark takes whoever
-        # gets some for busy until the next job, so an idle notebook would keep an executor (spark: ExecutorMonitor.addShuffle, 3.5.8 and
-        # 4.0.3; tests/cloud/test_spark.py). What is lost with them is computed again where it is asked for.
+        # of migration would wait 30 s, and the last of them has nobody to give to. It hands over no shuffle files: Spark takes an
+        # executor that gets some for busy until the next job, so an idle notebook would keep one (spark:
+        # ExecutorMonitor.addShuffle, 3.5.8 and 4.0.3; tests/cloud/test_spark.py). What is lost with them is computed again where it is
+        # asked for.
         "spark.decommission.enabled": "true",
         "spark.storage.decommission.enabled": "true",
         "spark.storage.decommission.shuffleBlocks.enabled": "false",
@@ -68,7 +69,7 @@ def spark_properties(pods: NotebookPods, spark: SparkSettings, size: NotebookSiz
         "spark.ui.prometheus.enabled": "true",
         # Each is a line of metrics (components/observability/charts/json_exporter.py).
         "spark.ui.retainedStages": "300",
-        # The UI is read by whoever may read the notebook, and is no place to stop others' work.
+        # Every reader of the notebook could open the UI. It is no place to stop the work of others.
         "spark.ui.killEnabled": "false",
         # Object stores other than Amazon's have one name for all buckets.
         "spark.hadoop.fs.s3a.path.style.access": "true",

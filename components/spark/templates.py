@@ -72,7 +72,7 @@ def interpreter_template(
 
 
 def _resources(size: PodSize) -> dict[str, str]:
-    """Requests of a Pod as Kubernetes writes them, which are the limits too but for a driver's processor."""
+    """Requests of a Pod as Kubernetes writes them, which are the limits, too, except for a driver's processor."""
     return {"cpu": str(size.cores), "memory": f"{size.total_memory_gib}Gi", "ephemeral-storage": f"{size.scratch_gib}Gi"}
 
 

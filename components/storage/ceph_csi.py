@@ -124,7 +124,7 @@ class CephCSI(pulumi.ComponentResource):
             spec=apps.DaemonSetSpecArgs(
                 selector=meta.LabelSelectorArgs(match_labels=labels),
                 # A process of ceph-fuse ends with its Pod, and every running Pod of the node loses its data (seen: errno 107). A new Pod of
-                # the plug-in is for whoever has emptied the node first.
+                # the plug-in starts once somebody has emptied the node and deleted the old one.
                 update_strategy=apps.DaemonSetUpdateStrategyArgs(type="OnDelete") if args.mounter == "fuse" else None,
                 template=core.PodTemplateSpecArgs(
                     metadata=meta.ObjectMetaArgs(labels=labels),

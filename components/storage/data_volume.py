@@ -86,7 +86,7 @@ class DataVolume(pulumi.ComponentResource):
 
     The volume stands before the namespace of its claim, so that it goes after it. Kubernetes holds back the deletion of a volume
     until its claim is gone, and of a claim until no Pod uses it, also no Pod that somebody else made; a namespace takes its Pods and
-    claims with it. In any other order a destroy waits for ever.
+    claims with it. In any other order a destroy never ends.
 
     Volume and claim are replaced together, because a released volume never binds again. A grown share replaces neither.
     """

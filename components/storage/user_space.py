@@ -30,8 +30,8 @@ class UserSpace(pulumi.ComponentResource):
     """The claim `user-<person>` in the namespace of notebooks, writable from many nodes.
 
     Creates: on a share the claims of its two volumes, their Secrets and the Job that makes the root writable; otherwise one claim of a
-    storage class. It goes with its namespace: a notebook that runs would hold it back for ever. That only this person's Pods mount it is
-    for SparkAdmission to see to.
+    storage class. It goes with its namespace: a running notebook would otherwise keep it from going. SparkAdmission lets only this
+    person's Pods mount it.
     """
 
     claim_name: str

@@ -126,7 +126,7 @@ def _prepare(name: str, share: WritableShare, claim: HomeClaim, parent: pulumi.R
             # The claim of the Job and the Job have one name.
             name=share.prepare.claim_name,
             namespace=keys.title,
-            # Whoever uses the folder waits for it by itself, so nobody else needs to wait for the Job.
+            # A Pod that uses the folder waits for it by itself, so nothing else needs to wait for the Job.
             annotations={"pulumi.com/skipAwait": "true"},
         ),
         spec=batch.JobSpecArgs(

@@ -160,11 +160,11 @@ def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> d
         "ZEPPELIN_K8S_CONTAINER_IMAGE": args.pods.zeppelin_image,
         "ZEPPELIN_K8S_SPARK_CONTAINER_IMAGE": args.pods.spark_image,
         # The clock starts when a Pod runs, so neither a cold image nor a new node is too slow. How long a Pod may be pending is for the
-        # cleaner: Zeppelin itself would wait for ever.
+        # cleaner: Zeppelin itself would never stop waiting.
         "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "false",
         "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(CONNECT_SECONDS * 1000),
         "ZEPPELIN_SERVER_RPC_PORTRANGE": f"{RPC_PORT}:{RPC_PORT}",
-        # Where an interpreter is told to find the server that has found it again: by the Service, whose other end is the filter.
+        # Where an interpreter finds the server that has found it again: by the Service, whose other end is the filter.
         "ZEPPELIN_LOCAL_IP": f"{ZEPPELIN}.{ZEPPELIN_NAMESPACE}.svc",
         "ZEPPELIN_INTERPRETER_INCLUDES": ",".join(["spark", *args.languages]),
         # Only what seed_interpreters.py copied there is an interpreter, with `%<setting>.conf` shadowed.
@@ -184,7 +184,7 @@ def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> d
         "ZEPPELIN_WAR_TEMPDIR": "/work/webapps",
         "ZEPPELIN_SEARCH_INDEX_PATH": "/work/index",
         "ZEPPELIN_INTERPRETER_LOCALREPO": "/work/local-repo",
-        # From this folder the server's RPC reads libraries by any name, `../..` included, for whoever asks: 0.12.1 would give each notebook
+        # From this folder the server's RPC reads libraries by any name, `../..` included, for every caller: 0.12.1 would give each notebook
         # each file of the server, its token among them (zeppelin: interpreter/RemoteInterpreterEventServer.java, getLibrary; mended by
         # c5353cbc33, in no release). Nothing is ever below a path that goes through a device. Libraries come with the images.
         "ZEPPELIN_DEP_LOCALREPO": "/dev/null/none",

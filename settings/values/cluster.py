@@ -66,7 +66,7 @@ GOVERNED_LABELS = {
 
 
 def same_version(one: str, other: str) -> bool:
-    """Whether two versions of Kubernetes are one, as far as both are told: 1.35 and 1.35.4 are."""
+    """Whether two versions of Kubernetes agree in the parts that both state: 1.35 and 1.35.4 do."""
     return all(left == right for left, right in zip(one.split("."), other.split("."), strict=False))
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.support.words`: Vale over the pages that people read, by the styles of .vale/.
+"""`python -m tests.support.words`: Vale over the pages, and over comments and docstrings of the program, by the styles of .vale/.
 
 Vale is built from Go's module proxy. Where there is no Go, this says so and passes, so that the other linters still run; in CI it fails.
 """
@@ -11,15 +11,37 @@ import sys
 from tests.cloud import tools
 from tests.support.stack_files import ROOT
 
-READ = ("docs", "images/README.md", *(path.name for path in sorted(ROOT.glob("*.md"))))
+PAGES = ("docs", "images/README.md", *(path.name for path in sorted(ROOT.glob("*.md"))))
+PROGRAM = (
+    "benchmarks",
+    "cli",
+    "components",
+    "doctor",
+    "images",
+    "layers",
+    "operate",
+    "policy",
+    "preview",
+    "recording",
+    "review",
+    "settings",
+    "switch",
+)
+"""Without the scripts of Pods (`files/`): a changed comment would restart what runs them."""
+
+
+def modules() -> list[str]:
+    """Every module of the program, as paths from its root."""
+    found = (path.relative_to(ROOT) for folder in PROGRAM for path in sorted((ROOT / folder).rglob("*.py")))
+    return ["__main__.py", *(str(path) for path in found if not {"files", ".venv"} & set(path.parts))]
 
 
 def main() -> int:
-    """Exit code: 1 where a page has a word or a sentence that the styles refuse."""
+    """Exit code: 1 where a text has a word or a sentence that the styles refuse."""
     if shutil.which("go") is None:
         print("Words were not checked: Vale needs Go 1.26, and go is not on PATH.", file=sys.stderr)
         return int(os.environ.get("CI") == "true")
-    return subprocess.run([tools.program("vale"), "--no-global", "--no-wrap", *READ], cwd=ROOT, check=False).returncode
+    return subprocess.run([tools.program("vale"), "--no-global", "--no-wrap", *PAGES, *modules()], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

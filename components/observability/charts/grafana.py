@@ -1,4 +1,4 @@
-"""Grafana: shows the dashboards to whoever the gateway says is looking."""
+"""Grafana: shows the dashboards to the person whom the gateway names."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""node-exporter: processors, memory, discs and network of each node."""
+"""node-exporter: processors, memory, disks and network of each node."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -19,7 +19,7 @@ STACK = "here"
 def main() -> int:
     """Bring cloud and platform up; returns the exit code."""
     if shutil.which("pulumi") is None:
-        print("pulumi is not on PATH: install it as Pulumi's documentation says, and its plug-ins as docs/how-to/install.md says", file=sys.stderr)
+        print("pulumi is not on PATH: install it and its plug-ins as docs/how-to/install.md says", file=sys.stderr)
         return 1
     home = Home(FOLDER)
     code = up(home)
