@@ -9,6 +9,8 @@ LOGS = "/work/logs"
 """Folder of Zeppelin's own log files, on the volume `work`."""
 
 _FOLDER = "/opt/platform"
+_LOST = mount("lost", "/lost")
+"""What the one says of interpreters that were lost, and the other tells their people."""
 _DOOR_REQUESTS = {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"}
 _DOOR_LIMITS = {"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"}
 """What stands before a port of the server's holds messages whole: ten megabytes of a browser, sixteen of each interpreter."""
@@ -54,7 +56,7 @@ def rpc_filter(image: str) -> core.ContainerArgs:
         env=variables({"NAMESPACE": SPARK_NAMESPACE}),
         ports=[core.ContainerPortArgs(name="rpc-filter", container_port=RPC_FILTER_PORT)],
         liveness_probe=alive_probe(f"interpreters={RPC_FILTER_PORT}"),
-        volume_mounts=[script("rpc_filter.py"), script("rpc_calls.py"), script("alive.py")],
+        volume_mounts=[script("rpc_filter.py"), script("rpc_calls.py"), script("alive.py"), _LOST],
     )
 
 
@@ -65,6 +67,6 @@ def lost_closer(image: str) -> core.ContainerArgs:
         image,
         requests={"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
         limits={"cpu": "200m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
-        command=["python3", f"{_FOLDER}/close_lost.py", LOGS, SPARK_NAMESPACE, str(RPC_PORT)],
-        volume_mounts=[mount("work", "/work", read_only=True), script("close_lost.py")],
+        command=["python3", f"{_FOLDER}/close_lost.py", LOGS, SPARK_NAMESPACE, str(RPC_PORT), "/lost"],
+        volume_mounts=[mount("work", "/work", read_only=True), script("close_lost.py"), _LOST],
     )

@@ -49,6 +49,7 @@ NODE_PROGRAMS = {
     "kube-router": ("kube-router", "."),
     "kubectl": ("kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
     "kubelet": ("kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+    "kubelet-1.35": ("kubernetes-1.35", "k8s.io/kubernetes/cmd/kubelet"),
     "probe": ("probe", "."),
 }
 """The same for what only a real node runs (tests/cloud/node)."""
@@ -77,7 +78,7 @@ def program(name: str) -> Path:
     if module == "prometheus":
         # Without what finds targets in clouds that we do not have; some of that is in no registry here.
         options = ["-tags=remove_all_sd,enable_kubernetes_sd"]
-    if module == "kubernetes":
+    if module.startswith("kubernetes"):
         # It says its own version only where its build tells it; Helm's charts ask for it.
         (version,) = re.findall(r"^require k8s.io/kubernetes (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE)
         flags += f" -X k8s.io/component-base/version.gitVersion={version}"

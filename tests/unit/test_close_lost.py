@@ -52,6 +52,23 @@ def test_what_was_not_started_is_nobodys_business():
     assert close_lost.lost({}, [pod("Failed", reason="OOMKilled")], 1000) == {}
 
 
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("has ended: OOMKilled", "it took more memory than its Pod may have"),
+        ("has ended: Evicted, Error", "it wrote more than its disk holds, or its node ran short of something"),
+        ("has ended: Error", "its Pod says Error"),
+        ("has no Pod", "it was restarted, was idle for too long, or went with its node"),
+    ],
+)
+def test_what_a_person_is_told(reason: str, why: str):
+    assert close_lost.sentence(reason) == f"Variables are gone, the interpreter has ended: {why}."
+
+
+def test_only_what_ran_can_be_lost_to_a_person():
+    assert close_lost.of_running([pod("Running"), pod("Pending", "md-bob-2ABCDEFGH")]) == {GROUP}
+
+
 def test_the_log_is_read_once_and_again_from_its_beginning_when_it_is_new(tmp_path: Path):
     file = tmp_path / "zeppelin.log"
     log = close_lost.Log(str(tmp_path))

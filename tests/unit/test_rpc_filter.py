@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from components.zeppelin.files import alive, rpc_calls
+from components.zeppelin.files import alive, close_lost, rpc_calls
 from components.zeppelin.files.rpc_filter import CONNECTIONS, Pods
 from tests.support.eventually import eventually
 from tests.support.rpc import (
@@ -99,6 +99,7 @@ class Stand:
     api: PodsApi
     port: int
     log: Path
+    lost: Path
 
     @property
     def alice(self) -> Pod:
@@ -108,9 +109,13 @@ class Stand:
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     folder = tmp_path_factory.mktemp("filter")
-    with recorder() as zeppelin, pods_api(folder / "api") as api, rpc_filter(zeppelin.port, api.environment, folder / "log") as port:
-        api.show("alice", pod(ADDRESS, GROUP))
-        yield Stand(zeppelin, api, port, folder / "log")
+    lost = folder / "lost"
+    lost.mkdir()
+    with recorder() as zeppelin, pods_api(folder / "api") as api:
+        environment = api.environment | {"LOST": str(lost)}
+        with rpc_filter(zeppelin.port, environment, folder / "log") as port:
+            api.show("alice", pod(ADDRESS, GROUP))
+            yield Stand(zeppelin, api, port, folder / "log", lost)
 
 
 @pytest.fixture
@@ -137,6 +142,28 @@ def test_anothers_is_refused_in_a_sentence_and_not_passed(stand: Stand):
     assert stand.zeppelin.got == []
     assert f"refused 'sendWebUrl' from {ADDRESS}, {NOTE}: " in stand.log.read_text()
     assert "a lie" not in stand.log.read_text()
+
+
+def test_who_lost_an_interpreter_is_told_once_where_the_next_one_prints(stand: Stand):
+    """By a call of the filter's own, and the interpreter gets the one answer to its call."""
+    close_lost.write_down(str(stand.lost), GROUP, close_lost.sentence("has ended: OOMKilled"))
+    close_lost.write_down(str(stand.lost), OTHERS, "another's")
+    output = {1: {1: NOTE, 2: "p", 3: 0, 4: "42"}}
+    assert stand.alice.calls("checkpointOutput", {1: NOTE, 2: "p"}) == (REPLY, {})
+    assert stand.alice.calls("appendOutput", output) == (REPLY, {})
+    eventually(lambda: len(stand.zeppelin.got) == 3)
+    assert stand.alice.calls("appendOutput", output) == (REPLY, {})
+    said = {
+        "noteId": NOTE,
+        "paraId": "p",
+        "label": "Variables are gone, the interpreter has ended: it took more memory than its Pod may have.",
+        "tooltip": "This is a new interpreter. Run the notebook again from its top.",
+        "jobUrl": "#",
+    }
+    calls = [Stream(io.BytesIO(each).read).message()[1:] for each in stand.zeppelin.got]
+    assert sorted(calls, key=str)[-1] == ("sendParagraphInfo", {1: GROUP, 2: json.dumps(said)})
+    assert sorted(name for name, _ in calls) == ["appendOutput", "appendOutput", "checkpointOutput", "sendParagraphInfo"]
+    assert [each.read_text() for each in stand.lost.iterdir()] == ["another's"]
 
 
 def test_a_run_of_another_notebook_is_told_where_it_was_asked_for(stand: Stand):

@@ -5,7 +5,10 @@ every later paragraph then fails with "Interpreter process is not running", unti
 interpreter/ManagedInterpreterGroup.java, getOrCreateInterpreterProcess, 0.12.1). What was started stands in a log of that class alone
 (log4j.properties); what is there, the Kubernetes API tells; it is closed by the call that an interpreter makes when it ends by itself.
 
-Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: folder of the log, namespace of interpreters, port of the RPC.
+Why one was lost that had run is written down for the filter of the RPC, which tells the person (rpc_filter.py).
+
+Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: folder of the log, namespace of interpreters, port of the RPC,
+folder of what was lost.
 """
 
 import glob
@@ -18,6 +21,7 @@ import ssl
 import struct
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -30,6 +34,12 @@ EVERY = 5
 GRACE = 60
 """Seconds from the line in the log until a Pod that was not refused is surely there."""
 SECONDS = 60
+WHY = {
+    "OOMKilled": "it took more memory than its Pod may have",
+    "Evicted": "it wrote more than its disk holds, or its node ran short of something",
+    None: "it was restarted, was idle for too long, or went with its node",
+}
+"""What ended an interpreter, as the person is told. None: its Pod is not there any more."""
 
 
 class Log:
@@ -79,6 +89,12 @@ def of_ended(pods):
     return {pod["metadata"]["uid"] for pod in pods if pod["status"].get("phase") in ("Succeeded", "Failed")}
 
 
+def of_running(pods):
+    """Interpreter groups that have a Pod which runs."""
+    running = [pod["metadata"] for pod in pods if pod["status"].get("phase") == "Running"]
+    return {metadata.get("annotations", {}).get(GROUP) for metadata in running}
+
+
 def lost(known, pods, now):
     """Groups that are not there, each with a reason. known: group to when it was started, and Pods that had ended by then: they are
     those of its predecessors."""
@@ -102,17 +118,37 @@ def lost(known, pods, now):
     return found
 
 
+def sentence(reason):
+    """What a person is told of the interpreter that they had. reason: as `lost` gives it."""
+    ended = None if reason == "has no Pod" else reason.partition(": ")[2]
+    why = next((words for word, words in WHY.items() if word and word in (ended or "")), None)
+    return "Variables are gone, the interpreter has ended: {}.".format(why or (f"its Pod says {ended}" if ended else WHY[None]))
+
+
+def write_down(folder, group, words):
+    """Leave it for whoever tells the person, whole from the first moment."""
+    path = os.path.join(folder, urllib.parse.quote(group, safe=""))
+    with open(path + ".new", "w") as file:
+        file.write(words)
+    os.replace(path + ".new", path)
+
+
 def main(arguments):
-    folder, namespace, port = arguments[0], arguments[1], int(arguments[2])
-    log, known = Log(folder), {}
+    folder, namespace, port, told = arguments[0], arguments[1], int(arguments[2]), arguments[3]
+    log, known, ran = Log(folder), {}, set()
     while True:
         try:
             # Pods first: whatever is started after this look is known before it is judged.
             pods, now = pods_of(namespace), time.monotonic()
             known.update(dict.fromkeys(log.started(), (now, of_ended(pods))))
+            ran |= of_running(pods)
             for group, reason in lost(known, pods, now).items():
                 close(port, group)
                 del known[group]
+                # Of a start that was refused nothing is lost.
+                if group in ran:
+                    ran.remove(group)
+                    write_down(told, group, sentence(reason))
                 print(f"{group} {reason}; the next paragraph starts a new one", flush=True)
         except OSError as problem:
             print(f"close_lost: {problem}", file=sys.stderr, flush=True)

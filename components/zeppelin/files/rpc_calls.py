@@ -80,6 +80,8 @@ CALLS = {
     "getAllResources": {1: TEXT},
     "getAllLibraryMetadatas": {1: TEXT},
 }
+# What a paragraph prints; it is named in field 2 of the call's struct.
+OUTPUT = {"appendOutput", "updateOutput", "updateAllOutput"}
 # Answered by an empty list of this kind, and not by Zeppelin: others' resources are not shown, libraries come with the images.
 EMPTY = {"getAllResources": STRING, "getAllLibraryMetadatas": STRUCT}
 # Named so that none is forgotten.
@@ -179,14 +181,14 @@ def refusal(call, why):
     return _head(EXCEPTION, call.name, call.number) + _field(1, why) + struct.pack(">BhiB", I32, 2, UNKNOWN_METHOD, STOP)
 
 
-def told(caller, number, paragraph):
-    """A call that puts the refusal of a run at the head of the paragraph that asked for it: no interpreter shows what `z.run` meets
-    (zeppelin: RemoteInterpreterEventClient.runParagraphs, 0.12.1)."""
+def told(caller, number, paragraph, label, more):
+    """A call that puts a sentence at the head of a paragraph, for what no interpreter shows by itself: a refusal of `z.run`, a
+    predecessor that was lost (zeppelin: RemoteInterpreterEventServer.sendParagraphInfo, 0.12.1). more: what stands behind it."""
     said = {
         "noteId": caller.note,
         "paraId": paragraph.decode("utf-8", "replace"),
-        "label": "Not run: another notebook",
-        "tooltip": "A notebook runs its own paragraphs. To run another one, open it.",
+        "label": label,
+        "tooltip": more,
         "jobUrl": "#",
     }
     return _head(CALL, "sendParagraphInfo", number) + _field(1, caller.group) + _field(2, json.dumps(said)) + bytes([STOP])

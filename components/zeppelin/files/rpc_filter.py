@@ -7,7 +7,7 @@ interpreter group that Pod is, and rpc_calls.py says which calls that group may 
 A call passes as the very bytes that were judged, what Zeppelin answers passes unread. Of one Pod one call is held at a time.
 
 Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin's RPC. Environment: NAMESPACE
-of the interpreters; API, TOKEN_FILE, CA_FILE only where it does not run in a Pod.
+of the interpreters; API, TOKEN_FILE, CA_FILE, LOST only where it does not run in a Pod.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import time
 import urllib.parse
 import urllib.request
 
-from rpc_calls import CALLS, EMPTY, Call, Caller, RefusedError, empty, fits, note_of, refusal, told
+from rpc_calls import CALLS, EMPTY, OUTPUT, Call, Caller, RefusedError, empty, fits, note_of, refusal, told
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LABELS = "app.kubernetes.io/name=zeppelin-interpreter,app.kubernetes.io/managed-by=zeppelin"
@@ -28,6 +28,10 @@ CONNECTIONS = 128  # of one Pod; an interpreter keeps at most 100 (zeppelin.inte
 SECONDS = 30  # a call has them to arrive, and a new Pod until the API knows it as Running
 REMEMBERED = 2  # seconds that an address is believed to be the same Pod's, for connections that are opened one after the other
 UNREAD = 65536  # bytes of answers that are not fetched
+LOST = os.environ.get("LOST", "/lost")
+"""A folder with a file for each interpreter group whose interpreter was lost: why, in a sentence."""
+ANOTHER = ("Not run: another notebook", "A notebook runs its own paragraphs. To run another one, open it.")
+BEGIN_AGAIN = "This is a new interpreter. Run the notebook again from its top."
 
 
 def log(text):
@@ -113,11 +117,31 @@ class Connection:
             self._answers.write(empty(call))
         elif fits(self._caller, CALLS[call.name], said):
             await self._pass(call.raw)
+            if call.name in OUTPUT:
+                await self._tell_of_loss((said.get(1) or {}).get(2, b""))
         elif call.name == "runParagraphs":
             self._refused(call, "another notebook")
-            await self._pass([told(self._caller, call.number, (said.get(1) or {}).get(4, b""))])
+            paragraph = (said.get(1) or {}).get(4, b"")
+            await self._pass([told(self._caller, call.number, paragraph, *ANOTHER)])
         else:
             raise RefusedError("this is not the interpreter's own notebook, group or address")
+
+    async def _tell_of_loss(self, paragraph):
+        """Puts at the head of the first paragraph that prints again why its variables are gone. close_lost.py has written it down."""
+        path = os.path.join(LOST, urllib.parse.quote(self._caller.group, safe=""))
+        try:
+            with open(path) as file:
+                why = file.read()
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+        # By a connection of its own: the interpreter would take the answer for one to its own call.
+        zeppelin, server = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            server.write(told(self._caller, 1, paragraph, why, BEGIN_AGAIN))
+            await asyncio.wait_for(zeppelin.read(4), SECONDS)
+        finally:
+            server.close()
 
     def _refused(self, call, why):
         # Whoever calls from the Pod itself is its probe.

@@ -36,7 +36,7 @@ def services(folder: Path, name: str, number: int, labels: Mapping[str, str]) ->
     return {
         "containerd": ["containerd", f"--config={folder}/containerd.toml"],
         "kubelet": [
-            str(program("kubelet")),
+            f"{folder}/bin/kubelet",
             f"--config={folder}/kubelet.json",
             f"--kubeconfig={folder}/kubelet.kubeconfig",
             f"--hostname-override={name}",

@@ -29,10 +29,12 @@ class Node:
         self.address = config.address(number)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def prepare(self, authority: Path, url: str) -> None:
-        """Make its folder. authority: a folder with the cluster's CA. url: where nodes find the API server."""
-        for name in ("log", "images"):
+    def prepare(self, authority: Path, url: str, kubelet: str = "kubelet") -> None:
+        """Make its folder. authority: a folder with the cluster's CA. url: where nodes find the API server. kubelet: one of
+        tools.NODE_PROGRAMS."""
+        for name in ("log", "images", "bin"):
             (self.folder / name).mkdir(parents=True)
+        self._take(kubelet)
         for name in ("ca.crt", "ca.key"):
             shutil.copy(authority / name, self.folder)
         kubeconfig(self.folder, "kubelet", f"system:node:{self.name}", "system:nodes", url)
@@ -101,6 +103,16 @@ class Node:
         before = self.processes()[service]
         self.call("kill", "-KILL", str(before))
         eventually(lambda: self.processes().get(service, before) != before)
+
+    def upgrade(self, kubelet: str) -> None:
+        """Let it run another kubelet in place of its own. kubelet: one of tools.NODE_PROGRAMS."""
+        self._take(kubelet)
+        self.restart("kubelet")
+
+    def _take(self, kubelet: str) -> None:
+        link = self.folder / "bin/kubelet"
+        link.unlink(missing_ok=True)
+        link.symlink_to(program(kubelet))
 
     def load(self, image: Path, name: str = "") -> list[str]:
         """Import an image and return its names. image: an OCI layout as a folder or as a tar, or a docker-archive. name: for a folder

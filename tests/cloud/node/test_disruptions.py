@@ -1,4 +1,6 @@
-"""What is left when something goes: a driver out of memory, a gateway that is asked to leave."""
+"""What is left when something goes: who takes too much memory or disk, a gateway that is asked to leave."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,7 +10,7 @@ from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.node import interpreters
 from tests.cloud.node.interpreters import EXECUTORS, RIGHT
 from tests.cloud.node.platform import Platform
-from tests.cloud.node.pods import current, gone, ready
+from tests.cloud.node.pods import current, execute, gone, ready
 from tests.support.eventually import eventually
 
 
@@ -28,6 +30,32 @@ def test_a_driver_that_takes_too_much_memory_ends_and_is_cleared_away(deployment
         assert said == [("Complete", f"removed Pod {name}, Failed\n"), ("Complete", f"removed Service {name}, whose Pod is gone\n")]
         eventually(lambda: deployment.pods(NOTEBOOKS, EXECUTORS) == [])
         assert gone(deployment.api, f"/api/v1/namespaces/{NOTEBOOKS}/services/{name}")
+
+
+def test_an_executor_that_writes_too_much_is_replaced(deployment: Platform, tmp_path):
+    """The kubelet evicts who has more on a disk than its size, and Spark makes another."""
+    with interpreters.running(deployment, tmp_path, "spark-alice-2abcdefgh-writing") as spark, ThreadPoolExecutor(1) as pool:
+        job = pool.submit(spark, "shuffle(12, 3.0)")
+        eventually(lambda: spark.executors() != [])
+        full = spark.executors()[0]
+        execute(deployment.kube, full, "fallocate", "--length=5G", "/tmp/full")
+        assert evicted(deployment, full) == 'Usage of EmptyDir volume "tmp" exceeds the limit "1Gi". '
+        assert job.result() == RIGHT
+        assert full["metadata"]["name"] not in [pod["metadata"]["name"] for pod in spark.executors()]
+
+
+def test_a_driver_that_writes_too_much_ends_with_its_executors(deployment: Platform, tmp_path):
+    with interpreters.running(deployment, tmp_path, "spark-alice-2abcdefgh-full") as spark:
+        assert spark("shuffle(4)") == RIGHT
+        spark.execute("fallocate", "--length=5G", "/work/scratch/full")
+        assert evicted(deployment, spark.pod) == 'Usage of EmptyDir volume "work" exceeds the limit "4Gi". '
+        eventually(lambda: spark.executors() == [])
+
+
+def evicted(deployment: Platform, pod: Object) -> str:
+    """Wait until a Pod is evicted, and return what the kubelet says of it."""
+    eventually(lambda: current(deployment.api, pod)["status"].get("reason") == "Evicted", 120)
+    return current(deployment.api, pod)["status"]["message"]
 
 
 def test_the_last_gateway_is_not_evicted(deployment: Platform):

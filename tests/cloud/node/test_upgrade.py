@@ -1,0 +1,72 @@
+"""Nodes go from Kubernetes 1.35 to 1.36 under an open notebook, in the two ways that clouds do it.
+
+Cluster API puts a new machine beside the old one and drains that; Heat's drivers of Magnum give the machine that runs a newer kubelet.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cloud.node import interpreters, platform
+from tests.cloud.node.cluster import Cluster
+from tests.cloud.node.interpreters import RIGHT, Interpreter
+from tests.cloud.node.node import Node
+from tests.cloud.node.platform import Platform
+from tests.cloud.node.pods import kubectl
+from tests.cloud.node.test_node_loss import closed, drain, places
+from tests.support.eventually import eventually
+
+OLD, NEW = "kubelet-1.35", "kubelet"
+
+
+@pytest.fixture
+def old(deployment: Platform, cluster: Cluster, tmp_path: Path) -> Iterator[Node]:
+    """A node of the version before, with the images of the platform."""
+    node = cluster.add_node({"capi.stackhpc.com/node-group": "spark"}, OLD)
+    platform.load_images(node, deployment.items, tmp_path)
+    yield node
+    cluster.remove_node(node.name)
+
+
+def version(cluster: Cluster, node: Node) -> str:
+    """Minor version that a node says it has."""
+    info = cluster.kube.api.get(f"/api/v1/nodes/{node.name}")["status"]["nodeInfo"]
+    return info["kubeletVersion"].rpartition(".")[0]
+
+
+@contextlib.contextmanager
+def notebook(deployment: Platform, folder: Path, name: str, *elsewhere: str) -> Iterator[Interpreter]:
+    """A driver with executors, all on the node that is not named, which has computed something."""
+    with contextlib.ExitStack() as stack:
+        with closed(deployment, *elsewhere):
+            spark = stack.enter_context(interpreters.running(deployment, folder, name))
+            assert spark("shuffle(8)") == RIGHT
+        yield spark
+
+
+def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Cluster, old: Node, tmp_path: Path):
+    assert version(cluster, old) == "v1.35"
+    with notebook(deployment, tmp_path, "spark-alice-2abcdefgh-staying", "node-1") as spark:
+        before = places(spark)
+        assert set(before.values()) == {old.name}
+        old.upgrade(NEW)
+        eventually(lambda: version(cluster, old) == "v1.36", 120)
+        assert spark("shuffle(8)") == RIGHT
+        assert before.items() <= places(spark).items()
+
+
+def test_executors_move_to_the_new_machine(deployment: Platform, cluster: Cluster, old: Node, tmp_path: Path):
+    """The driver is on a node that stays."""
+    with notebook(deployment, tmp_path, "spark-alice-2abcdefgh-waiting", old.name) as spark:
+        with closed(deployment, "node-1"):
+            eventually(lambda: places(spark) == {}, 120)
+            assert spark("shuffle(8)") == RIGHT
+            assert set(places(spark).values()) == {old.name}
+        try:
+            drain(deployment, old.name)
+            assert spark("shuffle(8)") == RIGHT
+            assert set(places(spark).values()) == {"node-1"}
+        finally:
+            kubectl(deployment.kube, "uncordon", old.name)
