@@ -72,13 +72,39 @@ def test_only_what_ran_can_be_lost_to_a_person():
 def test_the_log_is_read_once_and_again_from_its_beginning_when_it_is_new(tmp_path: Path):
     file = tmp_path / "zeppelin.log"
     log = close_lost.Log(str(tmp_path))
-    assert log.started() == []
+    line = LINE.strip()
+    assert log.look() == ([], False)
     file.write_text(f"Close Session: shared_session\n{LINE}Create Interp")
-    assert (log.started(), log.started()) == ([GROUP], [])
+    assert (log.look(), log.look()) == ((["Close Session: shared_session", line], False), ([], False))
     file.write_text(f"Close Session: shared_session\n{LINE}{LINE}")
-    assert (log.started(), log.started()) == ([GROUP], [])
+    assert (log.look(), log.look()) == (([line], False), ([], False))
     file.write_text(LINE)
-    assert log.started() == [GROUP]
+    assert log.look() == ([line], True)
+
+
+RESTART = 'Restart interpreterSetting md, msg={"noteId":"2ABCDEFGH"}, user=alice'
+
+
+@pytest.mark.parametrize(
+    ("lines", "forgotten"),
+    [
+        ([RESTART], [GROUP]),
+        ([LINE.strip(), RESTART], []),
+        ([RESTART.replace("alice", "bob")], ["md-bob-2ABCDEFGH"]),
+        # By an administrator, of everybody's: Zeppelin closes what it knows of.
+        (["Restart interpreterSetting md, msg={}, user=root"], []),
+        # Not a line of its own.
+        ([f"x {RESTART}", f"{RESTART} x"], []),
+    ],
+)
+def test_what_a_server_has_forgotten(lines: list[str], forgotten: list[str]):
+    """zeppelin: rest/InterpreterRestApi.java, restartSetting, 0.12.1; the body is the gateway's."""
+    assert close_lost.Interpreters().hear(lines, [], 0.0) == forgotten
+
+
+def test_whose_pod_is_deleted():
+    pods = [pod("Running") | {"metadata": {"name": "mine", "annotations": {close_lost.GROUP: GROUP}}}, pod("Running", "md-bob-2ABCDEFGH")]
+    assert close_lost.running(GROUP, pods) == ["mine"]
 
 
 def test_the_server_is_told_as_an_interpreter_would():

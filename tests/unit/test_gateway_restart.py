@@ -77,6 +77,14 @@ def test_a_path_with_parameters_and_a_body_that_is_too_long_do_not_pass(browser)
     assert browser.get(RESTART, "PUT", " " * 10_000 + "{}", Cookie="user=root")[0] == 413
 
 
+@pytest.mark.parametrize("setting", ["spark%0Ax", "spark%250Ax", "spark%20x", "", "spark/x"])
+def test_a_name_that_could_be_more_than_a_word_in_a_log_does_not_pass(browser, setting):
+    """close_lost.py reads what Zeppelin logs of a restart, line by line."""
+    path = RESTART.replace("spark", setting)
+    assert browser.get(path, "PUT", '{"noteId":"2ABCDEFGH"}', Cookie="user=alice")[0] == 404
+    assert browser.get(path, "PUT", "{}", Cookie="user=root")[0] == 404
+
+
 def test_who_is_not_logged_in_restarts_nothing(browser):
     assert browser.get(RESTART, "PUT", '{"noteId":"2ABCDEFGH"}')[0] == 401
 

@@ -1,9 +1,13 @@
-"""Closes interpreters that Zeppelin takes for its own and that are not there, so that the next paragraph starts a new one.
+"""Closes interpreters that Zeppelin believes in and that are not there, and ends those that are there and that it has forgotten.
 
 Zeppelin keeps what it has started even where the start was refused (a quota), or where the process was killed without a word (memory):
 every later paragraph then fails with "Interpreter process is not running", until somebody restarts the interpreter by hand (zeppelin:
 interpreter/ManagedInterpreterGroup.java, getOrCreateInterpreterProcess, 0.12.1). What was started stands in a log of that class alone
 (log4j.properties); what is there, the Kubernetes API tells; it is closed by the call that an interpreter makes when it ends by itself.
+
+The other way round, a server that was restarted knows a running interpreter only from its next paragraph on; until then "restart" answers
+"ok" and ends nothing (InterpreterSetting.closeInterpreters). Its Pod is deleted here. A group's name holds the person who asked, so
+nobody ends another's; the gateway lets no line break into what Zeppelin logs (access/files/gateway-spark-ui.js, restart).
 
 Why one was lost that had run is written down for the filter of the RPC, which tells the person (rpc_filter.py).
 
@@ -27,7 +31,8 @@ import urllib.request
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 SELECTOR = "app.kubernetes.io%2Fmanaged-by%3Dzeppelin"
 GROUP = "gaia-dmp/interpreter-group"
-STARTED = re.compile(r"^Create InterpreterProcess for InterpreterGroup: (\S+)$", re.MULTILINE)
+STARTED = re.compile(r"Create InterpreterProcess for InterpreterGroup: (\S+)")
+RESTART = re.compile(r'Restart interpreterSetting (\S+), msg=\{"noteId":"(\w+)"\}, user=(\S+)')
 CALL = 0x80010001
 """Version and kind of a Thrift message that asks."""
 EVERY = 5
@@ -43,36 +48,59 @@ WHY = {
 
 
 class Log:
-    """What was written since the last look. A file that has become smaller was begun anew."""
+    """What was written since the last look. A file that has become smaller was begun anew, by a server that has forgotten all."""
 
     def __init__(self, folder):
         self._folder, self._read = folder, {}
 
-    def started(self):
-        """Interpreter groups that were started, in order."""
-        found = []
+    def look(self):
+        """New lines in order, and whether a server began its log anew."""
+        found, anew = [], False
         for path in sorted(glob.glob(self._folder + "/*.log")):
             begin = self._read.get(path, 0)
+            if os.path.getsize(path) < begin:
+                begin, anew = 0, True
             with open(path, errors="replace") as file:
-                file.seek(begin if os.path.getsize(path) >= begin else 0)
+                file.seek(begin)
                 text = file.read()
                 # A line that is half written is read whole the next time.
                 whole = text[: text.rfind("\n") + 1]
                 self._read[path] = file.tell() - len(text.encode()) + len(whole.encode())
-            found += STARTED.findall(whole)
-        return found
+            found += whole.splitlines()
+        return found, anew
 
 
-def pods_of(namespace, account=ACCOUNT):
-    """Pods of interpreters as the API has them. Raises OSError."""
+class Interpreters:
+    """What the server knows of. started: group to when it was started, and Pods that had ended by then: they are its predecessors'."""
+
+    def __init__(self):
+        self.started = {}
+
+    def hear(self, lines, pods, now):
+        """Take in what the server logs; returns groups that shall be restarted and that it does not know of."""
+        forgotten = []
+        for line in lines:
+            start, restart = STARTED.fullmatch(line), RESTART.fullmatch(line)
+            if start:
+                self.started[start.group(1)] = (now, of_ended(pods))
+            elif restart:
+                setting, note, person = restart.groups()
+                group = f"{setting}-{person}-{note}"
+                if group not in self.started:
+                    forgotten.append(group)
+        return forgotten
+
+
+def ask(method, path, account=ACCOUNT):
+    """What the Kubernetes API answers. Raises OSError."""
     host = "{}:{}".format(os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"])
     # A token is written anew before it ends.
     with open(account + "/token") as file:
         headers = {"Authorization": "Bearer " + file.read().strip()}
-    request = urllib.request.Request(f"https://{host}/api/v1/namespaces/{namespace}/pods?labelSelector={SELECTOR}", headers=headers)
+    request = urllib.request.Request(f"https://{host}/api/v1/namespaces/{path}", headers=headers, method=method)
     context = ssl.create_default_context(cafile=account + "/ca.crt")
     with urllib.request.urlopen(request, timeout=SECONDS, context=context) as answer:
-        return json.load(answer)["items"]
+        return json.load(answer)
 
 
 def close(port, group):
@@ -133,18 +161,33 @@ def write_down(folder, group, words):
     os.replace(path + ".new", path)
 
 
+def running(group, pods):
+    """Names of the Pods of a group that have not ended."""
+    found = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
+    return [pod["metadata"]["name"] for pod in found if pod["metadata"].get("annotations", {}).get(GROUP) == group]
+
+
 def main(arguments):
     folder, namespace, port, told = arguments[0], arguments[1], int(arguments[2]), arguments[3]
-    log, known, ran = Log(folder), {}, set()
+    log, known, ran, first = Log(folder), Interpreters(), set(), True
     while True:
         try:
             # Pods first: whatever is started after this look is known before it is judged.
-            pods, now = pods_of(namespace), time.monotonic()
-            known.update(dict.fromkeys(log.started(), (now, of_ended(pods))))
+            pods, now = ask("GET", f"{namespace}/pods?labelSelector={SELECTOR}")["items"], time.monotonic()
+            lines, anew = log.look()
+            if anew:
+                known.started.clear()
+            forgotten = known.hear(lines, pods, now)
+            # What was asked for before this program began is over.
+            for group in [] if first else forgotten:
+                for name in running(group, pods):
+                    ask("DELETE", f"{namespace}/pods/{name}")
+                    print(f"{group} was to be restarted, and the server had forgotten it: {name} is deleted", flush=True)
+            first = False
             ran |= of_running(pods)
-            for group, reason in lost(known, pods, now).items():
+            for group, reason in lost(known.started, pods, now).items():
                 close(port, group)
-                del known[group]
+                del known.started[group]
                 # Of a start that was refused nothing is lost.
                 if group in ran:
                     ran.remove(group)

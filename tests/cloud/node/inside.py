@@ -104,11 +104,13 @@ def import_images(folder: Path) -> None:
 
 def keep(folder: Path, services: dict[str, list[str]]) -> None:
     """Run services, and run them again when they end, as an init would. Never returns."""
-    running: dict[int, str] = {}
+    # A Popen that nobody holds is waited for by the next one, and its end would be seen by nobody here.
+    running: dict[int, tuple[str, subprocess.Popen[bytes]]] = {}
 
     def launch(name: str) -> None:
         with (folder / "log" / f"{name}.log").open("ab") as log:
-            running[subprocess.Popen(services[name], stdin=subprocess.DEVNULL, stdout=log, stderr=log).pid] = name
+            process = subprocess.Popen(services[name], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            running[process.pid] = name, process
 
     launch("containerd")
     import_images(folder)
@@ -120,7 +122,7 @@ def keep(folder: Path, services: dict[str, list[str]]) -> None:
         pid, _ = os.wait()
         if pid in running:
             time.sleep(0.5)
-            launch(running.pop(pid))
+            launch(running.pop(pid)[0])
 
 
 def main() -> None:
