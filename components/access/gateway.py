@@ -35,8 +35,8 @@ from components.names import (
 from settings.values.entry import IngressEntry, NoEntry
 
 _UID = 101
-# The cluster's resolver is known inside a Pod alone: the names of Spark UIs come and go, so nginx must ask for each. The server's name it
-# asks for once, and ends where nobody answers, as before the rules of a new Pod's network stand: so it waits, and a fault shows all the same.
+# The cluster's resolver is known inside a Pod alone: the names of Spark UIs come and go, so nginx must ask for each. It asks for the
+# server's name once, at its start, and ends if nobody answers, as before the rules of a new Pod's network stand. So it waits.
 _START = """
 awk '$1 == "nameserver" { print "resolver " $2 " valid=10s ipv6=off;"; exit }' /etc/resolv.conf > /tmp/resolver.conf
 for _ in 1 2 3 4 5 6 7 8 9 10; do

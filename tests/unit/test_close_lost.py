@@ -57,7 +57,8 @@ def test_what_was_not_started_is_nobodys_business():
     [
         ("has ended: OOMKilled", "it took more memory than its Pod may have"),
         ("has ended: Evicted, Error", "it wrote more than its disk holds, or its node ran short of something"),
-        ("has ended: Error", "its Pod says Error"),
+        ("has ended: Error", "it failed, or was killed"),
+        ("has ended: Completed", "its Pod says Completed"),
         ("has no Pod", "it was restarted, was idle for too long, or went with its node"),
     ],
 )

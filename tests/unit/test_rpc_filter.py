@@ -161,7 +161,7 @@ def test_who_lost_an_interpreter_is_told_once_where_the_next_one_prints(stand: S
         "jobUrl": "#",
     }
     calls = [Stream(io.BytesIO(each).read).message()[1:] for each in stand.zeppelin.got]
-    assert sorted(calls, key=str)[-1] == ("sendParagraphInfo", {1: GROUP, 2: json.dumps(said)})
+    assert max(calls, key=str) == ("sendParagraphInfo", {1: GROUP, 2: json.dumps(said)})
     assert sorted(name for name, _ in calls) == ["appendOutput", "appendOutput", "checkpointOutput", "sendParagraphInfo"]
     assert [each.read_text() for each in stand.lost.iterdir()] == ["another's"]
 

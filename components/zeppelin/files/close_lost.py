@@ -42,6 +42,7 @@ SECONDS = 60
 WHY = {
     "OOMKilled": "it took more memory than its Pod may have",
     "Evicted": "it wrote more than its disk holds, or its node ran short of something",
+    "Error": "it failed, or was killed",
     None: "it was restarted, was idle for too long, or went with its node",
 }
 """What ended an interpreter, as the person is told. None: its Pod is not there any more."""

@@ -15,8 +15,9 @@ from tests.cloud.node.interpreters import EXECUTORS
 from tests.cloud.node.platform import Platform
 from tests.cloud.node.pods import kubectl, ready
 from tests.cloud.node.zeppelin import Notebook
+from tests.cloud.tools import chromium
 from tests.cloud.zeppelin.person import Person
-from tests.cloud.zeppelin.server import needs_zeppelin
+from tests.cloud.zeppelin.server import PEOPLE, needs_zeppelin
 from tests.support.eventually import eventually
 
 pytestmark = needs_zeppelin
@@ -130,6 +131,14 @@ def test_a_server_that_comes_back_finds_what_idles(deployment: Platform, gateway
     assert {group: [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", group)] for group in before} == before
 
 
+def test_a_restart_ends_what_the_server_has_forgotten(deployment: Platform, gateway: str, notebook: Notebook):
+    """No paragraph of this language has run since the server came back, so Zeppelin itself ends nothing."""
+    again = Person("alice", gateway, zeppelin.ORIGIN)
+    assert len(interpreters(deployment, "alice", "md")) == 1
+    assert again.call("PUT", "/api/interpreter/setting/restart/md", f'{{"noteId":"{notebook.note}"}}').status_code == 200
+    eventually(lambda: interpreters(deployment, "alice", "md") == [], 60)
+
+
 def works_again(notebook: Notebook, text: str) -> str:
     """What a paragraph says once it succeeds."""
     said = ""
@@ -164,7 +173,7 @@ def test_python_that_takes_too_much_memory_starts_again(gateway: str, notebook: 
 
 
 def test_an_interpreter_that_is_killed_starts_again(deployment: Platform, gateway: str, notebook: Notebook):
-    """As the kernel kills what takes too much memory: nobody tells the server."""
+    """As the kernel kills what takes too much memory: nobody tells the server. The person is told once."""
     mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
     (pod,) = interpreters(deployment, "alice", "python")
     its = f"grep -l {pod['metadata']['uid']} /proc/[0-9]*/cgroup | cut -d/ -f3"
@@ -172,3 +181,29 @@ def test_an_interpreter_that_is_killed_starts_again(deployment: Platform, gatewa
     deployment.node.call("sh", "-c", f"for p in $({its}); do {kill}; done")
     eventually(lambda: pod["metadata"]["name"] not in [each["metadata"]["name"] for each in interpreters(deployment, "alice", "python")])
     assert works_again(mine, "%python\nprint(2 + 1)") == "3\n"
+    assert mine.heads()[-1] == "Variables are gone, the interpreter has ended: it failed, or was killed."
+    assert mine.run("%python\nprint(3 + 1)") == ("FINISHED", "4\n")
+    assert mine.heads()[-1] == ""
+
+
+def test_a_browser_shows_the_notebook(gateway: str, notebook: Notebook):
+    """Debian's Chromium logs in, runs a paragraph by its button, and follows the link to the Spark UI."""
+    program = chromium()
+    if not program:
+        pytest.skip("chromium is not on PATH: Debian has it as `chromium`")
+    mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), "/Alice/seen")
+    mine.add("%spark.pyspark\nprint(spark.range(2_000_000_000).count())")
+    with zeppelin.browser(program, gateway) as page:
+        page.goto(zeppelin.ORIGIN)
+        page.get_by_placeholder("User Name").fill("alice")
+        page.get_by_placeholder("Password").fill(PEOPLE["alice"])
+        page.get_by_role("button", name="Login").click()
+        page.get_by_text("Welcome to Zeppelin!").wait_for()
+        page.goto(f"{zeppelin.ORIGIN}/#/notebook/{mine.note}")
+        page.locator(".run-para").first.click()
+        page.get_by_text("2000000000").wait_for()
+        page.screenshot(path=zeppelin.PICTURES / "notebook.png")
+        with page.expect_popup() as opened:
+            page.get_by_text("SPARK JOB").click()
+        opened.value.get_by_text("Details for Job").or_(opened.value.get_by_text("Spark Jobs")).first.wait_for()
+        opened.value.screenshot(path=zeppelin.PICTURES / "spark-ui.png")

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from playwright.sync_api import Page, sync_playwright
+
 from components.names import GATEWAY, GATEWAY_HTTP_PORT
 from components.zeppelin.shiro import shiro_hash, shiro_ini
 from operate.smoke import SCRIPT
@@ -22,6 +24,7 @@ from tests.cloud.zeppelin.server import PEOPLE
 from tests.support.eventually import eventually
 
 _SMOKE_TEST = ("smoke-test", "made up")
+PICTURES = ROOT / "out" / "pictures"
 ORIGIN = "http://localhost:8080"
 """Address that browsers come by, as the stack says it: behind `kubectl port-forward`."""
 
@@ -64,6 +67,19 @@ def entrance(deployment: Platform) -> Iterator[str]:
         process.wait()
 
 
+@contextlib.contextmanager
+def browser(program: str, gateway: str) -> Iterator[Page]:
+    """A page of a Chromium that finds the gateway at ORIGIN. program: its path. gateway: host:port."""
+    rules = f"MAP {ORIGIN.removeprefix('http://')} {gateway}"
+    arguments = ["--no-sandbox", f"--host-resolver-rules={rules}", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
+        page = chromium.new_page(viewport={"width": 1400, "height": 850})
+        page.set_default_timeout(300_000)
+        yield page
+        chromium.close()
+
+
 class Notebook:
     """A notebook of one person. note: its id, where it is there already. path: of a new one."""
 
@@ -74,12 +90,21 @@ class Notebook:
 
     def run(self, text: str) -> tuple[str, str]:
         """Run a new paragraph; its status, and all that it said."""
-        root, words = f"/api/notebook/{self.note}/paragraph", {"title": "", "text": text}
-        paragraph = self.person.http.post(root, json=words).json()["body"]
+        paragraph = self.add(text)
         self.person.call("POST", f"/api/notebook/job/{self.note}/{paragraph}", "{}")
         eventually(lambda: self._paragraph(paragraph)["status"] in ("FINISHED", "ERROR", "ABORT"), 900)
         ended = self._paragraph(paragraph)
         return ended["status"], "".join(each["data"] for each in ended.get("results", {}).get("msg", []))
+
+    def add(self, text: str) -> str:
+        """The id of a new paragraph, which has not run."""
+        words = {"title": "", "text": text}
+        return self.person.http.post(f"/api/notebook/{self.note}/paragraph", json=words).json()["body"]
+
+    def heads(self) -> list[str]:
+        """What stands at the head of each paragraph."""
+        paragraphs = self.person.http.get(f"/api/notebook/{self.note}").json()["body"]["paragraphs"]
+        return [each.get("runtimeInfos", {}).get("jobUrl", {}).get("label", "") for each in paragraphs]
 
     def _paragraph(self, paragraph: str) -> dict[str, Any]:
         return self.person.http.get(f"/api/notebook/{self.note}/paragraph/{paragraph}").json()["body"]
