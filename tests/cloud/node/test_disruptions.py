@@ -53,9 +53,14 @@ def test_a_driver_that_writes_too_much_ends_with_its_executors(deployment: Platf
 
 
 def evicted(deployment: Platform, pod: Object) -> str:
-    """Wait until a Pod is evicted, and return what the kubelet says of it."""
-    eventually(lambda: current(deployment.api, pod)["status"].get("reason") == "Evicted", 120)
-    return current(deployment.api, pod)["status"]["message"]
+    """Wait until a Pod is evicted, and return what the kubelet says of it. Spark deletes the Pod at once; the event stays."""
+    which = f"involvedObject.name={pod['metadata']['name']},reason=Evicted"
+
+    def events() -> list[Object]:
+        return deployment.api.items(f"/api/v1/namespaces/{NOTEBOOKS}/events", fieldSelector=which)
+
+    eventually(lambda: events() != [], 120)
+    return events()[0]["message"]
 
 
 def test_the_last_gateway_is_not_evicted(deployment: Platform):
