@@ -41,7 +41,12 @@ def main() -> int:
     if shutil.which("go") is None:
         print("Words were not checked: Vale needs Go 1.26, and go is not on PATH.", file=sys.stderr)
         return int(os.environ.get("CI") == "true")
-    return subprocess.run([tools.program("vale"), "--no-global", "--no-wrap", *PAGES, *modules()], cwd=ROOT, check=False).returncode
+    try:
+        vale = tools.program("vale")
+    except tools.ToolError as error:
+        print(f"Words were not checked: {error}", file=sys.stderr)
+        return 1
+    return subprocess.run([vale, "--no-global", "--no-wrap", *PAGES, *modules()], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":
