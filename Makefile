@@ -16,7 +16,7 @@ PY := .venv/bin/python
 GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs bench bench-kube bench-node lock clean
+.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-kube bench-node lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -106,6 +106,10 @@ docs: schema .venv/.development ## the same, the other reference pages, and the 
 site: .venv/.development ## the documentation as a site, in out/site; a page or a link that leads nowhere is an error (npm at first)
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	@echo "Written: out/site/index.html"
+
+pictures: .venv/.development ## the dashboards as docs/images/dashboards/*.png, from a real Prometheus (Go, Java, Chromium)
+	@$(PY) -m tests.cloud.tools
+	@PICTURES=docs/images/dashboards $(PY) -m pytest tests/cloud/test_metrics.py -n 0 -p no:randomly -k "fires or fire or drawn"
 
 bench: .venv/.runtime ## figures as ratios, each against a floor taken in the same run
 	@$(PY) benchmarks/preview.py

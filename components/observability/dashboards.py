@@ -1,6 +1,6 @@
-"""Grafana's dashboards as code: for an astronomer, for an operator, and for the question which hardware to ask for. Plain functions.
+"""Grafana's dashboards as code: one for astronomers, one for operators, and one for planning hardware.
 
-Each panel's query is run against a real Prometheus that has scraped a real Spark run (tests/cloud/test_metrics.py).
+tests/cloud/test_metrics.py runs each query on a real Prometheus that has scraped a real Spark run, and draws docs/images/dashboards.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from components import names
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 MINE = 'person="${__user.login}"'
-"""Selects what belongs to whoever looks. The gateway tells Grafana who that is, in the form that the names of objects have."""
+"""Selects what belongs to the viewer. The gateway passes the viewer's name to Grafana, in the form that names of objects have."""
 
 IN_SPARK = f'namespace="{names.SPARK_NAMESPACE}"'
 MY_QUOTAS = names.person_quota("(driver|executor)", "${__user.login}")
-"""A regular expression for the quotas of whoever looks."""
+"""A regular expression for the viewer's quotas."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel. queries: PromQL to the legend of its lines. unit: Grafana's name of it. text: what a person should read from it."""
+    """One panel. queries: PromQL to the legend of its lines. unit: Grafana's name for it. text: how to read the panel."""
 
     title: str
     text: str
@@ -34,7 +34,7 @@ class Panel:
 NOTEBOOK = (
     Panel(
         "My executors",
-        "How many processes work for your notebooks now, and how many Spark would like to have.",
+        "The executors of your notebooks, and how many Spark would like to have.",
         "short",
         {
             f"sum by (pod) (metrics_zeppelin_driver_ExecutorAllocationManager_executors_numberAllExecutors_Value{{{MINE}}})": "{{pod}}",
@@ -45,16 +45,16 @@ NOTEBOOK = (
     ),
     Panel(
         "Running tasks",
-        "Tasks at work, against the number that fit. A flat line far below means that the data has too few partitions.",
+        "Running tasks, and the number that could run at once. If far fewer run, the data has too few partitions.",
         "short",
         {
             f'sum by (pod) (metrics_executor_activeTasks{{{MINE}, executor_id!="driver"}})': "{{pod}} running",
-            f'sum by (pod) (metrics_executor_maxTasks{{{MINE}, executor_id!="driver"}})': "{{pod}} would fit",
+            f'sum by (pod) (metrics_executor_maxTasks{{{MINE}, executor_id!="driver"}})': "{{pod}} could run",
         },
     ),
     Panel(
-        "Time of a task",
-        "Seconds of an average task that ended within the last five minutes. Around 0.1 s the overhead is larger than the work.",
+        "Task duration",
+        "Average duration of the tasks that ended in the last five minutes. Below 0.1 s, the overhead exceeds the work.",
         "s",
         {
             f"sum by (pod) (rate(metrics_executor_totalDuration_seconds_total{{{MINE}}}[5m]))"
@@ -63,7 +63,7 @@ NOTEBOOK = (
     ),
     Panel(
         "Garbage collection",
-        "Part of the tasks' time that the JVM spends on its own memory. Above a tenth, take a profile with larger executors.",
+        "Share of the tasks' time that the JVM spends on garbage collection. Above 10 %, use a profile with larger executors.",
         "percentunit",
         {
             f"sum by (pod) (rate(metrics_executor_totalGCTime_seconds_total{{{MINE}}}[5m]))"
@@ -71,8 +71,8 @@ NOTEBOOK = (
         },
     ),
     Panel(
-        "Memory of the JVM",
-        "The largest heap of any executor, and the largest Python beside one. A process that grows into its limit is killed.",
+        "Memory of executors",
+        "The largest heap of an executor, and the largest Python process. A process that reaches its limit is killed.",
         "bytes",
         {
             f"max by (pod) (metrics_executor_JVMHeapMemory_bytes{{{MINE}}})": "{{pod}} heap",
@@ -80,32 +80,32 @@ NOTEBOOK = (
         },
     ),
     Panel(
-        "Spilled to disc",
-        "What did not fit into memory and went to local scratch. A little is normal. As much as the shuffle calls for larger executors.",
+        "Spilled to disk",
+        "Data that did not fit into memory and went to local disk. If it is as much as the shuffle, use larger executors.",
         "bytes",
         {f"sum by (pod) (spark_stage_disk_bytes_spilled{{{MINE}}})": "{{pod}}"},
     ),
     Panel(
         "Data read",
-        "Bytes a second that your notebooks read from catalogues.",
+        "Bytes per second that your notebooks read from catalogues.",
         "Bps",
         {f"sum by (pod) (rate(metrics_executor_totalInputBytes_bytes_total{{{MINE}}}[5m]))": "{{pod}}"},
     ),
     Panel(
-        "Shuffled",
-        "Bytes a second that executors write for each other.",
+        "Shuffle",
+        "Bytes per second that executors write for each other.",
         "Bps",
         {f"sum by (pod) (rate(metrics_executor_totalShuffleWrite_bytes_total{{{MINE}}}[5m]))": "{{pod}}"},
     ),
     Panel(
         "Failed tasks",
-        "Tasks that failed within five minutes. Spark tries each four times.",
+        "Tasks that failed in the last five minutes. Spark tries each task four times.",
         "short",
         {f"sum by (pod) (increase(metrics_executor_failedTasks_total{{{MINE}}}[5m]))": "{{pod}}"},
     ),
     Panel(
-        "My part of what I may have",
-        "Of your own limits: 1 is full, and what you start then waits.",
+        "My quota",
+        "How much of your own limits you use. At 100 %, whatever you start must wait.",
         "percentunit",
         {
             f"max by (resourcequota, resource) (gaia_dmp:quota:used_ratio{{{IN_SPARK},"
@@ -115,58 +115,58 @@ NOTEBOOK = (
 )
 
 PLATFORM = (
-    Panel("Nodes", "Nodes that are ready, and those that are not.", "short", {
-        'sum by (status) (kube_node_status_condition{condition="Ready"})': "ready {{status}}",
+    Panel("Nodes", "Nodes that are ready, and nodes that are not.", "short", {
+        'sum by (status) (kube_node_status_condition{condition="Ready"})': "ready: {{status}}",
     }),
-    Panel("Quota used", "Of all notebooks together: 1 is full.", "percentunit", {
+    Panel("Quota used", "How much of their quota all notebooks together use.", "percentunit", {
         f'gaia_dmp:quota:used_ratio{{{IN_SPARK}, resourcequota="{names.NOTEBOOKS_QUOTA}"}}': "{{resource}}",
     }),
-    Panel("Who uses what", "Executors by person.", "short", {"gaia_dmp:person:executors": "{{person}}"}),
-    Panel("Pods that wait", "Pods without a node yet, by namespace.", "short", {
+    Panel("Executors by person", "How many executors each person has.", "short", {"gaia_dmp:person:executors": "{{person}}"}),
+    Panel("Pending Pods", "Pods that do not run yet, by namespace.", "short", {
         'sum by (namespace) (kube_pod_status_phase{namespace=~"gaia-.*", phase="Pending"})': "{{namespace}}",
     }),
-    Panel("Lost mounts", "Datasets that do not answer, by node. Nothing should be here.", "short", {
+    Panel("Lost mounts", "1 if a dataset does not answer on a node. All lines should be at 0.", "short", {
         "sum by (dataset, node) (gaia_dmp_dataset_up == bool 0)": "{{dataset}} on {{node}}",
     }),
-    Panel("How long a look at a dataset takes", "Seconds that a listing of the first folder takes. It grows before a mount is lost.", "s", {
+    Panel("Time to list a dataset", "Seconds to list the first folder of a dataset. They grow before a mount is lost.", "s", {
         "max by (dataset) (gaia_dmp_dataset_look_seconds)": "{{dataset}}",
     }),
-    Panel("Idle interpreters", "Interpreters that have no job now, by person. They hold memory until their time limit.", "short", {
+    Panel("Idle interpreters", "Interpreters without a job, by person. They keep their memory until their time limit.", "short", {
         "count by (person) (gaia_dmp:interpreter:active_jobs == 0)": "{{person}}",
     }),
-    Panel("Test notebook", "Seconds of each step of the test notebook.", "s", {
+    Panel("Test notebook", "Seconds for each step of the test notebook.", "s", {
         "max by (step) (gaia_dmp_smoke_test_step_seconds)": "{{step}}",
     }),
-    Panel("Zeppelin's memory", "Heap of the server.", "bytes", {
+    Panel("Zeppelin's memory", "Heap of the Zeppelin server.", "bytes", {
         'sum(jvm_memory_used_bytes{job="zeppelin", area="heap"})': "used",
         'sum(jvm_memory_max_bytes{job="zeppelin", area="heap"} > 0)': "limit",
     }),
-    Panel("Alerts", "What fires now.", "short", {'count by (alertname, severity) (ALERTS{alertstate="firing"})': "{{alertname}}"}),
+    Panel("Alerts", "Alerts that fire now.", "short", {'count by (alertname, severity) (ALERTS{alertstate="firing"})': "{{alertname}}"}),
 )  # fmt: skip
 
 HARDWARE = (
-    Panel("Processors", "Part of each node's processors that works.", "percentunit", {
+    Panel("Processors", "Share of each node's processors in use.", "percentunit", {
         '1 - avg by (node) (rate(node_cpu_seconds_total{mode="idle"}[5m]))': "{{node}}",
     }),
-    Panel("Stolen processors", "Part of its processors' time that a node wanted and another tenant of the hypervisor had.", "percentunit", {
+    Panel("Stolen processor time", "Share of processor time that a node lost to other virtual machines on its host.", "percentunit", {
         'avg by (node) (rate(node_cpu_seconds_total{mode="steal"}[5m]))': "{{node}}",
     }),
-    Panel("Waiting for discs", "Part of the time in which processors wait for a disc or for Ceph.", "percentunit", {
+    Panel("Waiting for disks", "Share of processor time spent waiting for a disk or for Ceph.", "percentunit", {
         'avg by (node) (rate(node_cpu_seconds_total{mode="iowait"}[5m]))': "{{node}}",
     }),
-    Panel("Network in", "Bytes a second that reach each node, CephFS among them.", "Bps", {
+    Panel("Network in", "Bytes per second that each node receives, including CephFS.", "Bps", {
         'sum by (node) (rate(node_network_receive_bytes_total{device!~"lo|veth.*|cali.*|lxc.*|cilium.*|cni.*"}[5m]))': "{{node}}",
     }),
-    Panel("Network out", "Bytes a second that leave each node.", "Bps", {
+    Panel("Network out", "Bytes per second that each node sends.", "Bps", {
         'sum by (node) (rate(node_network_transmit_bytes_total{device!~"lo|veth.*|cali.*|lxc.*|cilium.*|cni.*"}[5m]))': "{{node}}",
     }),
-    Panel("Read from Ceph", "Bytes a second that executors on a node read from catalogues, as Spark counts them when a task ends.", "Bps", {
+    Panel("Data read", "Bytes per second that executors on a node read from catalogues. Spark counts them when a task ends.", "Bps", {
         "gaia_dmp:node:data_read_bytes:rate5m": "{{node}}",
     }),
-    Panel("Memory left", "What programs on a node could still get.", "bytes", {
+    Panel("Available memory", "Memory that programs on a node can still get.", "bytes", {
         "min by (node) (node_memory_MemAvailable_bytes)": "{{node}}",
     }),
-    Panel("Disc left", "Of each node's own disc, which holds scratch and images.", "bytes", {
+    Panel("Available disk", "Free space on each node's own disk, which holds scratch and images.", "bytes", {
         'min by (node) (node_filesystem_avail_bytes{mountpoint="/", fstype!~"tmpfs|overlay|squashfs"})': "{{node}}",
     }),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The rules of admission, as CEL: what drivers, the Zeppelin server and the cleaner may write. Plain functions, no resource.
+"""Admission rules in CEL: what drivers, the Zeppelin server and the cleaner may write. Plain functions, no resource.
 
 A rule is an expression that must hold, and the message of a refusal.
 """
@@ -23,7 +23,7 @@ def user_of(namespace: str, account: str) -> str:
 
 
 def cel(value: object) -> str:
-    """A value as CEL writes it; JSON's strings, lists and maps are CEL's too."""
+    """A value in CEL, which has the same strings, lists and maps as JSON."""
     return json.dumps(value)
 
 
@@ -68,27 +68,27 @@ def _of_every_pod(pods: NotebookPods, person: str, more: str = "") -> list[tuple
     return [
         (
             _volumes(pods, person, more),
-            f"a Pod here mounts emptyDir, ConfigMap and, read-only, the claims {', '.join(_claims(pods)) or '(none)'}{spaces}",
+            f"a Pod here may mount only emptyDir, ConfigMap and, read-only, the claims {', '.join(_claims(pods)) or '(none)'}{spaces}",
         ),
-        (f"{_NOT_PODS} || {_CONTAINERS}.all(c, {no_secrets})", "a Pod here takes nothing from a Secret"),
+        (f"{_NOT_PODS} || {_CONTAINERS}.all(c, {no_secrets})", "a Pod here must not use a Secret in its environment"),
         (
             f"{_NOT_PODS} || (has(object.spec.nodeSelector) ? object.spec.nodeSelector : {{}}) == {selector}",
-            f"a Pod here runs on the Spark nodes, {selector}",
+            f"a Pod here must run on the Spark nodes, {selector}",
         ),
-        (f"{_NOT_PODS} || !has(object.spec.nodeName)", "a Pod here is placed by the scheduler"),
-        (f"{_NOT_PODS} || !has(object.spec.tolerations) || {tolerations}", "a Pod here tolerates no taint of a node"),
+        (f"{_NOT_PODS} || !has(object.spec.nodeName)", "a Pod here must not set nodeName"),
+        (f"{_NOT_PODS} || !has(object.spec.tolerations) || {tolerations}", "a Pod here must not tolerate taints of nodes"),
         (
             f"{_CREATE} || !has(object.metadata.finalizers)"
             + (f" || ({_POD_KIND} && object.metadata.finalizers == ['kueue.x-k8s.io/managed'])" if pods.queue else ""),
-            "an object here has no finalizer",
+            "an object here must not have a finalizer",
         ),
         (
             f"{_NOT_PODS} || !has(object.metadata.annotations) || "
             "object.metadata.annotations.all(k, !k.startsWith('k8s.v1.cni.cncf.io/') && !k.startsWith('v1.multus-cni.io/'))",
-            "a Pod here has one network",
+            "a Pod here must not ask for a second network",
         ),
-        (f"{_NOT_PODS} || object.spec.terminationGracePeriodSeconds <= 120", "a Pod here goes within two minutes"),
-        (f"{_NOT_PODS} || !has(object.spec.ephemeralContainers)", "a Pod here has no ephemeral container"),
+        (f"{_NOT_PODS} || object.spec.terminationGracePeriodSeconds <= 120", "a Pod here must end within two minutes"),
+        (f"{_NOT_PODS} || !has(object.spec.ephemeralContainers)", "a Pod here must not have an ephemeral container"),
     ]
 
 
@@ -98,40 +98,40 @@ def driver_rules(pods: NotebookPods) -> list[tuple[str, str]]:
     person = f"{USER_NAME}.substring({len(base)})"
     label = _label("gaia-dmp/user")
     return [
-        ("'authentication.kubernetes.io/pod-name' in request.userInfo.extra", "a driver's token is bound to its Pod; this one is not"),
+        ("'authentication.kubernetes.io/pod-name' in request.userInfo.extra", "a driver's token must be bound to its Pod"),
         (
             "request.resource.resource in ['pods', 'configmaps'] && request.operation in ['CREATE', 'DELETE'] "
             "&& (!has(request.subResource) || request.subResource == '')",
-            "a driver makes and deletes executors and their ConfigMap, and changes nothing",
+            "a driver may only create and delete executors and their ConfigMap",
         ),
-        (f"{_CREATE} || ({_owned('object')})", "a driver makes what its own Pod owns"),
-        (f"request.operation != 'DELETE' || ({_owned('oldObject')})", "a driver deletes what its own Pod owns"),
+        (f"{_CREATE} || ({_owned('object')})", "a driver may only create objects that its own Pod owns"),
+        (f"request.operation != 'DELETE' || ({_owned('oldObject')})", "a driver may only delete objects that its own Pod owns"),
         (
             f"{_CREATE} || request.resource.resource != 'configmaps' || object.metadata.name.startsWith('spark-exec-')",
-            "a driver's ConfigMap is that of its executors, spark-exec-...",
+            "a driver's ConfigMap must be named spark-exec-...",
         ),
         (
             f"{_NOT_PODS} || (object.spec.serviceAccountName == {cel(identities.executor)} "
             "&& has(object.spec.automountServiceAccountToken) && !object.spec.automountServiceAccountToken)",
-            f"an executor has the account {identities.executor} and no token",
+            f"an executor must have the account {identities.executor} and no token",
         ),
         (
             f"{_NOT_PODS} || ({_CONTAINERS}.size() == 1 && object.spec.containers[0].image == {cel(pods.spark_image)})",
-            f"an executor has one container, of image {pods.spark_image}",
+            f"an executor must have one container, of image {pods.spark_image}",
         ),
         (
             f"{_NOT_PODS} || ({_label('spark-role')} == 'executor' "
             f"&& {_label('app.kubernetes.io/name')} == {cel(EXECUTOR)} && {_label('app')} == '')",
-            "an executor is labelled as one, and as nothing else that a Service or a network policy looks for",
+            "an executor must have the labels of an executor, and none that another Service or network policy selects",
         ),
         # Every name is `<account><nothing or -person>`: whose driver asks is whose executor it is.
         (
             f"{_NOT_PODS} || object.spec.?priorityClassName.orValue('') == {cel(identities.priorities.executor)} + {person}",
-            "an executor has the PriorityClass, and so the quota, of its driver's person",
+            "an executor must have the PriorityClass, and so the quota, of its driver's person",
         ),
         (
             f"{_NOT_PODS} || ({person} == '' ? !({label} in {cel(people)}) : '-' + {label} == {person})",
-            "an executor is labelled with its driver's person",
+            "an executor must be labelled with its driver's person",
         ),
         *_of_every_pod(pods, person),
     ]
@@ -156,41 +156,41 @@ def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
         (
             "request.resource.resource in ['pods', 'services'] && request.operation in ['CREATE', 'DELETE'] "
             "&& (!has(request.subResource) || request.subResource == '')",
-            "the server makes and deletes interpreters and their Services, and changes nothing",
+            "the server may only create and delete interpreters and their Services",
         ),
-        (f"{_CREATE} || {mine}", "what the server makes is labelled as managed by it"),
-        (f"request.operation != 'DELETE' || {theirs}", "the server deletes what is managed by it"),
+        (f"{_CREATE} || {mine}", "the server's objects must be labelled as managed by it"),
+        (f"request.operation != 'DELETE' || {theirs}", "the server may only delete objects that it manages"),
         (
             f"{_NOT_PODS} || ({_label('app.kubernetes.io/name')} == {cel(INTERPRETER)} "
             f"&& {_label('app')} == object.metadata.name && {_label('spark-role')} == '')",
-            "an interpreter is labelled as one, by its own name",
+            "an interpreter must have the labels of an interpreter, with its own name",
         ),
         (
             f"{_NOT_PODS} || ({account} == {cel(identities.interpreter)} && !{token}) || "
             f"({account} == {cel(identities.driver)} + {suffix} && {_label('gaia-dmp/group')} == 'spark')",
-            "an interpreter has no token; a Spark driver has the account of its person",
+            "an interpreter must have no token; a Spark driver must have the account of its person",
         ),
         (
             f"{_NOT_PODS} || object.spec.?priorityClassName.orValue('') == {cel(identities.priorities.driver)} + {suffix}",
-            "an interpreter has the PriorityClass, and so the quota, of its person",
+            "an interpreter must have the PriorityClass, and so the quota, of its person",
         ),
         (
             f"{_NOT_PODS} || (object.spec.containers.all(c, c.image == {cel(pods.spark_image)}) "
             f"&& object.spec.?initContainers.orValue([]).all(c, c.image == {cel(pods.zeppelin_image)}))",
-            f"an interpreter runs {pods.spark_image}, with Zeppelin of {pods.zeppelin_image} copied in",
+            f"an interpreter must run {pods.spark_image}, with Zeppelin copied from {pods.zeppelin_image}",
         ),
         # A paragraph that ran when the server went is recovered in nobody's name (zeppelin: notebook/Paragraph.java, recover, 0.12.1).
         (
             f"{_NOT_PODS} || !({label} in ['', 'guest', 'guest.anonymous', 'guest.null'])",
-            "an interpreter is somebody's who is logged in",
+            "an interpreter must belong to somebody who is logged in",
         ),
-        (f"{_NOT_PODS} || !has(object.metadata.ownerReferences)", "an interpreter is owned by nothing"),
-        (f"{_NOT_PODS} || object.spec.restartPolicy == 'Never'", "an interpreter is not restarted"),
+        (f"{_NOT_PODS} || !has(object.metadata.ownerReferences)", "an interpreter must not have an owner"),
+        (f"{_NOT_PODS} || object.spec.restartPolicy == 'Never'", "an interpreter must have restartPolicy Never"),
         (
             f"{_CREATE} || request.resource.resource != 'services' || (object.spec.?clusterIP.orValue('') == 'None' "
             "&& object.spec.?type.orValue('ClusterIP') == 'ClusterIP' && !has(object.spec.externalIPs) "
             "&& has(object.spec.selector) && object.spec.selector == {'app': object.metadata.name})",
-            "an interpreter's Service is headless and leads to its own Pod",
+            "an interpreter's Service must be headless and select only its own Pod",
         ),
         *(
             [
@@ -198,7 +198,7 @@ def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
                     f"{_NOT_PODS} || !has(object.spec.volumes) || object.spec.volumes.all(v, "
                     f"!({logs}) || ({label} != '' && {_CONTAINERS}.all(c, "
                     f"!has(c.volumeMounts) || c.volumeMounts.all(m, m.name != v.name || m.?subPath.orValue('') == {label}))))",
-                    "a driver mounts its person's own folder of event logs, and no other",
+                    "a driver may mount only its person's folder of event logs",
                 )
             ]
             if pods.history
@@ -209,21 +209,21 @@ def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
 
 
 def cleaner_rules() -> list[tuple[str, str]]:
-    """What the cleaner may write: it deletes finished interpreters and Services of interpreters, and gives up Pods that wait."""
+    """What the cleaner may write: it deletes finished interpreters and their Services, and marks Pods as failed that wait too long."""
     theirs = f"{_label('app.kubernetes.io/managed-by', 'oldObject')} == {cel(MANAGER)}"
     return [
         (
             "request.operation == 'DELETE' ? request.resource.resource in ['pods', 'services'] : "
             "(request.operation == 'UPDATE' && request.resource.resource == 'pods' && request.subResource == 'status')",
-            "the cleaner deletes Pods and Services, and gives up Pods",
+            "the cleaner may only delete Pods and Services, and mark Pods as failed",
         ),
-        (theirs, "the cleaner touches what Zeppelin manages"),
+        (theirs, "the cleaner may only change objects that Zeppelin manages"),
         (
             "request.operation != 'DELETE' || request.resource.resource != 'pods' || oldObject.status.phase in ['Succeeded', 'Failed']",
-            "the cleaner deletes Pods that have ended",
+            "the cleaner may only delete Pods that have ended",
         ),
         (
             "request.operation != 'UPDATE' || (oldObject.status.phase == 'Pending' && object.status.phase == 'Failed')",
-            "the cleaner gives up Pods that wait, and those alone",
+            "the cleaner may only mark Pods as failed that are pending",
         ),
     ]

@@ -1,27 +1,27 @@
-"""The notebooks that a newcomer finds: what is here, how executors come and go, and each dataset read and plotted. Plain functions."""
+"""Example notebooks for newcomers: an overview, how executors start and stop, and how to read and plot each dataset."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
 FOLDER = "Examples"
-"""Where they stand among people's own notebooks."""
+"""Their folder among the notebooks."""
 
 _ON_DEMAND = '''
 import time
 
 def executors():
-    """Executors that this notebook has now, beside its driver."""
+    """The number of executors that this notebook has now, without its driver."""
     return spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1
 
-print("at first:", executors())
+print("before:", executors())
 started = time.time()
 count = spark.range(0, 2_000_000_000, numPartitions=200).selectExpr("sum(id % 7)").collect()[0][0]
 print(f"{count} after {time.time() - started:.0f} s, on {executors()} executors")
 '''
 
 _LATER = """
-print("now:", executors(), "- run this again when a minute has passed without work, and they are gone")
+print("now:", executors(), "- run this again after a minute without work: the executors have stopped")
 """
 
 _LIST = """
@@ -80,7 +80,7 @@ def example_notebooks(
     mounted = "\n".join(f"* `{path}` ({name})" for name, path in datasets) or "* none yet"
     profiles = ", ".join(f"`%{name}.pyspark`" for name in settings)
     writable = ["* `/user/<your name>`, your own space"] * space + [f"* `s3a://{bucket}`, for everybody" for bucket in buckets]
-    yours = "\n".join(["## What you may write", *writable, "", ""]) if writable else ""
+    yours = "\n".join(["## Where you can write", *writable, "", ""]) if writable else ""
     welcome = (
         f"%md\n## What is here\n{mounted}\n\n{yours}"
         f"Every notebook has its own Spark. It starts with the first Spark paragraph. Sizes: {profiles}.\n"

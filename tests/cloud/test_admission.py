@@ -136,19 +136,31 @@ class TestDriver:
             ("spec/containers/0/image", "docker.io/library/evil:1", "one container, of image"),
             ("spec/containers/+", SECOND, "one container"),
             ("spec/initContainers", [SECOND], "one container"),
-            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "registry"}}, "mounts emptyDir"),
-            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "notebooks", "readOnly": True}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "registry"}}, "only emptyDir"),
+            (
+                "spec/volumes/+",
+                {"name": "v", "persistentVolumeClaim": {"claimName": "notebooks", "readOnly": True}},
+                "only emptyDir",
+            ),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "data-sample"}}, "read-only"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "data-sample", "readOnly": False}}, "read-only"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "user-bob-example-org"}}, "its person's own space"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "user-"}}, "its person's own space"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "prepare-user-alice"}}, "its person's own space"),
-            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "hadoop-conf"}}, "mounts emptyDir"),
-            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "spark-history"}}, "mounts emptyDir"),
-            ("spec/volumes/+", {"name": "aws-iam-token", "projected": {"sources": [AWS_TOKEN]}}, "mounts emptyDir"),
-            ("spec/volumes/+", {"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}, "mounts emptyDir"),
-            ("spec/volumes/+", {"name": "kube-api-access-x", "projected": {"sources": [{"secret": {"name": "s"}}]}}, "mounts emptyDir"),
-            ("spec/volumes/+", {"name": "v", "csi": {"driver": "cephfs.csi.ceph.com"}}, "mounts emptyDir"),
+            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "hadoop-conf"}}, "only emptyDir"),
+            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "spark-history"}}, "only emptyDir"),
+            ("spec/volumes/+", {"name": "aws-iam-token", "projected": {"sources": [AWS_TOKEN]}}, "only emptyDir"),
+            (
+                "spec/volumes/+",
+                {"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}},
+                "only emptyDir",
+            ),
+            (
+                "spec/volumes/+",
+                {"name": "kube-api-access-x", "projected": {"sources": [{"secret": {"name": "s"}}]}},
+                "only emptyDir",
+            ),
+            ("spec/volumes/+", {"name": "v", "csi": {"driver": "cephfs.csi.ceph.com"}}, "only emptyDir"),
             (
                 "spec/volumes/+",
                 {
@@ -157,26 +169,26 @@ class TestDriver:
                         "volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
                     },
                 },
-                "mounts emptyDir",
+                "only emptyDir",
             ),
-            ("spec/containers/0/env", [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}], "nothing from a Secret"),
-            ("spec/containers/0/envFrom", [{"secretRef": {"name": "s"}}], "nothing from a Secret"),
+            ("spec/containers/0/env", [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}], "must not use a Secret"),
+            ("spec/containers/0/envFrom", [{"secretRef": {"name": "s"}}], "must not use a Secret"),
             ("spec/priorityClassName", "gaia-spark-executor-bob-example-org", "quota, of its driver's person"),
             ("spec/priorityClassName", "gaia-spark-executor", "quota, of its driver's person"),
             ("spec/priorityClassName", "gaia-spark-driver-alice", "quota, of its driver's person"),
             ("spec/priorityClassName", None, "quota, of its driver's person"),
             ("spec/nodeSelector", None, "on the Spark nodes"),
             ("spec/nodeSelector", {"capi.stackhpc.com/node-group": "default-worker"}, "on the Spark nodes"),
-            ("spec/nodeName", "worker-0", "placed by the scheduler"),
-            ("spec/tolerations", [{"operator": "Exists"}], "tolerates no taint"),
-            ("spec/tolerations", [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}], "tolerates no taint"),
+            ("spec/nodeName", "worker-0", "must not set nodeName"),
+            ("spec/tolerations", [{"operator": "Exists"}], "must not tolerate taints"),
+            ("spec/tolerations", [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}], "must not tolerate taints"),
             ("spec/terminationGracePeriodSeconds", 3600, "within two minutes"),
-            ("metadata/finalizers", ["example.org/stay"], "no finalizer"),
-            ("metadata/finalizers", ["kueue.x-k8s.io/managed"], "no finalizer"),
-            ("metadata/annotations/k8s.v1.cni.cncf.io~networks", "cephfs", "one network"),
-            ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "labelled as one"),
-            ("metadata/labels/app.kubernetes.io~name", "zeppelin-interpreter", "labelled as one"),
-            ("metadata/labels/spark-role", "driver", "labelled as one"),
+            ("metadata/finalizers", ["example.org/stay"], "must not have a finalizer"),
+            ("metadata/finalizers", ["kueue.x-k8s.io/managed"], "must not have a finalizer"),
+            ("metadata/annotations/k8s.v1.cni.cncf.io~networks", "cephfs", "second network"),
+            ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "labels of an executor"),
+            ("metadata/labels/app.kubernetes.io~name", "zeppelin-interpreter", "labels of an executor"),
+            ("metadata/labels/spark-role", "driver", "labels of an executor"),
             ("metadata/labels/gaia-dmp~user", "bob-example-org", "driver's person"),
             ("metadata/labels/gaia-dmp~user", None, "driver's person"),
             ("metadata/ownerReferences", None, "its own Pod owns"),
@@ -221,8 +233,8 @@ class TestDriver:
     def test_a_token_without_a_pod_does_nothing(self, api, items, drivers):
         pod, _ = drivers["alice"]
         loose = api.acting_as(api.token(NOTEBOOKS, "spark-driver-alice"))
-        assert "this one is not" in refused(loose.create, pods.executor(items, pod, "exec-bad"))
-        assert "this one is not" in refused(loose.delete, f"{PODS}/{pod['metadata']['name']}")
+        assert "must be bound to its Pod" in refused(loose.create, pods.executor(items, pod, "exec-bad"))
+        assert "must be bound to its Pod" in refused(loose.delete, f"{PODS}/{pod['metadata']['name']}")
 
     def test_a_stolen_token_is_good_for_its_pod_alone_and_ends_with_it(self, api, server, notes, items, drivers):
         pod = server.create(renamed(notes["alice"][0], "spark-alice-2abcdefgh-stolen"))
@@ -281,17 +293,25 @@ class TestServer:
             ("spec/serviceAccountName", "spark-driver", "account of its person"),
             ("spec/serviceAccountName", "default", "account of its person"),
             ("spec/priorityClassName", "gaia-spark-driver-bob-example-org", "quota, of its person"),
-            ("spec/containers/0/image", "docker.io/library/evil:1", "an interpreter runs"),
-            ("spec/initContainers/0/image", "docker.io/library/evil:1", "an interpreter runs"),
-            ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "notebooks", "readOnly": True}}, "mounts emptyDir"),
-            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "registry"}}, "mounts emptyDir"),
+            ("spec/containers/0/image", "docker.io/library/evil:1", "an interpreter must run"),
+            ("spec/initContainers/0/image", "docker.io/library/evil:1", "an interpreter must run"),
+            (
+                "spec/volumes/+",
+                {"name": "v", "persistentVolumeClaim": {"claimName": "notebooks", "readOnly": True}},
+                "only emptyDir",
+            ),
+            ("spec/volumes/+", {"name": "v", "secret": {"secretName": "registry"}}, "only emptyDir"),
             ("spec/volumes/+", {"name": "v", "persistentVolumeClaim": {"claimName": "user-bob-example-org"}}, "its person's own space"),
-            ("spec/containers/0/env", [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "hadoop-conf", "key": "k"}}}], "from a Secret"),
+            (
+                "spec/containers/0/env",
+                [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "hadoop-conf", "key": "k"}}}],
+                "must not use a Secret",
+            ),
             ("spec/nodeSelector", {}, "on the Spark nodes"),
-            ("spec/restartPolicy", "Always", "not restarted"),
-            ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "by its own name"),
-            ("metadata/labels/spark-role", "executor", "labelled as one"),
-            ("metadata/ownerReferences", [{"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "x"}], "owned by nothing"),
+            ("spec/restartPolicy", "Always", "restartPolicy Never"),
+            ("metadata/labels/app", "spark-bob-2abcdefgh-aaaaaa", "with its own name"),
+            ("metadata/labels/spark-role", "executor", "labels of an interpreter"),
+            ("metadata/ownerReferences", [{"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "x"}], "must not have an owner"),
         ],
     )
     def test_it_makes_no_other_pod(self, server, notes, path, value, words):
@@ -301,7 +321,7 @@ class TestServer:
     @pytest.mark.parametrize("nobody", ["guest.anonymous", "guest.null", "guest", None])
     def test_it_makes_no_pod_for_nobody(self, server, notes, nobody):
         pod = changed(renamed(notes["guest"][0], "spark-anonymous-bad"), "metadata/labels/gaia-dmp~user", nobody)
-        assert "somebody's who is logged in" in refused(server.create, pod)
+        assert "somebody who is logged in" in refused(server.create, pod)
 
     def test_markdown_gets_no_token(self, server, notes):
         pod = changed(notes["md"][0], "spec/automountServiceAccountToken", True)
@@ -317,7 +337,7 @@ class TestServer:
             pod = changed(renamed(notes[who][0], f"spark-{who}-bad"), "spec/volumes/+", hers)
             assert "its person's own space" in refused(server.create, pod)
         keys = {"name": "v", "secret": {"secretName": "hadoop-conf"}}
-        assert "mounts emptyDir" in refused(server.create, changed(notes["md"][0], "spec/volumes/+", keys))
+        assert "only emptyDir" in refused(server.create, changed(notes["md"][0], "spec/volumes/+", keys))
 
     @pytest.mark.parametrize("path", ["", "bob-example-org", "alice/../bob-example-org", ".", "guest"])
     @pytest.mark.parametrize("container", ["spec/containers/0", "spec/initContainers/0"])
@@ -329,18 +349,18 @@ class TestServer:
         assert mounts[position]["subPath"] == "alice"
         bad = changed(pod, f"{container}/volumeMounts/{position}/subPath", path or None)
         # Of `..` the API server itself thinks nothing of.
-        with pytest.raises(ApiError, match=r"own folder of event logs|must not contain '\.\.'"):
+        with pytest.raises(ApiError, match=r"only its person's folder of event logs|must not contain '\.\.'"):
             server.create(bad)
 
     def test_event_logs_are_for_spark_and_for_who_is_somebody(self, server, notes):
         logs = {"name": "history", "persistentVolumeClaim": {"claimName": "spark-history"}}
-        assert "mounts emptyDir" in refused(server.create, changed(notes["md"][0], "spec/volumes/+", logs))
+        assert "only emptyDir" in refused(server.create, changed(notes["md"][0], "spec/volumes/+", logs))
         # The label of another guest, so that the Pod is a copy that the test may change.
         guest = changed(notes["guest"][0], "metadata/labels/gaia-dmp~user", "guest.dave")
         for kind in ("containers", "initContainers"):
             for mount in guest["spec"][kind][0]["volumeMounts"]:
                 mount.pop("subPath", None)
-        assert "own folder of event logs" in refused(server.create, guest)
+        assert "only its person's folder of event logs" in refused(server.create, guest)
 
     @pytest.mark.parametrize(
         ("path", "value"),
@@ -409,7 +429,7 @@ class TestChoices:
         marked = changed(pods.executor(items, pod, "exec-queued"), "metadata/finalizers", ["kueue.x-k8s.io/managed"])
         with policies(api, items, data, drivers["alice"], marked):
             both = changed(marked, "metadata/finalizers/+", "example.org/stay")
-            assert "no finalizer" in refused(mine.create, both)
+            assert "must not have a finalizer" in refused(mine.create, both)
 
     def test_an_identity_of_eks_opens_s3_and_no_kubernetes(self, api, items, drivers):
         pod, mine = drivers["alice"]
@@ -430,4 +450,4 @@ class TestChoices:
             kubernetes = {"serviceAccountToken": {"path": "token"}}
             for source in (kubernetes, {"secret": {"name": "hadoop-conf"}}):
                 bad = changed(given, "spec/volumes/0/projected/sources/+", source)
-                assert "mounts emptyDir" in refused(mine.create, changed(bad, "metadata/name", "exec-bad"))
+                assert "only emptyDir" in refused(mine.create, changed(bad, "metadata/name", "exec-bad"))

@@ -71,5 +71,5 @@ def test_it_is_plotted_by_its_brightness(ran):
 
 def test_executors_are_counted(ran):
     # In local mode the driver is alone.
-    assert "at first: 0" in ran["printed"]
+    assert "before: 0" in ran["printed"]
     assert "2999997 after" in ran["printed"]

@@ -3,9 +3,13 @@ panel's query finds something, and alerts fire on faults that are really made.""
 
 import contextlib
 import json
+import math
+import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +21,7 @@ import yaml
 
 from components.files import COMPONENTS
 from components.observability import dashboards
-from tests.cloud import alertmanager, deployed, driver, pods, releases, tools
+from tests.cloud import alertmanager, deployed, driver, pictures, pods, releases, tools
 from tests.cloud.api import Api, ApiError, Object
 from tests.cloud.kube import Kube, die_with_parent
 from tests.cloud.kubelet import Kubelet
@@ -325,7 +329,7 @@ class TestWhatIsAsked:
 EMPTY = {
     # What a healthy run on this machine cannot show, and why.
     "Zeppelin's memory": "a real Zeppelin serves it",
-    "Disc left": "a sandbox may have no disc of its own at /",
+    "Available disk": "a sandbox may have no disk of its own at /",
     "Idle interpreters": "only where one is idle",
 }
 
@@ -440,3 +444,40 @@ class TestFaults:
         self.fires(prometheus, "NodeDown")
         prometheus.processes.start("node_exporter")
         self.rests(prometheus, "NodeDown")
+
+
+SPAN = 120
+"""Seconds that a picture covers."""
+
+
+def _lines(prometheus: Prometheus, panel: dashboards.Panel, end: float) -> list[pictures.Line]:
+    """What a panel shows of the last seconds, as Grafana fills in its queries for alice."""
+    found = []
+    for query, legend in panel.queries.items():
+        text = query.replace("${__user.login}", "alice").replace("[5m]", "[30s]")
+        answer = prometheus.get("query_range", query=text, start=str(end - SPAN), end=str(end), step="2")
+        for each in answer["result"]:
+            points = [(float(at) - end + SPAN, float(value)) for at, value in each["values"] if not math.isnan(float(value))]
+            title = re.sub(r"{{(\w+)}}", lambda match, labels=each["metric"]: labels.get(match[1], ""), legend)
+            if points:
+                found.append(pictures.Line(title, points))
+    return found
+
+
+@pytest.mark.skipif(not tools.chromium(), reason="no chromium on PATH")
+def test_every_dashboard_is_drawn(prometheus, tmp_path):
+    """`make pictures` has it write to docs/images/dashboards, and asks that all of a picture's time has been observed."""
+    folder = Path(os.environ.get("PICTURES") or tmp_path)
+    if "PICTURES" in os.environ:
+        begun = float(prometheus.query("min(process_start_time_seconds{job='prometheus'})")[0]["value"][1])
+        time.sleep(max(0.0, SPAN - (time.time() - begun)))
+    end = time.time()
+    drawn = {
+        name: (title, [(panel, _lines(prometheus, panel, end)) for panel in panels])
+        for name, (title, panels) in dashboards.DASHBOARDS.items()
+    }
+    empty = {panel.title for _, panels in drawn.values() for panel, lines in panels if not lines}
+    assert empty <= EMPTY.keys() | {"Failed tasks"}
+    pictures.shoot({name: pictures.page(title, panels, SPAN) for name, (title, panels) in drawn.items()}, folder)
+    for name in dashboards.DASHBOARDS:
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -83,20 +83,20 @@ def test_a_profile_has_its_own_size_and_the_quota_is_the_last_word(api: Api, ite
 @pytest.mark.parametrize(
     ("hostile", "words"),
     [
-        ({"spark.kubernetes.container.image": "docker.io/library/evil:1"}, "an executor has one container, of image"),
-        ({"spark.kubernetes.executor.label.app": "spark-bob"}, "an executor is labelled as one"),
-        ({"spark.kubernetes.driver.pod.name": "@other@"}, "a driver makes what its own Pod owns"),
-        ({"spark.kubernetes.executor.secrets.registry": "/stolen"}, "a Pod here mounts emptyDir"),
-        ({"spark.kubernetes.executor.secretKeyRef.X": "registry:y"}, "a Pod here takes nothing from a Secret"),
-        ({"spark.kubernetes.node.selector.kubernetes.io/hostname": "worker-0"}, "a Pod here runs on the Spark nodes"),
+        ({"spark.kubernetes.container.image": "docker.io/library/evil:1"}, "an executor must have one container, of image"),
+        ({"spark.kubernetes.executor.label.app": "spark-bob"}, "an executor must have the labels of an executor"),
+        ({"spark.kubernetes.driver.pod.name": "@other@"}, "a driver may only create objects that its own Pod owns"),
+        ({"spark.kubernetes.executor.secrets.registry": "/stolen"}, "a Pod here may mount only emptyDir"),
+        ({"spark.kubernetes.executor.secretKeyRef.X": "registry:y"}, "a Pod here must not use a Secret in its environment"),
+        ({"spark.kubernetes.node.selector.kubernetes.io/hostname": "worker-0"}, "a Pod here must run on the Spark nodes"),
         (
             {
                 "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "data-sample",
                 "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/writable",
             },
-            "a Pod here mounts emptyDir",
+            "a Pod here may mount only emptyDir",
         ),
-        ({"spark.kubernetes.executor.annotation.k8s.v1.cni.cncf.io/networks": "cephfs"}, "a Pod here has one network"),
+        ({"spark.kubernetes.executor.annotation.k8s.v1.cni.cncf.io/networks": "cephfs"}, "a Pod here must not ask for a second network"),
         (
             {
                 "spark.kubernetes.executor.volumes.hostPath.x.mount.path": "/x",
@@ -111,7 +111,7 @@ def test_a_profile_has_its_own_size_and_the_quota_is_the_last_word(api: Api, ite
                 "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.storageClass": "csi-cinder",
                 "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/x",
             },
-            "a Pod here mounts emptyDir",
+            "a Pod here may mount only emptyDir",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_every_value_is_let_in_or_refused_for_its_name(api: Api, outputs):
             try:
                 server.call("POST", f"/api/v1/namespaces/{NOTEBOOKS}/{document['kind'].lower()}s?dryRun=All", document)
             except ApiError as error:
-                if place.endswith("interpreter.user") and "an interpreter is somebody's who is logged in" in error.message:
+                if place.endswith("interpreter.user") and "an interpreter must belong to somebody who is logged in" in error.message:
                     # A name of which nothing is left.
                     continue
                 name = document["metadata"]["name"]

@@ -101,8 +101,8 @@ def lose_all(root: Path) -> None:
     [
         (lose_one, "has 4 files, expected 5"),
         (add_one, "has 6 files, expected 5"),
-        (swap_one, "has 5 files as expected, but other names or sizes"),
-        (cut_one, "has 5 files as expected, but other names or sizes"),
+        (swap_one, "has 5 files as expected, but with other names or sizes"),
+        (cut_one, "has 5 files as expected, but with other names or sizes"),
         (close_one, "Permission denied"),
         (lose_all, "No such file or directory"),
     ],

@@ -25,7 +25,7 @@ class TestSeedNotebooks:
 
 def test_the_welcome_says_what_one_may_write_and_a_bucket_is_read_by_spark():
     plain = example_notebooks([("gdr3", "/data/gaia/GDR3")], ["spark"])
-    assert "What you may write" not in plain
+    assert "Where you can write" not in plain
     notes = json.loads(example_notebooks([("dr2", "s3a://gaia/dr2")], ["spark"], ["gaia-dmp-x-results"], space=True))
     texts = {note["name"]: [p["text"] for p in note["paragraphs"]] for note in notes.values()}
     assert "`/user/<your name>`" in texts["Welcome"][0]

@@ -11,7 +11,7 @@ from components.files import COMPONENTS
 from tests.support.eventually import eventually
 
 SCRIPT = COMPONENTS / "spark/files/run-interpreter.sh"
-LOST = "Python has ended, and so does its interpreter: variables are gone, the next paragraph starts a new one.\n"
+LOST = "Python has ended, so its interpreter stops, too. Variables are lost; the next paragraph starts a new interpreter.\n"
 
 
 def started(folder: Path, interpreter: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Whether datasets are there and whole. Python 3.8, standard library alone.
+"""Checks that datasets answer and are complete. Python 3.8, only the standard library.
 
   check_datasets.py digest FOLDER       number of files, and digest of the listing: what a stack file's `expect` wants
   check_datasets.py once CONFIG         check all once, listings included; says what is wrong and ends with 1 where something is
@@ -8,8 +8,8 @@
 CONFIG is JSON: {"datasets": [{"name", "path", "files", "digest"}], "seconds": patience with one dataset, "every": seconds between two
 looks, "listing": seconds between two listings}. `files` and `digest` may be null.
 
-A lost CephFS mount does not fail, it hangs, and a process that hangs in it cannot even be killed. So every look is a process of its own,
-which is given up where it does not answer.
+A lost CephFS mount does not fail, it hangs, and a process that hangs in it cannot even be killed. So each look runs in its own process,
+which is abandoned if it does not answer.
 """
 
 import hashlib
@@ -85,7 +85,7 @@ def listed(dataset, seconds):
     if expected is not None and files != expected:
         return files, f"has {files} files, expected {expected}"
     if dataset.get("digest") and digest != dataset["digest"]:
-        return files, f"has {files} files as expected, but other names or sizes: digest {digest}, expected {dataset['digest']}"
+        return files, f"has {files} files as expected, but with other names or sizes: digest {digest}, expected {dataset['digest']}"
     return files, ""
 
 
@@ -184,7 +184,7 @@ def tell(config):
     for dataset in lost:
         print(f"WARNING: dataset {dataset['name']} at {dataset['path']}: {wrong[dataset['name']]}")
     if lost:
-        print("A job that reads it would wait without end; everything else works. Tell the operators, who are told as well.")
+        print("A job that reads it would hang. Everything else works. The operators get an alert; please tell them, too.")
 
 
 def main(task, argument, *more):

@@ -12,7 +12,7 @@ while kill -0 $process 2> /dev/null; do
     python=seen gone=0
   elif [ "$python" = seen ] && [ $((gone += 1)) -gt "${PATIENCE:-15}" ]; then
     # An interpreter that closes in order ends by itself before that, and writes its event log to the end.
-    echo "Python has ended, and so does its interpreter: variables are gone, the next paragraph starts a new one."
+    echo "Python has ended, so its interpreter stops, too. Variables are lost; the next paragraph starts a new interpreter."
     kill -TERM $process
     python=
   fi

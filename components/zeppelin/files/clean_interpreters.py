@@ -1,4 +1,4 @@
-"""Remove interpreters that have ended, give up those that wait too long for a node, and remove Services whose Pod is gone.
+"""Deletes interpreters that have ended, marks those as failed that wait too long for a node, and deletes Services without a Pod.
 
 Zeppelin removes what it stops itself. What ends by itself (idle, out of memory, evicted) or outlives a restart of the server stays as a
 finished Pod and a Service: that is for this script, run every few minutes as a CronJob. Python 3.8, standard library alone.

@@ -193,7 +193,7 @@ def main(arguments):
                 if group in ran:
                     ran.remove(group)
                     write_down(told, group, sentence(reason))
-                print(f"{group} {reason}; the next paragraph starts a new one", flush=True)
+                print(f"{group} {reason}; the next paragraph starts a new interpreter", flush=True)
         except OSError as problem:
             print(f"close_lost: {problem}", file=sys.stderr, flush=True)
         time.sleep(EVERY)

@@ -1,9 +1,9 @@
-"""Stands before Zeppelin's websocket and lets a person do there what they may.
+"""A proxy for Zeppelin's websocket that passes only messages that the sender is allowed to send.
 
-Zeppelin asks for most messages whether the notebook is theirs, and for some it asks nothing (zeppelin: socket/NotebookServer.java and
-service/NotebookService.java, 0.12.1): by `CONVERT_NOTE_NBFORMAT` anybody reads any notebook, by `MOVE_FOLDER_TO_TRASH` and
-`EMPTY_TRASH` anybody deletes everybody's. Those are asked for here, by Zeppelin's own REST API and the cookie of whoever opened the
-websocket. What is not named below does not pass.
+For some messages Zeppelin does not check whether the sender may use the notebook (zeppelin: socket/NotebookServer.java and
+service/NotebookService.java, 0.12.1): with `CONVERT_NOTE_NBFORMAT` anybody can read any notebook, with `MOVE_FOLDER_TO_TRASH` and
+`EMPTY_TRASH` anybody can delete everybody's. This proxy checks these, through Zeppelin's REST API and the sender's cookie. A message that
+is not listed below does not pass.
 
 Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin.
 """
@@ -135,9 +135,9 @@ class Asker:
         if op in FREE or (op in ADMINISTRATORS and "admin" in self._entities):
             return None
         if op in ADMINISTRATORS:
-            return "A folder and the trash hold notebooks of many people: move and delete them one by one, or ask an administrator."
+            return "Folders and the trash hold notebooks of several people. Move or delete notebooks one by one, or ask an administrator."
         if op not in NOTEBOOK:
-            return f"{op} is closed on this platform."
+            return f"{op} is not allowed on this platform."
         note = (message.get("data") or {}).get("noteId")
         if isinstance(note, str) and note.isascii() and note.isalnum():
             known = self._get(f"notebook/{note}/permissions") or {}
