@@ -21,6 +21,7 @@ from tests.support.stack_files import document
 
 STAYS = ("network-network", "network-subnet", "network-public-address", "notebooks-share", "data-sample-share")
 BALANCER: Object = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "gaia-zeppelin", "name": "gateway"}}
+NAMESPACE: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "gaia-spark"}}
 KEEPER = "gaia-dmp.example.org/octavia"
 """A finalizer, as a cloud's controller puts on a load balancer until it has removed what stands for it outside of the cluster."""
 
@@ -108,7 +109,10 @@ def _back(dev: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     dev.killed(lambda: dev.pending().get("spark-namespace") == "deleting")
     dev.data = rebuilt(balanced(), "nvme")
     monkeypatch.setitem(dev.environment, "PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
-    back = dev.up()
+    # What the killed engine had asked for goes on; the refresh finds it gone.
+    api = Api(dev.outputs()["kubeconfig"])
+    eventually(lambda: not (api.get(NAMESPACE) or {}).get("metadata", {}).get("deletionTimestamp"), 120)
+    back = dev.up(refresh=True)
     assert not back.error, back.output[-3000:]
     assert dev.ids()["cluster-cluster"] == standing
     assert dev.up().ops == {}

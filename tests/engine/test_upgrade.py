@@ -3,6 +3,7 @@
 An earlier version is a commit of this repository; where the history is not there, as in a shallow clone, the test says so and skips.
 """
 
+import json
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -12,14 +13,17 @@ import pytest
 
 from tests.cloud.openstack.cloud import Cloud
 from tests.engine.platform import Platform
-from tests.support.stack_files import ROOT, document
+from tests.support.replay import FOLDER
+from tests.support.stack_files import ROOT
 
 LANDED = {
-    "2026-11-22, interpreters on demand": "3449c68d04fccaa1d4b9ddb5cf5562fff049b2a1",
-    "2026-11-23, data that outlives clusters": "8dc439012fda4ff078b2a559c7d3b868c8d393f1",
-    "2026-11-23, previews that a reviewer can trust": "a4dfa97d2f0513ee78d211fa1f28bbd725257d8e",
+    "2026-11-22": "3449c68d04fccaa1d4b9ddb5cf5562fff049b2a1",
+    "2026-11-23": "8dc439012fda4ff078b2a559c7d3b868c8d393f1",
+    "2026-11-23-review": "a4dfa97d2f0513ee78d211fa1f28bbd725257d8e",
+    "2026-11-23-operations": "4a231b283559867f9f6eb10fdc51bec6db6dbda4",
+    "2026-11-25": "9c57a971b9ea16c439b7aaf493121f9c33ed218d",
 }
-"""What people may have deployed, and its commit. Every later landing adds a line."""
+"""What people may have deployed: version, as in tests/recorded/, and its commit. Every later landing adds a line."""
 
 HOLDS = {"data-sample-share", "notebooks-share", "cluster-cluster", "network-network", "network-subnet"}
 
@@ -33,13 +37,16 @@ def test_an_earlier_stack_is_taken_over(cloud: Cloud, platform: Callable[..., Pl
     (tmp_path / "old.tar").write_bytes(archive)
     with tarfile.open(tmp_path / "old.tar") as tar:
         tar.extractall(tmp_path / "old", filter="data")
-    dev = platform("dev", document("dev"), source=tmp_path / "old")
-    assert not dev.up().error
+    then = json.loads((FOLDER / f"{version}.json").read_text())["dev"]["config"]
+    dev = platform("dev", then, source=tmp_path / "old")
+    first = dev.up()
+    assert not first.error, first.output[-3000:]
     ids = dev.ids()
     dev.source = ROOT
     plan = dev.preview()
     assert not plan.error, plan.output[-3000:]
     assert {name: op for name, op in plan.ops.items() if name in HOLDS and op != "update"} == {}
-    assert not dev.up().error
+    taken = dev.up()
+    assert not taken.error, taken.output[-3000:]
     assert {name: dev.ids()[name] for name in HOLDS} == {name: ids[name] for name in HOLDS}
     assert dev.up().ops == {}

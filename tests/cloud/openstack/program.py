@@ -15,7 +15,9 @@ def copy_program(folder: Path, stack: str, data: Mapping[str, Any], source: Path
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("components", "layers", "settings"):
         shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        # Versions before 2026-11-25 have no layers.
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Pulumi.yaml", "__main__.py", "requirements.txt"):
         shutil.copy(source / name, folder)
     if not (folder / ".venv").exists():
