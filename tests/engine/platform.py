@@ -125,7 +125,7 @@ class Platform:
             watching = threading.Event()
 
             def watch() -> None:
-                while not watching.wait(0.1):
+                while not watching.wait(0.02):
                     if when():
                         how(process)
                         return
