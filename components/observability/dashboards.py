@@ -6,8 +6,9 @@ tests/cloud/test_metrics.py runs each query on a real Prometheus that has scrape
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from grafana_foundation_sdk.builders import dashboard, prometheus, timeseries
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.common import StackingMode
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType, DataSourceRef
 
 from components import names
@@ -23,12 +24,15 @@ MY_QUOTAS = names.person_quota("(driver|executor)", "${__user.login}")
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel. queries: PromQL to the legend of its lines. unit: Grafana's name for it. text: how to read the panel."""
+    """One panel. queries: PromQL to the legend of its lines. unit: Grafana's name for it. text: how to read the panel. stacked: whether
+    lines stand on top of each other, so that equal ones are all seen.
+    """
 
     title: str
     text: str
     unit: str
     queries: dict[str, str]
+    stacked: bool = False
 
 
 NOTEBOOK = (
@@ -141,7 +145,9 @@ PLATFORM = (
         'sum(jvm_memory_used_bytes{job="zeppelin", area="heap"})': "used",
         'sum(jvm_memory_max_bytes{job="zeppelin", area="heap"} > 0)': "limit",
     }),
-    Panel("Alerts", "Alerts that fire now.", "short", {'count by (alertname, severity) (ALERTS{alertstate="firing"})': "{{alertname}}"}),
+    Panel("Alerts", "Alerts that fire, on top of each other.", "short", {
+        'count by (alertname, severity) (ALERTS{alertstate="firing"})': "{{alertname}}",
+    }, stacked=True),
 )  # fmt: skip
 
 HARDWARE = (
@@ -190,6 +196,8 @@ def _json(name: str, title: str, panels: Sequence[Panel]) -> str:
     builder.link(dashboard.DashboardLink("gaia-dmp").type(DashboardLinkType.DASHBOARDS).tags(["gaia-dmp"]).keep_time(True))  # noqa: FBT003
     for panel in panels:
         drawn = timeseries.Panel().title(panel.title).description(panel.text).unit(panel.unit).datasource(SOURCE).min(0).span(12).height(8)
+        if panel.stacked:
+            drawn.stacking(common.StackingConfig().mode(StackingMode.NORMAL))
         for letter, (query, legend) in zip("ABCD", panel.queries.items(), strict=False):
             drawn.with_target(prometheus.Dataquery().ref_id(letter).expr(query).legend_format(legend).datasource(SOURCE))
         builder.with_panel(drawn)

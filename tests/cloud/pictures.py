@@ -4,6 +4,7 @@ It shows what Grafana would show of the same queries: title, description, one li
 """
 
 import html
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,17 @@ class Line:
     points: Sequence[tuple[float, float]]
 
 
+def stacked(lines: Sequence[Line]) -> list[Line]:
+    """The lines on top of each other, as Grafana stacks them."""
+    below: dict[float, float] = {}
+    found = []
+    for line in lines:
+        points = [(at, below.get(at, 0) + value) for at, value in line.points]
+        below |= dict(points)
+        found.append(Line(line.legend, points))
+    return found
+
+
 def amount(value: float, unit: str) -> str:
     """A value with its unit, as Grafana's units write it."""
     if unit == "percentunit":
@@ -49,6 +61,8 @@ def amount(value: float, unit: str) -> str:
 def chart(lines: Sequence[Line], unit: str, seconds: float) -> str:
     """The lines of a panel as SVG, from zero as on the dashboards."""
     top = max((value for line in lines for _, value in line.points), default=0) or 1
+    steps = [after[0] - before[0] for line in lines for before, after in itertools.pairwise(line.points)]
+    gap = 1.5 * min(steps, default=seconds)
     parts = [f'<svg width="{WIDTH}" height="{HEIGHT + BOTTOM}">']
     for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
         y = HEIGHT - share * (HEIGHT - 10)
@@ -58,9 +72,13 @@ def chart(lines: Sequence[Line], unit: str, seconds: float) -> str:
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT + 15}" text-anchor="{anchor}">{share * seconds:.0f} s</text>')
     for index, line in enumerate(lines):
         places = [(LEFT + at / seconds * (WIDTH - LEFT), HEIGHT - value / top * (HEIGHT - 10)) for at, value in line.points]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         colour = COLOURS[index % len(COLOURS)]
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
+        # Where an answer is missing, the line has a gap.
+        path = "".join(
+            f"{'M' if not number or line.points[number][0] - line.points[number - 1][0] > gap else 'L'}{x:.1f},{y:.1f}"
+            for number, (x, y) in enumerate(places)
+        )
+        parts.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.4" fill="{colour}"/>' for x, y in places]
     if not lines:
         parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">No data</text>')
@@ -76,7 +94,7 @@ def page(title: str, panels: Sequence[tuple[Panel, Sequence[Line]]], seconds: fl
             f"{amount(line.points[-1][1], panel.unit)}</li>"
             for index, line in enumerate(lines)
         )
-        drawn = chart(lines, panel.unit, seconds)
+        drawn = chart(stacked(lines) if panel.stacked else lines, panel.unit, seconds)
         sections.append(f"<section><h2>{html.escape(panel.title)}</h2><p>{html.escape(panel.text)}</p>{drawn}<ul>{legend}</ul></section>")
     return PAGE.format(title=html.escape(title), panels="".join(sections))
 
