@@ -40,7 +40,7 @@ test-kube: .venv/.development ## tests against a real Kubernetes API server and 
 	@$(PY) -m tests.cloud.tools
 	@$(PY) -m pytest tests/cloud -n 0 --ignore=tests/cloud/node
 
-test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Go)
+test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Ceph, Go)
 	@$(PY) -m tests.cloud.openstack.build
 	@$(PY) -m pytest tests/openstack tests/engine -n 2 -rs
 

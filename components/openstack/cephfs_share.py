@@ -233,8 +233,8 @@ class CephFSShare(pulumi.ComponentResource):
 def shrink_refused(name: str, setting: str) -> pulumi.ResourceHook:
     """A hook that refuses to make a share smaller, in the preview already. setting: the one at fault, for the message.
 
-    Manila would take a shrink wherever the data still fits and leave no room to work; where it does not fit, the share ends in the state
-    `shrinking_possible_data_loss_error` (manila: share/manager.py), which only its operator can repair.
+    Manila would take a shrink wherever the data still fits and leave no room to work. Where it does not fit, the share stays as it is, and
+    the provider waits for a size that never comes.
     """
 
     def check(args: pulumi.ResourceHookArgs) -> None:

@@ -16,7 +16,7 @@ from tests.cloud.openstack.services import SERVICES
 from tests.support.eventually import eventually
 from tests.support.stack_files import ROOT
 
-NAMES = {"mariadb", *(service.name for service in SERVICES)}
+NAMES = {"mariadb", *(f"ceph-{name}" for name in ("mon", "mgr", "osd", "mds")), *(service.name for service in SERVICES)}
 
 
 @pytest.fixture

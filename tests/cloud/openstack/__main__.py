@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests.cloud.ceph import CephError
 from tests.cloud.openstack import build
 from tests.cloud.openstack.cloud import ROOT, Cloud, CloudError
 from tests.cloud.openstack.seed import PROJECTS
@@ -90,7 +91,7 @@ def run(home: Home) -> None:
             while not cloud.dead():
                 time.sleep(1)
             home.say(state="failed", doing=f"{cloud.dead()} has died; its log is in {home.folder}/log", pid=os.getpid())
-        except (CloudError, ToolError) as error:
+        except (CephError, CloudError, ToolError) as error:
             home.say(state="failed", doing=str(error), pid=os.getpid())
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -146,7 +147,8 @@ def status(home: Home) -> int:
         return 1
     table = Table("service", "address", "pid", "log", box=None, pad_edge=False)
     for name, pid in said["pids"].items():
-        table.add_row(name, f"{HOST}:{said['ports'][name]}", str(pid), f"{home.folder}/log/{name}.log")
+        address = f"{HOST}:{said['ports'][name]}" if name in said["ports"] else ""
+        table.add_row(name, address, str(pid), f"{home.folder}/log/{name}.log")
     for folder in sorted((home.folder / "clusters").iterdir()):
         if (folder / "address").exists():
             table.add_row(f"cluster {folder.name[:8]}", (folder / "address").read_text().removeprefix("https://"), "", f"{folder}/log")

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.cloud import ceph
 from tests.cloud.tools import GO_PROGRAMS, ToolError, cached, digest, made, program, run, s3a, spark
 
 HERE = Path(__file__).parent
@@ -51,12 +52,18 @@ def drivers() -> Path:
     return made(cached(f"openstack-drivers-{_digest_of(DRIVERS)}") / "site", "the drivers of the tests", make)
 
 
+def ceph_library() -> Path:
+    """A folder for PYTHONPATH with what Manila's driver needs of Ceph. Raises ToolError where Ceph is missing."""
+    return made(cached("openstack-ceph") / "site", "Ceph for Manila", ceph.python)
+
+
 def snapshot() -> Path:
-    """A state folder with migrated and filled databases, to be copied."""
+    """A state folder with migrated and filled databases and the Ceph whose shares they know, to be copied while nothing uses it."""
     # Whoever starts a cloud from a snapshot makes a snapshot by a cloud.
     from tests.cloud.openstack.cloud import make_snapshot  # noqa: PLC0415
 
-    key = "-".join(digest(HERE / name)[:6] for name in ("requirements.txt", "services.py", "seed.py"))
+    sources = (Path(ceph.__file__), *(HERE / name for name in ("requirements.txt", "services.py", "seed.py")))
+    key = "-".join(digest(file)[:6] for file in sources)
     return made(cached(f"openstack-snapshot-{key}") / "state", "the databases of the OpenStack services", make_snapshot)
 
 
@@ -68,6 +75,8 @@ def _digest_of(folder: Path) -> str:
 def everything() -> None:
     """Make what is missing, the Kubernetes programs of Magnum's clusters and what speaks to Swift included."""
     mariadb("mariadbd")
+    if reason := ceph.missing():
+        raise ToolError(reason)
     environment()
     drivers()
     snapshot()

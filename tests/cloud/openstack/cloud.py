@@ -1,7 +1,7 @@
-"""A real OpenStack cloud on one machine: MariaDB and seven OpenStack services on free ports of 127.0.0.1, in one folder.
+"""A real OpenStack cloud on one machine: MariaDB, Ceph and eight OpenStack services on free ports of 127.0.0.1, in one folder.
 
-The services are the real ones; what is behind them is not: no hypervisor, no packets, no Ceph, and clusters that are the Kubernetes
-API servers of tests/cloud/kube.py. Whoever starts it is its parent: its processes end when that ends, even if it is killed.
+The services are the real ones, and so is the Ceph behind Manila. Behind the others there is no hypervisor and no packet, and clusters are
+the Kubernetes API servers of tests/cloud/kube.py. Whoever starts it is its parent: its processes end when that ends, even if it is killed.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.cloud.ceph import Ceph
 from tests.cloud.kube import die_with_parent
 from tests.cloud.openstack import build
 from tests.cloud.openstack.connections import connect, first_requests, wait_until_ready
@@ -39,12 +40,14 @@ class Cloud:
     """A running cloud.
 
     folder: its state: configuration, databases, one log per service in `log/`, one folder per cluster in `clusters/`.
-    clouds_yaml: path of a file with an entry for every project and for `admin`. report: told what is being done.
+    clouds_yaml: path of a file with an entry for every project and for `admin`. ceph: what Manila's shares lie on. report: told what is
+    being done.
     """
 
     def __init__(self, folder: Path, report: Callable[[str], None] = lambda _line: None) -> None:
         self.folder, self._report = folder, report
         self.clouds_yaml = folder / "clouds.yaml"
+        self.ceph = Ceph(folder / "ceph", folder / "log")
         self.ports: dict[str, int] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -56,11 +59,16 @@ class Cloud:
         """Start everything from the snapshot; what stood in the folder before is gone. Raises CloudError."""
         state = build.snapshot()
         shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(state, self.folder)
+        # Ceph's disk is a file of which little is there.
+        _call("cp", "--archive", "--sparse=always", str(state), str(self.folder))
+        (self.folder / "log").mkdir()
+        self.ceph.start()
         self._configure()
         self._report("database")
         self._launch_mariadb()
         self._databases({"endpoints": {service.type: url(service, self.ports) for service in SERVICES}})
+        self._report("Ceph")
+        self.ceph.wait()
         self._launch_services()
         self._report("back ends")
         wait_until_ready(connect(self.clouds_yaml, "admin"))
@@ -68,7 +76,9 @@ class Cloud:
 
     def start_empty(self) -> None:
         """The same with new databases, migrated and filled: what a snapshot is made from. Raises CloudError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "log").mkdir(parents=True, exist_ok=True)
+        self._report("Ceph")
+        self.ceph.make()
         data = self.folder / "mariadb"
         self._report("databases")
         _call(build.mariadb("mariadb-install-db"), f"--datadir={data}", "--skip-test-db", f"--user={_me()}")
@@ -97,6 +107,7 @@ class Cloud:
             process.kill()
             process.wait()
         self._processes.clear()
+        self.ceph.stop()
 
     def faults(self, *faults: Fault) -> None:
         """From now on the services fail like this, and no longer as ordered before."""
@@ -104,18 +115,18 @@ class Cloud:
 
     def dead(self) -> str | None:
         """Name of a process that has ended by itself, or None."""
-        return next((name for name, process in self._processes.items() if process.poll() is not None), None)
+        return self.ceph.dead() or next((name for name, process in self._processes.items() if process.poll() is not None), None)
 
     def pids(self) -> Mapping[str, int]:
         """Process by name."""
-        return {name: process.pid for name, process in self._processes.items()}
+        return self.ceph.pids() | {name: process.pid for name, process in self._processes.items()}
 
     def _configure(self) -> None:
         names = ("mariadb", *(service.name for service in SERVICES))
-        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True)) | self.ceph.ports()
         for service in SERVICES:
             (self.folder / service.name / "lock").mkdir(parents=True, exist_ok=True)
-        for name in ("log", "clusters", "images"):
+        for name in ("clusters", "images"):
             (self.folder / name).mkdir(exist_ok=True)
         for name, text in configurations(self.folder, build.environment() / "etc", self.ports).items():
             (self.folder / name).write_text(text)
@@ -171,7 +182,7 @@ class Cloud:
             "GAIA_DMP_CLOUD": str(self.folder),
             "GAIA_DMP_KUBE": json.dumps({"argv": [sys.executable, "-m", "tests.cloud.kube"], "cwd": str(ROOT)}),
             "GAIA_DMP_FLAVORS": json.dumps(COMPUTE_FLAVORS),
-            "PYTHONPATH": str(build.drivers()),
+            "PYTHONPATH": f"{build.drivers()}:{build.ceph_library()}",
             "PYTHONWARNINGS": "ignore",
         }
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME")
@@ -194,7 +205,7 @@ class Cloud:
         while not ready():
             dead = self.dead()
             if dead:
-                raise CloudError(f"{dead} ended with {self._processes[dead].returncode}:\n{self._log(dead)}")
+                raise CloudError(f"{dead} has ended:\n{self._log(dead)}")
             if time.monotonic() > end:
                 raise CloudError(f"{name} was not ready in {seconds:.0f} s:\n{self._log(name)}")
             time.sleep(0.2)

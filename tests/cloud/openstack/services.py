@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cloud import ceph
+
 HOST = "127.0.0.1"
 REGION = "local"
 PASSWORD = "pw"  # of every user of a cloud that only this machine reaches, for as long as a test runs
@@ -123,10 +125,18 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
             "keystone_authtoken": {"auth_section": "api_user", "service_type": "sharev2"},
             "api_user": user("manila"),
             "ceph": {
-                "share_driver": "gaia_dmp_cloud.manila_driver.Driver",
+                "share_driver": "manila.share.drivers.cephfs.driver.CephFSDriver",
                 "share_backend_name": "ceph",
                 "driver_handles_share_servers": "False",
-                "dummy_driver_default_driver_method_delay": "0",
+                "cephfs_protocol_helper_type": "CEPHFS",
+                "cephfs_cluster_name": "ceph",
+                "cephfs_conf_path": str(folder / "ceph" / "ceph.conf"),
+                "cephfs_auth_id": ceph.MANILA,
+                "cephfs_filesystem_name": ceph.FILE_SYSTEM,
+                # Another value makes Manila look at its shares anew: their export locations name a monitor that has moved.
+                "cephfs_ensure_all_shares_salt": str(ports["ceph-mon"]),
+                # Quotas are promises, and the disk behind them is small.
+                "max_over_subscription_ratio": "1000",
             },
         },
         "magnum.conf": common("magnum")

@@ -43,6 +43,10 @@ def manila():
     from manila import service
     from oslo_config import cfg
 
+    from gaia_dmp_cloud import manila_faults
+
+    manila_faults.install()
+
     for options in ({"binary": "manila-scheduler"}, {"binary": "manila-share", "host": f"{cfg.CONF.host}@ceph", "service_name": "ceph"}):
         service.Service.create(coordination=True, **options).start()
     return application
