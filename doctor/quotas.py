@@ -39,7 +39,8 @@ def quotas(visit: Visit) -> Iterator[Finding]:
     used = len(compute.load_balancer.get("/lbaas/loadbalancers").json()["loadbalancers"])
     yield room("quota of load balancers", -1 if limit is None else limit, used, balancers, balancers)
     makes = sum(isinstance(data.source, CreatedShare) and data.source.project == "compute" for data in visit.settings.datasets)
-    makes += sum(len(visit.settings.spaces_gib()) if isinstance(home, PersonShares) else 1 for home in own_homes(visit))
+    spaces = len(visit.settings.spaces_gib()) - len(visit.settings.adopted_spaces())
+    makes += sum(spaces if isinstance(home, PersonShares) else 1 for home in own_homes(visit))
     if makes:
         absolute = compute.shared_file_system.get("/limits").json()["limits"]["absolute"]
         yield room("quota of shares", absolute["maxTotalShares"], absolute["totalSharesUsed"], makes, makes)

@@ -12,7 +12,8 @@ from layers.cloud import Cloud, Role
 from layers.stack import Stack
 from settings.values.cloud import OpenStackCloud
 from settings.values.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport, S3Bucket
-from settings.values.own_share import OwnShare
+from settings.values.login import slug
+from settings.values.own_share import OwnShare, RestingShare
 from settings.values.zeppelin import AdoptedNotebooks
 
 
@@ -49,7 +50,7 @@ class OwnVolumes:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnShares:
-    """The shares that the platform writes; None where a setting names no share."""
+    """The shares that the platform writes; None where a setting names no share, or one that is only kept."""
 
     notebooks: OwnVolumes | None
     """Of notebooks."""
@@ -79,6 +80,8 @@ def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
             args = _dataset_share(stack, cloud, dataset, f"datasets[{index}].source.size_gib")
             owner = cloud.in_project(getattr(dataset.source, "project", "compute"))
             share = CephFSShare(f"data-{dataset.name}", args, pulumi.ResourceOptions.merge(owner, _renamed(dataset)))
+        if dataset.away:
+            continue
         volume = DataVolume(
             f"data-{dataset.name}",
             DataVolumeArgs(
@@ -96,32 +99,40 @@ def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
 
 
 def own_shares(stack: Stack, cloud: Cloud) -> OwnShares:
-    """Every share that the platform writes, with its volumes."""
+    """Every share that the platform writes, with its volumes. One that is only kept has neither a rule nor volumes."""
     zeppelin, history = stack.settings.zeppelin, stack.settings.spark.history
     notebooks, space, backup = zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target
     spaces = {}
     if isinstance(space, OwnShare):
         for login, size_gib in stack.settings.spaces_gib().items():
-            person, setting = stack.people[login], f"zeppelin.user_space.size_gib, or space_gib of {login}"
-            source = _created(stack, cloud, user_claim(person), space, size_gib, setting=setting)
-            spaces[person] = _own(stack, cloud, user_claim(person), source, SPARK_NAMESPACE, claim=user_claim(person))
+            person, setting = slug(login), f"zeppelin.user_space.size_gib, or space_gib of {login}"
+            adopted = stack.settings.adopted_spaces().get(login)
+            made = _created(stack, cloud, user_claim(person), space, size_gib, setting=setting)
+            if login in stack.people:
+                source = AdoptShareArgs(title=adopted) if adopted else made
+                spaces[person] = _own(stack, cloud, user_claim(person), source, SPARK_NAMESPACE, claim=user_claim(person))
+            elif not adopted:
+                _keep(stack, cloud, user_claim(person), made)
 
-    def made(name: str, share: object, setting: str, namespace: str, claim: str) -> OwnVolumes | None:
+    def writable(name: str, share: object, setting: str, namespace: str, claim: str) -> OwnVolumes | None:
         if not isinstance(share, OwnShare):
             return None
         source = _created(stack, cloud, name, share, share.size_gib, setting=f"{setting}.size_gib")
+        if isinstance(share, RestingShare) and share.state == "away":
+            _keep(stack, cloud, name, source)
+            return None
         return _own(stack, cloud, name, source, namespace, claim=claim)
 
     if isinstance(notebooks, AdoptedNotebooks):
         adopted = AdoptShareArgs(title=notebooks.share)
         home = _own(stack, cloud, "notebooks", adopted, ZEPPELIN_NAMESPACE, claim=NOTEBOOKS_CLAIM, role=notebooks.project)
     else:
-        home = made("notebooks", notebooks, "zeppelin.notebooks", ZEPPELIN_NAMESPACE, NOTEBOOKS_CLAIM)
+        home = writable("notebooks", notebooks, "zeppelin.notebooks", ZEPPELIN_NAMESPACE, NOTEBOOKS_CLAIM)
     return OwnShares(
         notebooks=home,
         spaces=spaces,
-        backup=made("backup", backup, "zeppelin.backup.target", ZEPPELIN_NAMESPACE, BACKUP_CLAIM),
-        history=made("history", history, "spark.history", SPARK_NAMESPACE, HISTORY_CLAIM),
+        backup=writable("backup", backup, "zeppelin.backup.target", ZEPPELIN_NAMESPACE, BACKUP_CLAIM),
+        history=writable("history", history, "spark.history", SPARK_NAMESPACE, HISTORY_CLAIM),
     )
 
 
@@ -136,7 +147,7 @@ def _dataset_share(stack: Stack, cloud: Cloud, dataset: Dataset, setting: str) -
     match dataset.source:
         case CreatedShare() as created:
             source = _created(stack, cloud, dataset.name, created, created.size_gib, setting=setting)
-            return CephFSShareArgs(source=source, readers=(reader,), protect=stack.protect)
+            return CephFSShareArgs(source=source, readers=() if dataset.away else (reader,), protect=stack.protect)
         case AdoptedShare() as adopted:
             return CephFSShareArgs(source=AdoptShareArgs(title=adopted.share), readers=(reader,))
         case BroughtShare() as brought:
@@ -188,6 +199,11 @@ def _created(stack: Stack, cloud: Cloud, name: str, share: CreatedShare | OwnSha
         setting=setting,
         first_look=cloud.projects[share.project if isinstance(share, CreatedShare) else "compute"].first_look,
     )
+
+
+def _keep(stack: Stack, cloud: Cloud, name: str, source: CreateShareArgs) -> None:
+    """A share that nobody reads or writes for the time being: the same resource as ever, and no key to it."""
+    CephFSShare(name, CephFSShareArgs(source=source, protect=stack.protect), cloud.in_project("compute"))
 
 
 def _own(

@@ -53,7 +53,7 @@ def build(stack: Stack, cloud: Cloud, data: Storage) -> Spark:
             spark=settings,
             people=people,
             check_pods=_check_pods(stack, data),
-            history=settings.history is not None,
+            history=data.history is not None,
             login=stack.registry_login,
         ),
         data.inside,

@@ -18,6 +18,7 @@ from layers.cloud import Cloud, Role
 from layers.shares import MountedDataset, OwnVolumes, mounted_datasets, own_shares
 from layers.stack import Stack
 from settings.values.dataset import AdoptedShare, CreatedShare, S3Bucket
+from settings.values.login import slug
 from settings.values.spark import HistoryVolume
 from settings.values.zeppelin import BackupBucket, NotebookVolume, PersonVolumes
 
@@ -72,11 +73,13 @@ def build(stack: Stack, cloud: Cloud) -> Storage:
         buckets=_buckets(stack, cloud),
         notebooks=_home(stack, keys, own.notebooks, zeppelin.notebooks),
         spaces={
-            stack.people[login]: _home(stack, keys, own.spaces.get(stack.people[login]), zeppelin.user_space, size_gib)
+            slug(login): _home(stack, keys, own.spaces.get(slug(login)), zeppelin.user_space, size_gib)
             for login, size_gib in stack.settings.spaces_gib().items()
+            # A claim that holds the data itself stays, whoever is away.
+            if login in stack.people or isinstance(zeppelin.user_space, PersonVolumes)
         },
         backup=_backup_bucket(stack) or (_writable(stack, keys, own.backup) if own.backup else None),
-        history=_home(stack, keys, own.history, history) if history else None,
+        history=_home(stack, keys, own.history, history) if own.history or isinstance(history, HistoryVolume) else None,
         keys=keys,
         inside=inside,
         namespaces={"csi": CSI_NAMESPACE} if shares else {},

@@ -103,7 +103,7 @@ def _examples(stack: Stack, data: Storage) -> str:
     """The notebooks that a newcomer finds."""
     settings = stack.settings
     return example_notebooks(
-        [(dataset.name, dataset.location) for dataset in settings.datasets],
+        [(dataset.name, dataset.location) for dataset in settings.datasets if not dataset.away],
         list(settings.spark.sizes()),
         [f"{stack.title}-{bucket.name}" for bucket in settings.object_store.buckets] if settings.object_store else [],
         space=bool(data.spaces),

@@ -96,7 +96,7 @@ class Cluster:
         except ApiError as error:
             if error.status.code != HTTPStatus.NOT_FOUND:
                 raise
-            raise RestoreError("this stack has no backups: zeppelin.backup is not set") from None
+            raise RestoreError("this stack has no backups: zeppelin.backup is not set, or its target is away") from None
         spec = template.spec.jobTemplate.spec
         container = spec.template.spec.containers[0]
         container.args = arguments or container.args

@@ -67,18 +67,26 @@ class StackSettings(Settings):
 
     def administrators(self) -> dict[str, bool]:
         """Everybody with their own limits: login name to whether they are an administrator."""
-        people = {person.name: person.administrator for person in self.zeppelin.people}
+        people = {person.name: person.administrator for person in self.zeppelin.people if person.state == "present"}
         if self.monitoring:
             people[self.monitoring.smoke_test.user] = False
         return {self.zeppelin.administrator: True} | people if isinstance(self.zeppelin.login, LocalLogin) else people
 
     def spaces_gib(self) -> dict[str, int]:
-        """Size of `/user/<name>` in GiB by login name; empty without a user_space."""
+        """Size of `/user/<name>` in GiB by login name, of people who are away as well; empty without a user_space."""
         space = self.zeppelin.user_space
         own = {person.name: person.space_gib for person in self.zeppelin.people}
         if self.monitoring:
             own[self.monitoring.smoke_test.user] = 1
-        return {name: own.get(name) or space.size_gib for name in self.administrators()} if space else {}
+        return {name: own.get(name) or space.size_gib for name in [*self.administrators(), *self.away()]} if space else {}
+
+    def adopted_spaces(self) -> dict[str, str]:
+        """Share by login name, for people whose `/user/<name>` the stack does not make."""
+        return {person.name: person.space_share for person in self.zeppelin.people if person.space_share}
+
+    def away(self) -> list[str]:
+        """Login names of people who are away: only their data is here."""
+        return [person.name for person in self.zeppelin.people if person.state == "away"]
 
     def secret_keys(self) -> dict[str, str]:
         """The config keys that hold secrets: name of the key to the path of the setting that names it."""
@@ -120,7 +128,8 @@ class StackSettings(Settings):
         spaces = self.zeppelin.user_space
         own = sum(home.size_gib for home in self.homes().values() if isinstance(home, OwnShare) and home is not spaces)
         # Spaces are a share for each person.
-        return created + own + (sum(self.spaces_gib().values()) if isinstance(spaces, OwnShare) else 0)
+        made = sum(size for name, size in self.spaces_gib().items() if name not in self.adopted_spaces())
+        return created + own + (made if isinstance(spaces, OwnShare) else 0)
 
     def problems(self) -> Iterator[Problem]:
         yield from checks.problems(self)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 
+from components.names import USER_CLAIM
 from settings.values.cloud import OpenStackProject
 
 CLUSTER = "openstack:containerinfra/cluster:Cluster"
@@ -102,6 +103,11 @@ def _share_type_is_known(cloud: Any, name: str, wanted: str, project: str) -> No
         )
 
 
+def _adopted(name: str, identity: str) -> str:
+    """How a stack file takes over a share. name: of the resource that it would have been."""
+    return f"space_share: {identity}" if name.startswith(f"{USER_CLAIM}-") else f"{{kind: adopt, share: {identity}}}"
+
+
 def _stands(made: pulumi.ResourceHookArgs, kind: _Kind, identity: str, mark: str, project: str) -> str:
     """What is said of something that stands. mark: of this stack, where it carries it."""
     title = dict(made.new_inputs or {}).get("name") or dict(made.new_inputs or {}).get("description")
@@ -110,7 +116,7 @@ def _stands(made: pulumi.ResourceHookArgs, kind: _Kind, identity: str, mark: str
         f"Was an `up` killed that was making it? This takes it over: gaia resume {pulumi.get_stack()}",
     ]
     if made.type == SHARE:
-        ways += [f"Does it hold data? The stack file takes it over: {{kind: adopt, share: {identity}}}"]
+        ways += [f"Does it hold data? The stack file takes it over: {_adopted(made.name, identity)}"]
     ways += [f"Is it of no use? This removes it: openstack {kind.word} delete {identity}"]
     return "\n  ".join(
         [f"{kind.word} {title} stands already in project {project} ({identity}), unknown to the state; none was made. {whose}.", *ways]

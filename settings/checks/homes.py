@@ -7,7 +7,7 @@ from settings.values.cloud import ONE_NODE_CLASSES, KubernetesCloud
 from settings.values.own_share import OwnShare
 from settings.values.spark import HistoryVolume
 from settings.values.vocabulary import KeyPath, Problem
-from settings.values.zeppelin import AdoptedNotebooks, BackupShare, NotebookVolume, PersonVolumes
+from settings.values.zeppelin import AdoptedNotebooks, BackupShare, NotebookVolume, PersonShares, PersonVolumes
 
 if TYPE_CHECKING:
     from settings.stack import StackSettings
@@ -26,6 +26,13 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             path = ("zeppelin", "people", index, "space_gib")
             message, accepted = "has no effect without zeppelin.user_space", "no value, or a zeppelin.user_space"
             yield Problem(path, message, accepted, (("zeppelin", "user_space"),))
+        if person.space_share:
+            path, involved = ("zeppelin", "people", index, "space_share"), (("zeppelin", "user_space"),)
+            if not isinstance(stack.zeppelin.user_space, PersonShares):
+                yield Problem(path, "has no use: spaces are no shares", "no value, or a user_space of kind share", involved)
+            if person.space_gib:
+                size = ("zeppelin", "people", index, "space_gib")
+                yield Problem(size, "has no use: space_share has its own size", "no value", (path,))
 
 
 def _storage_class(path: KeyPath, home: NotebookVolume | PersonVolumes | HistoryVolume, provider: str) -> Iterator[Problem]:

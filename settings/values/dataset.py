@@ -5,7 +5,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values.vocabulary import BucketName, CephId, ConfigKey, ExportPath, GiB, MountPath, Name, ObjectName, Problem, Settings, Url
+from settings.values.vocabulary import (
+    BucketName,
+    CephId,
+    ConfigKey,
+    ExportPath,
+    GiB,
+    MountPath,
+    Name,
+    ObjectName,
+    Presence,
+    Problem,
+    Settings,
+    Url,
+)
 
 Project = Literal["compute", "data"]
 AccessMode = Literal["ReadOnlyMany", "ReadWriteMany"]
@@ -28,6 +41,9 @@ class CreatedShare(Settings):
 
     size_gib: Annotated[GiB, Field(examples=[10])]
     """Quota of the share, in GiB. It may grow, in place. A smaller one is refused before anything changes."""
+
+    state: Presence = "present"
+    """`away` takes the dataset from notebooks, with its rule and its mounts, and keeps its share in the stack; `present` brings it back."""
 
     project: Project = "compute"
     """The project that owns the share: `compute` or `data`."""
@@ -192,6 +208,11 @@ class Dataset(Settings):
     def identity(self) -> str:
         """The dataset's first name, which objects in the cluster and Ceph ids keep."""
         return self.formerly or self.name
+
+    @property
+    def away(self) -> bool:
+        """Whether only its share is there."""
+        return isinstance(self.source, CreatedShare) and self.source.state == "away"
 
     @property
     def location(self) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values.vocabulary import ConfigKey, GiB, LoginName, ObjectName, Problem, Settings
+from settings.values.vocabulary import ConfigKey, GiB, LoginName, ObjectName, Presence, Problem, Settings
 
 
 class Person(Settings):
@@ -20,6 +20,14 @@ class Person(Settings):
 
     space_gib: GiB | None = None
     """Size of this person's `/user/<name>`, in GiB; by default `user_space.size_gib`."""
+
+    space_share: Annotated[ObjectName, Field(examples=["gaia-dmp-prod-user-alice"])] | None = None
+    """Name or id of a share of the compute project that is this person's `/user/<name>`, in place of one that the stack makes: such as the
+    one that it kept when this person was taken off the list."""
+
+    state: Presence = "present"
+    """`away` ends login, rights and limits, and keeps `/user/<name>` with what is in it; `present` gives them back. With login ldap the
+    directory has to refuse whoever is away: everybody whom it knows may log in."""
 
 
 class LocalLogin(Settings):

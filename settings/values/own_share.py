@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values.vocabulary import GiB, ObjectName, Settings
+from settings.values.vocabulary import GiB, ObjectName, Presence, Settings
 
 
 class OwnShare(Settings):
@@ -21,3 +21,10 @@ class OwnShare(Settings):
 
     on_destroy: Literal["keep", "delete"] = "keep"
     """What `pulumi destroy` does with the share: `keep` leaves it and its data on the cloud, `delete` removes both."""
+
+
+class RestingShare(OwnShare):
+    """The same for what the platform can do without."""
+
+    state: Presence = "present"
+    """`away` stops whatever reads and writes the share, and keeps the share in the stack. `present` goes on where it was."""

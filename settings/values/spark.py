@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values.own_share import OwnShare
+from settings.values.own_share import RestingShare
 from settings.values.vocabulary import Cores, GiB, KeyPath, Name, ObjectName, Problem, Settings
 
 
@@ -89,7 +89,7 @@ class PerPerson(Settings):
 KeepDays = Annotated[int, Field(ge=1, le=3650)]
 
 
-class HistoryShare(OwnShare):
+class HistoryShare(RestingShare):
     """Spark's event logs on their own Manila share, which outlives the cluster."""
 
     size_gib: Annotated[GiB, Field(examples=[50])] = 50

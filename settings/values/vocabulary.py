@@ -6,7 +6,7 @@ A type refuses a wrong value with a sentence that says what is accepted. `settin
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -166,3 +166,6 @@ Url = Annotated[str, Field(max_length=500), _checked(r"https?://[^\s/]+(/\S*)?",
 Cores = Annotated[int, Field(ge=1, le=1024)]
 GiB = Annotated[int, Field(ge=1, le=1_048_576)]
 """A size in GiB (2^30 bytes)."""
+
+Presence = Literal["present", "away"]
+"""Whether something that has data works here, or only its data does."""

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from settings.values.dataset import Project
 from settings.values.login import LocalLogin, Login, Person, people_problems
-from settings.values.own_share import OwnShare
+from settings.values.own_share import OwnShare, RestingShare
 from settings.values.vocabulary import BucketName, ConfigKey, Cores, GiB, Name, ObjectName, Problem, Schedule, Settings, Url
 
 
@@ -51,7 +51,8 @@ class PersonShares(OwnShare):
     """Quota of each share, in GiB, unless `people[].space_gib` sets another. It may grow, in place."""
 
     on_destroy: Literal["keep", "delete"] = "keep"
-    """What happens to a share when the stack is destroyed or its owner leaves `people`: `keep` leaves it on the cloud."""
+    """What happens to a share when the stack is destroyed or its owner leaves `people`: `keep` leaves it on the cloud. For people who
+    leave for a time there is `people[].state: away`."""
 
 
 class PersonVolumes(Settings):
@@ -67,7 +68,7 @@ class PersonVolumes(Settings):
     """Size of each volume, in GiB, unless `people[].space_gib` sets another."""
 
 
-class BackupShare(OwnShare):
+class BackupShare(RestingShare):
     """Backups on their own Manila share, which no notebook mounts."""
 
     size_gib: Annotated[GiB, Field(examples=[50])] = 50

@@ -12,7 +12,8 @@ from tests.cloud.openstack.apply import applied, in_order
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import NODE_GROUPS, connect
 from tests.cloud.openstack.inventory import held
-from tests.cloud.openstack.seed import SHARES
+from tests.cloud.openstack.seed import SHARE_TYPE, SHARES
+from tests.support.eventually import eventually
 from tests.support.programs import named, record_data, record_stack
 from tests.support.stack_files import document
 
@@ -104,3 +105,22 @@ def test_two_stacks_on_one_share_have_two_keys_and_one_can_go(cloud: Cloud) -> N
             assert len(set(both.values())) == 2
         assert keys() == first
     assert keys() == {}
+
+
+def test_a_share_that_was_kept_is_somebodys_space_again(cloud: Cloud) -> None:
+    """Somebody was taken off the list, whose share stayed on the cloud, and is back."""
+    shares: Any = connect(cloud.clouds_yaml, "iris-gaia-red").shared_file_system
+    title = "gaia-dmp-dev-user-alice"
+    kept = shares.create_share(name=title, size=1, share_protocol="CEPHFS", share_type=SHARE_TYPE)
+    shares.wait_for_status(kept, "available", failures=["error"], interval=0.5, wait=60)
+    data = document("dev")
+    data["gaia-dmp:zeppelin"] |= {
+        "people": [{"name": "alice", "space_share": title}],
+        "user_space": {"kind": "share", "size_gib": 1, "on_destroy": "delete"},
+    }
+    with applied(record_data(data, "update", "dev"), cloud.clouds_yaml):
+        assert [each.id for each in shares.shares() if each.name == title] == [kept.id]
+        assert {rule.access_to: rule.access_level for rule in shares.access_rules(kept.id)} == {"gaia-dmp-dev-user-alice": "rw"}
+    assert list(shares.access_rules(kept.id)) == []
+    shares.delete_share(kept.id)
+    eventually(lambda: "shares" not in held(connect(cloud.clouds_yaml, "iris-gaia-red")))

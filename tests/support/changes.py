@@ -159,6 +159,13 @@ CASES = (
         risks=("data-kept-share leaves the stack and stays in the cloud",),
     ),
     Case(
+        "dataset-away",
+        "A dataset goes for a time, and its share is kept",
+        "",
+        _set("datasets.1.source.state", "away"),
+        operations={"data-kept-access-gaia-dmp-dev-data-kept": "delete", "data-kept-volume": "delete", "zeppelin-server": "update"},
+    ),
+    Case(
         "dataset-renamed",
         "A dataset is renamed, and says so",
         "",
@@ -216,6 +223,13 @@ CASES = (
         "A person leaves",
         "",
         _set("zeppelin.people", []),
+        operations={"zeppelin-password-alice": "delete", "spark-rbac-spark-driver-alice": "delete"},
+    ),
+    Case(
+        "person-away",
+        "A person leaves for a time",
+        "",
+        _set("zeppelin.people.0.state", "away"),
         operations={"zeppelin-password-alice": "delete", "spark-rbac-spark-driver-alice": "delete"},
     ),
     Case(
