@@ -242,16 +242,22 @@ def _local(folder: Path, node: Node) -> Object:
 
 
 @contextlib.contextmanager
-def running(cluster: Cluster, items: Sequence[Object], secrets: Mapping[str, Mapping[str, str]] | None = None) -> Iterator[Platform]:
+def running(
+    cluster: Cluster,
+    items: Sequence[Object],
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
+    volumes: Sequence[Object] | None = None,
+) -> Iterator[Platform]:
     """The objects of a stack on the first node of a cluster, for the time of a `with`. Images are loaded by then.
 
-    secrets: beginning of a Secret's name to what is in it, beside what every test takes.
+    secrets: beginning of a Secret's name to what is in it, beside what every test takes. volumes: in place of folders of the node, where
+    the CSI plug-in is there that mounts them.
     """
     node, api = cluster.nodes["node-1"], cluster.kube.api
-    without = [item for item in items if item["kind"] in ("Deployment", "DaemonSet") and _without_image(item)]
+    without = [item for item in items if item["kind"] in ("Deployment", "DaemonSet") and _without_image(item) and volumes is None]
     kept = [
         _filled(item, _SECRETS | dict(secrets or {})) for item in items if item["kind"] != "PersistentVolume" and item not in without
-    ] + _volumes(items, node)
+    ] + (_volumes(items, node) if volumes is None else list(volumes))
     ordered = sorted(kept, key=lambda item: deployed.ORDER.index(item["kind"]) if item["kind"] in deployed.ORDER else len(deployed.ORDER))
     _label(api, node, _LABEL)
     try:

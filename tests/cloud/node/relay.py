@@ -20,7 +20,9 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
         target.write_eof()
 
 
-async def _serve(descriptor: int, address: str, port: int) -> None:
+async def serve(listening: socket.socket, address: str, port: int) -> None:
+    """Carry every connection to a socket on to an address, for ever. Whoever is not there ends it."""
+
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             there, back = await asyncio.open_connection(address, port)
@@ -28,9 +30,9 @@ async def _serve(descriptor: int, address: str, port: int) -> None:
             back.close()
         writer.close()
 
-    server = await asyncio.start_server(carry, sock=socket.socket(fileno=descriptor))
+    server = await asyncio.start_server(carry, sock=listening)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], int(sys.argv[3])))

@@ -1,0 +1,122 @@
+"""A recorded stack whose shares are real: made by Manila on the cloud of the tests, and mounted on a node by the CSI plug-in of the tests.
+
+Nothing stands in for a volume here. The OpenStack half of the recording is made by the real APIs. A second recording, with what these
+answered, has the Kubernetes half: monitors, paths and Ceph ids are those of the program, and so are DaemonSet, ConfigMap and volumes.
+"""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from components.names import CEPHFS_DRIVER, CSI_NAMESPACE
+from components.openstack.cephfs_share import parse_export_path
+from preview import answers
+from tests.cloud import deployed
+from tests.cloud.api import Object
+from tests.cloud.ceph import PORTS, Ceph
+from tests.cloud.csi import image
+from tests.cloud.kube import die_with_parent
+from tests.cloud.node import platform
+from tests.cloud.node.cluster import Cluster
+from tests.cloud.node.node import Node
+from tests.cloud.node.platform import Platform
+from tests.cloud.node.pods import gone
+from tests.cloud.openstack.apply import applied
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import connect
+from tests.cloud.tools import ROOT
+from tests.support.eventually import eventually
+from tests.support.programs import record_data
+
+PLUGIN = "cephfs-node-plugin"
+_KINDS = ("pulumi:providers:openstack", "openstack:sharedfilesystem/share:Share", "openstack:sharedfilesystem/shareAccess:ShareAccess")
+_LEFT_OUT = ("Deployment", "CronJob")
+
+
+class Key(NamedTuple):
+    """What a Secret of a volume holds."""
+
+    ceph_id: str
+    key: str
+
+
+def path_of(shares: Any, share: Any) -> str:
+    """The export location of a share. shares: Manila, as the share's owner."""
+    (location,) = shares.get(f"/shares/{share.id}/export_locations", microversion="2.45").json()["export_locations"]
+    return location["path"]
+
+
+def key_of(shares: Any, share: Any, ceph_id: str, level: str) -> str:
+    """Let a Ceph id in, and return its key."""
+    rule = shares.create_access_rule(share.id, access_type="cephx", access_to=ceph_id, access_level=level)
+    found: list[Any] = []
+
+    def active() -> bool:
+        found[:] = [each for each in shares.access_rules(share.id) if each.id == rule.id]
+        return found[0].state == "active"
+
+    eventually(active, 60)
+    return found[0].access_key
+
+
+@contextlib.contextmanager
+def made(cloud: Cloud, data: dict[str, Any], brought: Mapping[str, Key]) -> Iterator[list[Object]]:
+    """The shares of a stack, for the time of a `with`; its Kubernetes objects, with their keys. brought: key by path."""
+    recording = record_data(data, "update", deployed.STACK)
+    recording.resources = [each for each in recording.resources if each.type in _KINDS]
+    with applied(recording, cloud.clouds_yaml):
+        ours = {each.inputs["accessTo"] for each in recording.resources if "accessTo" in each.inputs}
+        paths, keys = dict[str, str](), dict(brought)
+        for project in ("iris-gaia-red", "iris-gaia-data"):
+            shares: Any = connect(cloud.clouds_yaml, project).shared_file_system
+            for share in shares.shares():
+                path = paths[share.name] = path_of(shares, share)
+                rules = [rule for rule in shares.access_rules(share.id) if rule.access_to in ours]
+                keys |= {parse_export_path(path).root_path: Key(rule.access_to, rule.access_key) for rule in rules}
+        with patch.object(answers, "_export_path", paths.__getitem__):
+            items = deployed.objects(data)
+        volumes = [item["spec"]["csi"] for item in items if item["kind"] == "PersistentVolume"]
+        secrets = {csi["nodeStageSecretRef"]["name"]: keys[csi["volumeAttributes"]["rootPath"]] for csi in volumes}
+        yield [_with_key(item, secrets.get(item["metadata"]["name"])) for item in items]
+
+
+def _with_key(item: Object, key: Key | None) -> Object:
+    return item | {"stringData": {"userID": key.ceph_id, "userKey": key.key}} if item["kind"] == "Secret" and key else item
+
+
+@contextlib.contextmanager
+def reached(node: Node, ceph: Ceph) -> Iterator[None]:
+    """A node that reaches the Ceph of this machine, for the time of a `with`: its own loopback leads there, port by port."""
+    command = (sys.executable, "-m", "tests.cloud.node.inward", str(node.pid), str(ceph.first_port), str(PORTS))
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        yield
+        process.kill()
+
+
+@contextlib.contextmanager
+def running(cluster: Cluster, cloud: Cloud, items: list[Object], folder: Path) -> Iterator[Platform]:
+    """What of a stack mounts shares and computes, on the first node of a cluster. folder: an empty one for images."""
+    node, api = cluster.nodes["node-1"], cluster.kube.api
+    kept = [item for item in items if item["kind"] not in _LEFT_OUT and (item["kind"] != "DaemonSet" or item["metadata"]["name"] == PLUGIN)]
+    (plugin,) = [item for item in kept if item["kind"] == "DaemonSet"]
+    main, registrar = (container["image"] for container in plugin["spec"]["template"]["spec"]["containers"])
+    platform.load_images(node, [*kept, *(item for item in items if item["kind"] == "Deployment")], folder)
+    node.load(image.make(folder / "csi", main, registrar))
+    volumes = [item for item in kept if item["kind"] == "PersistentVolume"]
+    with reached(node, cloud.ceph), platform.running(cluster, kept, volumes=volumes) as found:
+        eventually(lambda: CEPHFS_DRIVER in str(api.items("/apis/storage.k8s.io/v1/csinodes")), 120)
+        try:
+            yield found
+        finally:
+            # Without the plug-in nothing could be unmounted, and its Pods would stay for ever.
+            spaces = [item["metadata"]["name"] for item in kept if item["kind"] == "Namespace"]
+            others = [f"/api/v1/namespaces/{name}" for name in spaces if name != CSI_NAMESPACE]
+            for path in others:
+                api.delete(path)
+            eventually(lambda: all(gone(api, path) for path in others), 180)
