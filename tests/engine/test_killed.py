@@ -3,6 +3,7 @@
 The steps are those of docs/runbooks/state-locked.md: `pulumi cancel`, `gaia resume`, `pulumi up`.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,9 @@ MOMENTS: tuple[str, ...] = (
 )
 """How the name of a resource begins, or a whole one: the engine is killed while it makes one of them, once for each."""
 
+DELAYS = (0.0, 1.0, 2.5)
+"""Seconds for which the engine still works on it: before it has asked the cloud, while it waits for the answer, afterwards."""
+
 OF_DESTROY: set[str] = {"zeppelin-namespace", "data-sample-volume", "cluster-cluster", "data-sample-share", "network-router-interface"}
 
 WHOLE = {
@@ -65,12 +69,13 @@ def test_nothing_is_made_twice_and_nothing_lost(
     monkeypatch.setenv("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
     magnum = project.container_infrastructure_management
     left, kills, told = set(MOMENTS), 0, ""
-    while reached := _killed(dev, left, "up"):
+    while reached := _killed(dev, left, "up", DELAYS[kills % len(DELAYS)]):
         kills += 1
         assert main(["resume", "dev", "--folder", str(dev.folder)]) == 0, capsys.readouterr().err
-        told += f"{sorted(reached)}\n{capsys.readouterr().out}"
+        done = capsys.readouterr().out
+        told += f"{sorted(reached)}\n{done}"
         assert dev.pending() == {}, told
-        if "cluster-cluster" in reached:
+        if "taken over: cluster-cluster" in done:
             eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
             assert not dev.refresh().error
     assert kills >= 15, (left, told)
@@ -83,7 +88,7 @@ def test_nothing_is_made_twice_and_nothing_lost(
     assert "warning" not in dev.up().output
 
     to_go = set(OF_DESTROY)
-    while _killed(dev, to_go, "destroy"):
+    while _killed(dev, to_go, "destroy", DELAYS[1]):
         pass
     gone = dev.destroy()
     assert not gone.error, gone.output[-3000:]
@@ -91,13 +96,15 @@ def test_nothing_is_made_twice_and_nothing_lost(
     assert dev.ids() == {}
 
 
-def _killed(dev: Platform, left: set[str], operation: str) -> set[str]:
+def _killed(dev: Platform, left: set[str], operation: str, delay: float) -> set[str]:
     """The moments at which the engine was killed, which are taken from `left`; none where it came to its end."""
     met: set[str] = set()
 
     def meets() -> bool:
         pending = dev.pending()
         met.update(each for each in left if any(name == each or (each.endswith("-") and name.startswith(each)) for name in pending))
+        if met:
+            time.sleep(delay)
         return bool(met)
 
     outcome = dev.killed(meets, operation)
