@@ -49,10 +49,12 @@ NODE_PROGRAMS = {
     "kube-router": ("kube-router", "."),
     "kubectl": ("kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
     "kubelet": ("kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
-    "kubelet-1.35": ("kubernetes-1.35", "k8s.io/kubernetes/cmd/kubelet"),
     "probe": ("probe", "."),
 }
 """The same for what only a real node runs (tests/cloud/node)."""
+
+OLDER_PROGRAMS = {"kubelet-1.35": ("kubernetes-1.35", "k8s.io/kubernetes/cmd/kubelet")}
+"""The same for what only an upgrade begins with: built by the test that needs it."""
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 WANTED = {"go": "Go 1.26", "java": "Java 17", "mvn": "Maven", "npm": "Node.js 20 with npm"}
@@ -70,8 +72,8 @@ class ToolError(Exception):
 
 
 def program(name: str) -> Path:
-    """Path of one of GO_PROGRAMS or NODE_PROGRAMS, built where the cache does not have it."""
-    module, package = (GO_PROGRAMS | NODE_PROGRAMS)[name]
+    """Path of one of GO_PROGRAMS, NODE_PROGRAMS or OLDER_PROGRAMS, built where the cache does not have it."""
+    module, package = (GO_PROGRAMS | NODE_PROGRAMS | OLDER_PROGRAMS)[name]
     folder = TOOLS / module
     # Nobody debugs them, and without symbols they are a third smaller.
     flags, options = "-s -w", ["-tags="]

@@ -110,7 +110,7 @@ def close(port, group):
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         head = struct.pack(">II", CALL, len(name)) + name + struct.pack(">I", 1)
         connection.sendall(head + struct.pack(">BHI", 11, 1, len(words)) + words + b"\0")
-        connection.recv(4)
+        connection.recv(65536)
 
 
 def of_ended(pods):

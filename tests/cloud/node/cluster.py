@@ -59,7 +59,7 @@ class Cluster:
         self._until("DNS", lambda: self.kube.api.get(deployment)["status"].get("readyReplicas") == 1)
 
     def add_node(self, labels: Mapping[str, str] | None = None, kubelet: str = "kubelet") -> Node:
-        """Start one more node and wait until it is ready. kubelet: one of tools.NODE_PROGRAMS. Raises RuntimeError."""
+        """Start one more node and wait until it is ready. kubelet: a program of tools. Raises RuntimeError."""
         number = next(number for number in range(1, _MOST + 1) if f"node-{number}" not in self.nodes)
         node = Node(self.folder / f"node-{number}", f"node-{number}", number)
         node.prepare(self.folder, URL, kubelet)

@@ -31,7 +31,7 @@ class Node:
 
     def prepare(self, authority: Path, url: str, kubelet: str = "kubelet") -> None:
         """Make its folder. authority: a folder with the cluster's CA. url: where nodes find the API server. kubelet: one of
-        tools.NODE_PROGRAMS."""
+        tools."""
         for name in ("log", "images", "bin"):
             (self.folder / name).mkdir(parents=True)
         self._take(kubelet)
@@ -105,7 +105,7 @@ class Node:
         eventually(lambda: self.processes().get(service, before) != before)
 
     def upgrade(self, kubelet: str) -> None:
-        """Let it run another kubelet in place of its own. kubelet: one of tools.NODE_PROGRAMS."""
+        """Let it run another kubelet in place of its own. kubelet: a program of tools."""
         self._take(kubelet)
         self.restart("kubelet")
 

@@ -155,7 +155,8 @@ def works_again(notebook: Notebook, text: str) -> str:
 def test_one_interpreter_too_many_starts_when_another_has_gone(deployment: Platform, gateway: str, notebook: Notebook):
     """Three are what one person may have: those of the notebook above. A server that came back can end what has run since."""
     again = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
-    assert again.run("%md\n# Stars")[0] == "FINISHED"
+    # Its Pod that was deleted may still be ending.
+    works_again(again, "%md\n# Stars")
     more = Notebook(Person("alice", gateway, zeppelin.ORIGIN), "/Alice/more")
     status, said = more.run("%md\n# More")
     assert (status, "exceeded quota: driver-alice, requested: pods=1, used: pods=3, limited: pods=3" in said) == ("ERROR", True)
