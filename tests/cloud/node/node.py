@@ -30,7 +30,7 @@ class Node:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self, authority: Path, url: str, kubelet: str = "kubelet") -> None:
-        """Make its folder. authority: a folder with the cluster's CA. url: where nodes find the API server. kubelet: one of
+        """Make its folder. authority: a folder with the cluster's CA. url: where nodes find the API server. kubelet: a program of
         tools."""
         for name in ("log", "images", "bin"):
             (self.folder / name).mkdir(parents=True)
