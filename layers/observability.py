@@ -28,7 +28,7 @@ class Observability:
 
 
 def build(stack: Stack, data: Storage, engine: Spark, notebooks: Notebooks) -> Observability:
-    """Metrics and the test notebook, where the stack wants them."""
+    """Metrics and the test notebook, if the stack has them."""
     settings = stack.settings.monitoring
     if settings is None:
         return Observability(namespaces={})

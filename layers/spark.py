@@ -1,4 +1,4 @@
-"""Where notebooks compute: a namespace with its bounds, rights and admission, and what stands beside notebooks in it."""
+"""The namespace in which notebooks compute: its limits, rights and admission, and what else runs in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Spark:
 
 
 def build(stack: Stack, cloud: Cloud, data: Storage) -> Spark:
-    """The namespace of notebooks, with all that bounds them, and what stands beside them."""
+    """Build the namespace of notebooks with everything that restricts them, and what else runs in it."""
     settings, people = stack.settings.spark, list(stack.people.values())
     namespace = SparkNamespace(
         "spark",

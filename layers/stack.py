@@ -79,7 +79,7 @@ class Stack:
         return f"{prefix}/{image}" if prefix else image
 
     def ceph_id(self, *parts: str) -> str:
-        """A Ceph id of this stack: Manila wants it unique on the whole cloud and without a dot, which a stack's name may have."""
+        """A Ceph id of this stack. Manila requires it to be unique in the whole cloud and without a dot, which a stack's name may have."""
         generation = self.settings.rotation.ceph_keys
         return "-".join([self.title, *parts, *([str(generation)] if generation > 1 else [])]).replace(".", "-")
 

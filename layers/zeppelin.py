@@ -44,7 +44,7 @@ class Notebooks:
 
 
 def build(stack: Stack, data: Storage, engine: Spark) -> Notebooks:
-    """The server, once everything stands that bounds what it starts; and what works beside it."""
+    """Build the server, after everything that restricts what it starts, and its helpers."""
     settings, pods = stack.settings, engine.pods
     made_here = pulumi.ResourceOptions(providers=[random.Provider("random")])
     interpreters = InterpreterArgs(
@@ -116,7 +116,7 @@ def _examples(stack: Stack, data: Storage) -> str:
 
 
 def _backup(stack: Stack, data: Storage, server: Zeppelin) -> None:
-    """Backups of notebooks, where the stack wants them."""
+    """Backups of notebooks, if the stack has them."""
     backup = stack.settings.zeppelin.backup
     if backup is None or data.backup is None:
         return

@@ -1,6 +1,6 @@
 """`python -m preview STACK --recording FOLDER`: record one stack, and nothing else.
 
-`gaia diff` runs it in the trees of two revisions, each with its own code: this way in stays the same over the years. People call
+`gaia diff` runs it in the trees of two revisions, each with its own code, so this command line must stay the same. People call
 `gaia preview`.
 """
 

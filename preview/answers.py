@@ -22,7 +22,7 @@ def _export_path(name: str) -> str:
 
 
 def _auth_scope(args: Properties) -> dict[str, Any]:
-    # Offline there is no credential; the program passes the project it expects as the query's name.
+    # There is no credential offline. The program passes the expected project as the query's name.
     project = args["name"]
     by_id = re.fullmatch(r"[0-9a-f]{32}", project)
     return {

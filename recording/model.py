@@ -9,10 +9,10 @@ VERSION = 1
 """Version of the recording's form; it changes when a reader of the old form would misread the new one."""
 
 SECRET = "[secret]"  # noqa: S105 - a mask
-"""Stands for every secret value."""
+"""Replaces every secret value."""
 
 UNKNOWN = "[unknown]"
-"""Stands for every value that only the cloud can tell."""
+"""Replaces every value that is unknown before the cloud sets it."""
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key by which the engine's protocol and its states mark a special value (pulumi: sdk/go/common/resource/sig.go)."""

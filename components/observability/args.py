@@ -38,7 +38,7 @@ class MonitoringArgs:
     """That of the Ceph plug-in, or None."""
 
     receiver: Receiver | None = None
-    """Who is told of alerts, or None."""
+    """Where alerts are sent, or None."""
 
     origin: str
     """Address that browsers come by."""
@@ -47,7 +47,7 @@ class MonitoringArgs:
     """Minutes after which an interpreter should end."""
 
     serving: bool = True
-    """False while the server stands by, which is no fault."""
+    """False while the server is on standby, which is not a fault."""
 
     environment: Mapping[str, str]
     """What a process needs to reach the world."""

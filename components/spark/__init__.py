@@ -1,1 +1,1 @@
-"""Where notebooks compute: the namespace, its rights and admission, and what stands beside interpreters there."""
+"""The namespace in which notebooks compute: its rights and admission, and everything in it besides interpreters."""

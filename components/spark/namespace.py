@@ -30,10 +30,10 @@ class SparkNamespaceArgs:
     """Those who have limits of their own, as part of names of objects."""
 
     check_pods: int = 0
-    """How many Pods of DatasetCheck there may be beside notebooks."""
+    """How many Pods of DatasetCheck may run besides notebooks."""
 
     history: bool = False
-    """Whether the history server is beside them, too."""
+    """Whether the history server runs there, too."""
 
     login: pulumi.Input[str] | None = None
     """docker config.json (secret) for the registry, or None."""

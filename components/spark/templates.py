@@ -82,7 +82,7 @@ def _driver_amounts(size: PodSize) -> dict[str, Any]:
 
 
 def _language_resources(size: LanguageSize) -> dict[str, str]:
-    """Limits of an interpreter beside Spark, as Kubernetes writes them."""
+    """Limits of interpreters other than Spark, in Kubernetes' form."""
     return {"cpu": str(size.cores), "memory": f"{size.memory_gib}Gi", "ephemeral-storage": f"{size.scratch_gib}Gi"}
 
 

@@ -27,7 +27,7 @@ _LANGUAGES: Mapping[str, Mapping[str, str]] = {
     "sh": {"shell.command.timeout.millisecs": "600000"},
     "jdbc": {},
 }
-"""Interpreter groups beside spark, and their properties where Zeppelin's own will not do."""
+"""Interpreter groups other than spark, with the properties that differ from Zeppelin's defaults."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class InterpreterArgs:
     """Sizes by interpreter setting, and when executors are released."""
 
     languages: Sequence[str] = ("python", "md")
-    """Interpreter groups beside spark."""
+    """Interpreter groups other than spark."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     """What a process needs to reach the world."""

@@ -228,7 +228,7 @@ class Zeppelin(pulumi.ComponentResource):
         """shiro.ini and the key of stored credentials, as a Secret; makes the passwords."""
         child = pulumi.ResourceOptions(parent=self)
         ldap = args.server.login if isinstance(args.server.login, LdapLogin) else None
-        # Where a directory knows people, Zeppelin takes no password of ours beside it.
+        # With an LDAP directory, Zeppelin cannot use generated passwords as well.
         passwords = {
             person: random.RandomPassword(
                 f"{name}-password-{person}", length=24, special=False, keepers=generation(args.password_generation), opts=child
