@@ -75,7 +75,7 @@ def build(stack: Stack, cloud: Cloud) -> Storage:
         spaces={
             slug(login): _home(stack, keys, own.spaces.get(slug(login)), zeppelin.user_space, size_gib)
             for login, size_gib in stack.settings.spaces_gib().items()
-            # A claim that holds the data itself stays, whoever is away.
+            # A claim that holds the data itself stays, no matter who is away.
             if login in stack.people or isinstance(zeppelin.user_space, PersonVolumes)
         },
         backup=_backup_bucket(stack) or (_writable(stack, keys, own.backup) if own.backup else None),

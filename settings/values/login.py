@@ -22,12 +22,12 @@ class Person(Settings):
     """Size of this person's `/user/<name>`, in GiB; by default `user_space.size_gib`."""
 
     space_share: Annotated[ObjectName, Field(examples=["gaia-dmp-prod-user-alice"])] | None = None
-    """Name or id of a share of the compute project that is this person's `/user/<name>`, in place of one that the stack makes: such as the
-    one that it kept when this person was taken off the list."""
+    """Name or id of a share of the compute project to use as this person's `/user/<name>`; by default the stack makes one. An example is
+    the share that stayed when this person was taken off the list."""
 
     state: Presence = "present"
     """`away` ends login, rights and limits, and keeps `/user/<name>` with what is in it; `present` gives them back. With login ldap the
-    directory has to refuse whoever is away: everybody whom it knows may log in."""
+    directory itself has to refuse a person who is away: everybody whom it knows may log in."""
 
 
 class LocalLogin(Settings):
