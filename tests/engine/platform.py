@@ -88,6 +88,10 @@ class Platform:
     def killed(self, when: Callable[[], bool], operation: str = "up") -> Outcome:
         """`pulumi up`, or `destroy`, whose engine is killed as soon as `when` holds. Its plug-ins finish what they are about."""
         outcome = self._stopped([operation, "--yes", "--skip-preview"], when, lambda process: process.kill())
+        # docs/runbooks/state-locked.md: a file back end's note beside the state, cut off.
+        note = self.folder / "state" / ".pulumi" / "stacks" / "gaia-dmp" / f"{self.name}.json.attrs"
+        if note.exists() and not note.stat().st_size:
+            note.unlink()
         self.command("cancel", "--yes")
         return outcome
 
