@@ -39,9 +39,10 @@ _UID = 101
 # server's name once, at its start, and ends if nobody answers, as before the rules of a new Pod's network stand. So it waits.
 _START = """
 awk '$1 == "nameserver" { print "resolver " $2 " valid=10s ipv6=off;"; exit }' /etc/resolv.conf > /tmp/resolver.conf
-for _ in 1 2 3 4 5 6 7 8 9 10; do
+trap 'exit 0' TERM
+for _ in 1 2 3 4 5; do
   nginx -q -t && break
-  sleep 1
+  sleep 1 & wait $!
 done
 exec nginx -g 'daemon off;'
 """

@@ -134,7 +134,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
             secret_volume("login", args.login),
             scratch_volume("work", "2Gi"),
             scratch_volume("tmp", "1Gi"),
-            scratch_volume("lost", "1Mi"),
+            scratch_volume("lost", "16Mi"),
         ],
         # The launcher calls the Kubernetes API to make interpreters; this is the one token of the namespace.
         token=True,

@@ -46,14 +46,14 @@ def _names(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
 def _mount_paths(datasets: tuple[Dataset, ...]) -> Iterator[Problem]:
     paths: dict[str, int] = {}
     for index, dataset in enumerate(datasets):
-        if dataset.mount_path is None:
+        if dataset.mount_path is None or dataset.away:
             continue
         other = paths.setdefault(dataset.mount_path, index)
         if other != index:
             path = ("datasets", index, "mount_path")
             yield Problem(path, f"is already the mount path of datasets[{other}]", "a unique path", (("datasets", other, "mount_path"),))
     for index, dataset in enumerate(datasets):
-        parts = (dataset.mount_path or "").split("/")
+        parts = ("" if dataset.away else dataset.mount_path or "").split("/")
         for length in range(2, len(parts)):
             other = paths.get("/".join(parts[:length]))
             if other is not None:

@@ -33,6 +33,17 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             if person.space_gib:
                 size = ("zeppelin", "people", index, "space_gib")
                 yield Problem(size, "has no use: space_share has its own size", "no value", (path,))
+    yield from _adopted_spaces(stack)
+
+
+def _adopted_spaces(stack: "StackSettings") -> Iterator[Problem]:
+    """A share is the space of one person."""
+    taken: dict[str, int] = {}
+    for index, person in enumerate(stack.zeppelin.people):
+        other = taken.setdefault(person.space_share, index) if person.space_share else index
+        if other != index:
+            path, involved = ("zeppelin", "people", index, "space_share"), (("zeppelin", "people", other, "space_share"),)
+            yield Problem(path, f"is already the space of zeppelin.people[{other}]", "a share that is nobody else's space", involved)
 
 
 def _storage_class(path: KeyPath, home: NotebookVolume | PersonVolumes | HistoryVolume, provider: str) -> Iterator[Problem]:

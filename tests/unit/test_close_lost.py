@@ -1,6 +1,8 @@
 """What Zeppelin started and is not there is closed; what starts, runs or was never started is left alone."""
 
 import struct
+import urllib.error
+from email.message import Message
 from pathlib import Path
 from socket import create_server
 from threading import Thread
@@ -58,7 +60,8 @@ def test_what_was_not_started_is_nobodys_business():
         ("has ended: OOMKilled", "it took more memory than its Pod may have"),
         ("has ended: Evicted, Error", "it wrote more than its disk holds, or its node ran short of something"),
         ("has ended: Error", "it failed, or was killed"),
-        ("has ended: Completed", "its Pod says Completed"),
+        ("has ended: Completed", "it was idle for too long, or ended itself"),
+        ("has ended: ContainerCannotRun", "its Pod says ContainerCannotRun"),
         ("has no Pod", "it was restarted, was idle for too long, or went with its node"),
     ],
 )
@@ -89,23 +92,83 @@ RESTART = 'Restart interpreterSetting md, msg={"noteId":"2ABCDEFGH"}, user=alice
 @pytest.mark.parametrize(
     ("lines", "forgotten"),
     [
-        ([RESTART], [GROUP]),
-        ([LINE.strip(), RESTART], []),
-        ([RESTART.replace("alice", "bob")], ["md-bob-2ABCDEFGH"]),
+        ([RESTART], {("md", "alice", "2ABCDEFGH")}),
+        ([LINE.strip(), RESTART], set()),
+        # Whoever runs a paragraph right after it has a new one already.
+        ([RESTART, LINE.strip()], set()),
+        ([RESTART.replace("alice", "Bob Jones")], {("md", "Bob Jones", "2ABCDEFGH")}),
         # By an administrator, of everybody's: Zeppelin closes what it knows of.
-        (["Restart interpreterSetting md, msg={}, user=root"], []),
+        (["Restart interpreterSetting md, msg={}, user=root"], set()),
         # Not a line of its own.
-        ([f"x {RESTART}", f"{RESTART} x"], []),
+        ([f"x {RESTART}"], set()),
     ],
 )
-def test_what_a_server_has_forgotten(lines: list[str], forgotten: list[str]):
+def test_what_a_server_has_forgotten(lines: list[str], forgotten: set[tuple[str, str, str]]):
     """zeppelin: rest/InterpreterRestApi.java, restartSetting, 0.12.1; the body is the gateway's."""
-    assert close_lost.Interpreters().hear(lines, [], 0.0) == forgotten
+    known = close_lost.Interpreters()
+    known.hear(lines, False, [], 0.0)
+    assert known.forgotten == forgotten
+
+
+def test_a_log_that_begins_anew_forgets_who_is_held_and_not_what_was_started():
+    """A full log is begun anew by a server that has forgotten nothing."""
+    known = close_lost.Interpreters()
+    known.hear([LINE.strip()], False, [], 0.0)
+    known.hear([RESTART], True, [], 1.0)
+    assert (list(known.started), known.forgotten) == ([GROUP], {("md", "alice", "2ABCDEFGH")})
+
+
+def of(setting: str, group: str, name: str) -> dict[str, Any]:
+    spec = {"containers": [{"args": ["-i", group, "-g", setting]}]}
+    return pod("Running", group) | {"metadata": {"name": name, "annotations": {close_lost.GROUP: group}}, "spec": spec}
 
 
 def test_whose_pod_is_deleted():
-    pods = [pod("Running") | {"metadata": {"name": "mine", "annotations": {close_lost.GROUP: GROUP}}}, pod("Running", "md-bob-2ABCDEFGH")]
-    assert close_lost.running(GROUP, pods) == ["mine"]
+    """`spark-alice-bob-NOTE` is what bob has of the setting `spark-alice`, and what alice-bob has of `spark`."""
+    group = "spark-alice-bob-2ABCDEFGH"
+    pods = [of("spark", group, "of-alice-bob"), of("spark", "spark-bob-2ABCDEFGH", "of-bob")]
+    assert close_lost.running("spark", group, pods) == ["of-alice-bob"]
+    assert close_lost.running("spark-alice", group, pods) == []
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What is asked of the Kubernetes API. A Pod called `gone` is not there, and `hard` cannot be deleted the first time."""
+    asked: list[str] = []
+    pods = [of("md", "md-alice-A", "gone"), of("md", "md-bob-B", "hard"), of("md", "md-carol-C", "carols")]
+
+    def ask(method: str, path: str) -> dict[str, Any]:
+        name = path.rpartition("/")[2]
+        asked.append(f"{method} {name}" if method == "DELETE" else method)
+        if name == "gone" or (name == "hard" and asked.count("DELETE hard") == 1):
+            raise urllib.error.HTTPError(path, 404 if name == "gone" else 500, "", Message(), None)
+        return {"items": pods}
+
+    monkeypatch.setattr(close_lost, "ask", ask)
+    return asked
+
+
+def test_a_restart_that_fails_is_tried_again_and_a_pod_that_is_gone_stops_nobody(api: list[str], tmp_path: Path):
+    watch = close_lost.Watch([str(tmp_path), "gaia-spark", "1", str(tmp_path)])
+    log = tmp_path / "zeppelin.log"
+    log.write_text(RESTART + "\n")
+    watch.look()
+    assert api == ["GET"]
+    restarts = [
+        RESTART.replace("alice", person).replace("2ABCDEFGH", note) for person, note in (("alice", "A"), ("bob", "B"), ("carol", "C"))
+    ]
+    with log.open("a") as file:
+        file.write("\n".join(restarts) + "\n")
+    with pytest.raises(urllib.error.HTTPError):
+        watch.look()
+    watch.look()
+    assert api[1:] == ["GET", "DELETE gone", "DELETE hard", "GET", "DELETE hard", "DELETE carols"]
+
+
+def test_losses_that_nobody_comes_back_for_make_room(tmp_path: Path):
+    for number in range(close_lost.KEPT + 5):
+        close_lost.write_down(str(tmp_path), f"md-alice-{number}", "gone")
+    assert len(list(tmp_path.iterdir())) == close_lost.KEPT
 
 
 def test_the_server_is_told_as_an_interpreter_would():

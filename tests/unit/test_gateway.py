@@ -139,14 +139,15 @@ def test_nginx_takes_the_configuration_with_tls(tmp_path, backend):
 
 
 def test_the_resolver_is_the_pods_own(tmp_path):
-    (tmp_path / "nginx").write_text("#!/bin/sh\necho started\n")
+    # Its first look finds no name.
+    (tmp_path / "nginx").write_text(f'#!/bin/sh\necho "$@"\n[ -e {tmp_path}/looked ] || {{ touch {tmp_path}/looked; exit 1; }}\n')
     (tmp_path / "nginx").chmod(0o755)
     (tmp_path / "resolv.conf").write_text("search gaia-zeppelin.svc.cluster.local\nnameserver 169.254.20.10\nnameserver 10.0.0.2\n")
     script = _START.replace("/etc/resolv.conf", str(tmp_path / "resolv.conf")).replace("/tmp/resolver.conf", str(tmp_path / "out"))
     result = subprocess.run(
         ["sh", "-ec", script], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True
     )
-    assert result.stdout == "started\n"
+    assert result.stdout == "-q -t\n-q -t\n-g daemon off;\n"
     assert (tmp_path / "out").read_text() == "resolver 169.254.20.10 valid=10s ipv6=off;\n"
 
 

@@ -77,7 +77,9 @@ def test_a_path_with_parameters_and_a_body_that_is_too_long_do_not_pass(browser)
     assert browser.get(RESTART, "PUT", " " * 10_000 + "{}", Cookie="user=root")[0] == 413
 
 
-@pytest.mark.parametrize("setting", ["spark%0Ax", "spark%250Ax", "spark%20x", "", "spark/x"])
+@pytest.mark.parametrize(
+    "setting", ["spark%0Ax", "spark%250Ax", "spark%20x", "", "spark/x", "x%0Ay%2F..%2Fspark", "spark%2F..%2F..%2Fversion", "s" * 65]
+)
 def test_a_name_that_could_be_more_than_a_word_in_a_log_does_not_pass(browser, setting):
     """close_lost.py reads what Zeppelin logs of a restart, line by line."""
     path = RESTART.replace("spark", setting)

@@ -104,8 +104,9 @@ async function restart(r) {
         r.return(401, LOGIN);
     } else if (!note && !asker.administrator) {
         r.return(403, 'Name a notebook of yours: only an administrator ends the interpreters of everybody.\n');
-    } else if (!/\/restart\/[A-Za-z0-9_-]+$/.test(r.uri)) {
-        // Zeppelin logs the name of the setting, and zeppelin/files/close_lost.py reads that log line by line.
+    } else if (!/\/restart\/[A-Za-z0-9_-]{1,64}$/.test(r.variables.request_uri)) {
+        // The path as it was sent, for so it goes on. Zeppelin logs the name of the setting, and zeppelin/files/close_lost.py reads that log
+        // line by line.
         r.return(404, 'There is no such interpreter.\n');
     } else {
         r.variables.restart_body = JSON.stringify(note ? {noteId: note} : {});

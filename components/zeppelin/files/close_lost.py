@@ -6,8 +6,8 @@ interpreter/ManagedInterpreterGroup.java, getOrCreateInterpreterProcess, 0.12.1)
 (log4j.properties); what is there, the Kubernetes API tells; it is closed by the call that an interpreter makes when it ends by itself.
 
 The other way round, a server that was restarted knows a running interpreter only from its next paragraph on; until then "restart" answers
-"ok" and ends nothing (InterpreterSetting.closeInterpreters). Its Pod is deleted here. A group's name holds the person who asked, so
-nobody ends another's; the gateway lets no line break into what Zeppelin logs (access/files/gateway-spark-ui.js, restart).
+"ok" and ends nothing (InterpreterSetting.closeInterpreters). Its Pod is deleted here: one of the very setting, person and notebook, so
+that nobody ends another's. The gateway lets no line break into what Zeppelin logs (access/files/gateway-spark-ui.js, restart).
 
 Why one was lost that had run is written down for the filter of the RPC, which tells the person (rpc_filter.py).
 
@@ -16,6 +16,8 @@ folder of what was lost.
 """
 
 import glob
+import hashlib
+import http.client
 import json
 import os
 import re
@@ -25,71 +27,87 @@ import ssl
 import struct
 import sys
 import time
-import urllib.parse
+import urllib.error
 import urllib.request
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 SELECTOR = "app.kubernetes.io%2Fmanaged-by%3Dzeppelin"
 GROUP = "gaia-dmp/interpreter-group"
-STARTED = re.compile(r"Create InterpreterProcess for InterpreterGroup: (\S+)")
-RESTART = re.compile(r'Restart interpreterSetting (\S+), msg=\{"noteId":"(\w+)"\}, user=(\S+)')
+STARTED = re.compile(r"Create InterpreterProcess for InterpreterGroup: (.+)")
+RESTART = re.compile(r'Restart interpreterSetting (\S+), msg=\{"noteId":"(\w+)"\}, user=(.+)')
 CALL = 0x80010001
 """Version and kind of a Thrift message that asks."""
 EVERY = 5
 GRACE = 60
 """Seconds from the line in the log until a Pod that was not refused is surely there."""
 SECONDS = 60
+KEPT = 200
+"""How many losses wait for a person who comes back."""
+FAULTS = (OSError, ValueError, KeyError, http.client.HTTPException)
+"""What an API that answers badly comes to."""
 WHY = {
     "OOMKilled": "it took more memory than its Pod may have",
     "Evicted": "it wrote more than its disk holds, or its node ran short of something",
     "Error": "it failed, or was killed",
+    "Completed": "it was idle for too long, or ended itself",
     None: "it was restarted, was idle for too long, or went with its node",
 }
 """What ended an interpreter, as the person is told. None: its Pod is not there any more."""
 
 
 class Log:
-    """What was written since the last look. A file that has become smaller was begun anew, by a server that has forgotten all."""
+    """What was written since the last look. A file that has become smaller was begun anew: by a new server, or because it was full."""
 
     def __init__(self, folder):
         self._folder, self._read = folder, {}
 
     def look(self):
-        """New lines in order, and whether a server began its log anew."""
+        """New lines in order, and whether the log was begun anew."""
         found, anew = [], False
         for path in sorted(glob.glob(self._folder + "/*.log")):
             begin = self._read.get(path, 0)
             if os.path.getsize(path) < begin:
                 begin, anew = 0, True
-            with open(path, errors="replace") as file:
+            with open(path, "rb") as file:
                 file.seek(begin)
                 text = file.read()
-                # A line that is half written is read whole the next time.
-                whole = text[: text.rfind("\n") + 1]
-                self._read[path] = file.tell() - len(text.encode()) + len(whole.encode())
-            found += whole.splitlines()
+            # A line that is half written is read whole the next time.
+            whole = text[: text.rfind(b"\n") + 1]
+            self._read[path] = begin + len(whole)
+            found += whole.decode("utf-8", "replace").split("\n")[:-1]
         return found, anew
 
 
 class Interpreters:
-    """What the server knows of. started: group to when it was started, and Pods that had ended by then: they are its predecessors'."""
+    """What the server has started, and what it shall restart without knowing of it.
+
+    started: group to when it was started, and Pods that had ended by then: they are its predecessors'. forgotten: setting, person and
+    notebook of each restart that is still to be done.
+    """
 
     def __init__(self):
-        self.started = {}
+        self.started, self.forgotten, self._held = {}, set(), set()
 
-    def hear(self, lines, pods, now):
-        """Take in what the server logs; returns groups that shall be restarted and that it does not know of."""
-        forgotten = []
+    def hear(self, lines, anew, pods, now):
+        """Take in what the server logs. anew: whether it may have forgotten what it has started."""
+        if anew:
+            self._held.clear()
         for line in lines:
             start, restart = STARTED.fullmatch(line), RESTART.fullmatch(line)
             if start:
                 self.started[start.group(1)] = (now, of_ended(pods))
+                self._held.add(start.group(1))
+                # Whoever runs a paragraph after a restart has what they asked for.
+                self.forgotten = {each for each in self.forgotten if group_of(*each) != start.group(1)}
             elif restart:
                 setting, note, person = restart.groups()
-                group = f"{setting}-{person}-{note}"
-                if group not in self.started:
-                    forgotten.append(group)
-        return forgotten
+                if group_of(setting, person, note) not in self._held:
+                    self.forgotten.add((setting, person, note))
+
+
+def group_of(setting, person, note):
+    """zeppelin: InterpreterSetting.getInterpreterGroupId, 0.12.1."""
+    return f"{setting}-{person}-{note}"
 
 
 def ask(method, path, account=ACCOUNT):
@@ -155,47 +173,78 @@ def sentence(reason):
 
 
 def write_down(folder, group, words):
-    """Leave it for whoever tells the person, whole from the first moment."""
-    path = os.path.join(folder, urllib.parse.quote(group, safe=""))
+    """Leave it for whoever tells the person, whole from the first moment, under a name of one length. The oldest make room."""
+    path = os.path.join(folder, hashlib.sha256(group.encode()).hexdigest())
     with open(path + ".new", "w") as file:
         file.write(words)
     os.replace(path + ".new", path)
+    known = sorted((os.path.join(folder, name) for name in os.listdir(folder)), key=os.path.getmtime)
+    for old in known[:-KEPT]:
+        os.unlink(old)
 
 
-def running(group, pods):
-    """Names of the Pods of a group that have not ended."""
+def running(setting, group, pods):
+    """Names of the Pods of a group that have not ended. setting: its own, because a group's name can be read in two ways."""
     found = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
-    return [pod["metadata"]["name"] for pod in found if pod["metadata"].get("annotations", {}).get(GROUP) == group]
+    found = [pod for pod in found if pod["metadata"].get("annotations", {}).get(GROUP) == group]
+    arguments = {pod["metadata"]["name"]: pod["spec"]["containers"][0].get("args", []) for pod in found}
+    return [name for name, each in arguments.items() if "-g" in each and each[each.index("-g") + 1 :][:1] == [setting]]
+
+
+def end(namespace, name):
+    """Delete a Pod that may be gone already. Raises OSError."""
+    try:
+        ask("DELETE", f"{namespace}/pods/{name}")
+    except urllib.error.HTTPError as problem:
+        if problem.code != 404:
+            raise
+
+
+class Watch:
+    """What is done again and again."""
+
+    def __init__(self, arguments):
+        self._log, self._namespace, self._port, self._told = Log(arguments[0]), arguments[1], int(arguments[2]), arguments[3]
+        self._known, self._ran, self._first = Interpreters(), set(), True
+
+    def look(self):
+        """Raises one of FAULTS."""
+        # Pods first: whatever is started after this look is known before it is judged.
+        pods, now = ask("GET", f"{self._namespace}/pods?labelSelector={SELECTOR}")["items"], time.monotonic()
+        lines, anew = self._log.look()
+        self._known.hear(lines, anew, pods, now)
+        if self._first:
+            # What was asked for before this program began is over.
+            self._known.forgotten.clear()
+            self._first = False
+        self._ran |= of_running(pods)
+        self._close(lost(self._known.started, pods, now))
+        for setting, person, note in sorted(self._known.forgotten):
+            group = group_of(setting, person, note)
+            names = running(setting, group, pods)
+            for name in names:
+                end(self._namespace, name)
+            self._known.forgotten.remove((setting, person, note))
+            print(f"{group} was to be restarted, and the server had forgotten it: {names or 'no Pod'} deleted", flush=True)
+
+    def _close(self, groups):
+        for group, reason in groups.items():
+            close(self._port, group)
+            del self._known.started[group]
+            # Of a start that was refused nothing is lost.
+            if group in self._ran:
+                self._ran.remove(group)
+                write_down(self._told, group, sentence(reason))
+            print(f"{group} {reason}; the next paragraph starts a new one", flush=True)
 
 
 def main(arguments):
-    folder, namespace, port, told = arguments[0], arguments[1], int(arguments[2]), arguments[3]
-    log, known, ran, first = Log(folder), Interpreters(), set(), True
+    watch = Watch(arguments)
     while True:
         try:
-            # Pods first: whatever is started after this look is known before it is judged.
-            pods, now = ask("GET", f"{namespace}/pods?labelSelector={SELECTOR}")["items"], time.monotonic()
-            lines, anew = log.look()
-            if anew:
-                known.started.clear()
-            forgotten = known.hear(lines, pods, now)
-            # What was asked for before this program began is over.
-            for group in [] if first else forgotten:
-                for name in running(group, pods):
-                    ask("DELETE", f"{namespace}/pods/{name}")
-                    print(f"{group} was to be restarted, and the server had forgotten it: {name} is deleted", flush=True)
-            first = False
-            ran |= of_running(pods)
-            for group, reason in lost(known.started, pods, now).items():
-                close(port, group)
-                del known.started[group]
-                # Of a start that was refused nothing is lost.
-                if group in ran:
-                    ran.remove(group)
-                    write_down(told, group, sentence(reason))
-                print(f"{group} {reason}; the next paragraph starts a new interpreter", flush=True)
-        except OSError as problem:
-            print(f"close_lost: {problem}", file=sys.stderr, flush=True)
+            watch.look()
+        except FAULTS as problem:
+            print(f"close_lost: {problem!r}", file=sys.stderr, flush=True)
         time.sleep(EVERY)
 
 

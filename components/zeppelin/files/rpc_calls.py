@@ -186,7 +186,8 @@ def told(caller, number, paragraph, label, more):
     predecessor that was lost (zeppelin: RemoteInterpreterEventServer.sendParagraphInfo, 0.12.1). more: what stands behind it."""
     said = {
         "noteId": caller.note,
-        "paraId": paragraph.decode("utf-8", "replace"),
+        # Its id has some thirty letters, and JSON makes six bytes of what is no letter.
+        "paraId": paragraph[:200].decode("utf-8", "replace"),
         "label": label,
         "tooltip": more,
         "jobUrl": "#",

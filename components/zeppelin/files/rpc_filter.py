@@ -12,6 +12,7 @@ of the interpreters; API, TOKEN_FILE, CA_FILE, LOST only where it does not run i
 
 import asyncio
 import collections
+import hashlib
 import json
 import os
 import ssl
@@ -128,20 +129,24 @@ class Connection:
 
     async def _tell_of_loss(self, paragraph):
         """Puts at the head of the first paragraph that prints again why its variables are gone. close_lost.py has written it down."""
-        path = os.path.join(LOST, urllib.parse.quote(self._caller.group, safe=""))
+        path = os.path.join(LOST, hashlib.sha256(self._caller.group.encode()).hexdigest())
+        if not os.path.exists(path):
+            return
+        server = None
         try:
             with open(path) as file:
                 why = file.read()
             os.unlink(path)
-        except FileNotFoundError:
-            return
-        # By a connection of its own: the interpreter would take the answer for one to its own call.
-        zeppelin, server = await asyncio.open_connection("127.0.0.1", self._port)
-        try:
+            # By a connection of its own: the interpreter would take the answer for one to its own call.
+            zeppelin, server = await asyncio.open_connection("127.0.0.1", self._port)
             server.write(told(self._caller, 1, paragraph, why, BEGIN_AGAIN))
             await asyncio.wait_for(zeppelin.read(4), SECONDS)
+        except (OSError, asyncio.TimeoutError) as problem:
+            # What the interpreter printed has passed; its connection stays.
+            log(f"{self._caller.note} is not told: {problem!r}")
         finally:
-            server.close()
+            if server:
+                server.close()
 
     def _refused(self, call, why):
         # Whoever calls from the Pod itself is its probe.

@@ -36,6 +36,14 @@ def version(cluster: Cluster, node: Node) -> str:
     return info["kubeletVersion"].rpartition(".")[0]
 
 
+def reached(spark: Interpreter) -> bool:
+    """Whether a command runs in the driver's Pod: a kubelet that starts needs a moment until it knows its Pods."""
+    with contextlib.suppress(RuntimeError):
+        spark.execute("true")
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def notebook(deployment: Platform, folder: Path, name: str, *elsewhere: str) -> Iterator[Interpreter]:
     """A driver with executors, all on the node that is not named, which has computed something."""
@@ -52,7 +60,7 @@ def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Clu
         before = places(spark)
         assert set(before.values()) == {old.name}
         old.upgrade(NEW)
-        eventually(lambda: version(cluster, old) == "v1.36", 120)
+        eventually(lambda: version(cluster, old) == "v1.36" and reached(spark), 120)
         assert spark("shuffle(8)") == RIGHT
         assert before.items() <= places(spark).items()
 
