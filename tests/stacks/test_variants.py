@@ -446,7 +446,7 @@ def test_kueue_gets_a_queue_and_every_pod_of_spark_names_it(recorded):
 def test_people_read_their_limits_in_the_first_notebook(recorded):
     notebooks = named(recorded(document("prod")), "zeppelin-files").inputs["data"]["notebooks.json"]
     assert "6 interpreters at a time" in notebooks
-    assert "24 executors of all your notebooks together" in notebooks
+    assert "24 executors for all your notebooks together" in notebooks
 
 
 def test_monitoring_with_a_directory_wants_a_password_of_its_test_user(recorded):
