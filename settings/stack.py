@@ -25,7 +25,7 @@ class StackSettings(Settings):
     """The settings of a stack file. Each field is one top-level key `gaia-dmp:<field>`."""
 
     protection: Annotated[Literal["on", "off"], Field(examples=["on"])]
-    """`on` protects shares and cluster from being destroyed, `off` does not."""
+    """With `on`, the engine refuses to delete the cluster, and shares, buckets and claims that hold data. With `off` it does not."""
 
     cloud: Cloud
     """Where the platform runs: `kind: openstack` or `kind: kubernetes`."""

@@ -29,7 +29,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
         if person.space_share:
             path, involved = ("zeppelin", "people", index, "space_share"), (("zeppelin", "user_space"),)
             if not isinstance(stack.zeppelin.user_space, PersonShares):
-                yield Problem(path, "has no use: spaces are no shares", "no value, or a user_space of kind share", involved)
+                yield Problem(path, "has no effect unless user_space is a share", "no value, or a user_space of kind share", involved)
             if person.space_gib:
                 size = ("zeppelin", "people", index, "space_gib")
                 yield Problem(size, "has no use: space_share has its own size", "no value", (path,))

@@ -168,7 +168,7 @@ WRONG = [
         [{"name": "alice", "space_gib": 5}],
         ["zeppelin.people[0].space_gib: 5", "has no effect without zeppelin.user_space"],
     ),
-    ("dev", "zeppelin.people", [{"name": "a", "space_share": "s"}], ["zeppelin.people[0].space_share: s", "a user_space of kind share"]),
+    ("dev", "zeppelin.people", [{"name": "a", "space_share": "s"}], ["space_share: s", "has no effect unless user_space is a share"]),
     ("dev", "zeppelin.people", [{"name": "alice", "state": "gone"}], ["zeppelin.people[0].state: gone", "present", "away"]),
     ("local", "zeppelin.backup", {"target": {"kind": "share"}, "password_secret": "p"}, ["zeppelin.backup.target.kind: share", "bucket"]),
     (
