@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openstack.exceptions import ResourceFailure
 
 from components.openstack.cephfs_share import parse_export_path
 from tests.cloud.ceph import CephError
@@ -39,9 +40,15 @@ def make(cloud: Cloud, manila: Any) -> Iterator[Make]:
     admin: Any = connect(cloud.clouds_yaml, "admin").shared_file_system
     made: list[Any] = []
 
-    def share(name: str) -> Any:
+    def share(name: str, tries: int = 3) -> Any:
         made.append(manila.create_share(name=name, size=1, share_protocol="CEPHFS", share_type=SHARE_TYPE))
-        return manila.wait_for_status(made[-1], "available", failures=["error"], interval=0.2, wait=60)
+        try:
+            return manila.wait_for_status(made[-1], "available", failures=["error"], interval=0.2, wait=60)
+        except ResourceFailure:
+            # A Ceph that a test has just hurt may not answer within Manila's ten seconds.
+            if tries == 1:
+                raise
+            return share(name, tries - 1)
 
     yield share
     for each in made:
@@ -49,7 +56,7 @@ def make(cloud: Cloud, manila: Any) -> Iterator[Make]:
 
     def gone() -> bool:
         for each in manila.shares():
-            # A Ceph that a test has just hurt may not answer within Manila's ten seconds.
+            # For the same reason.
             if each.status == "error_deleting":
                 admin.post(f"/shares/{each.id}/action", json={"force_delete": {}}, microversion="2.7").raise_for_status()
         return not list(manila.shares())

@@ -48,7 +48,7 @@ def test_an_entry_that_opens_another_project_is_refused(cloud: Cloud, monkeypatc
     write(tmp_path, "dev", document("dev"))
     assert main(["destroy", "dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
     message = capsys.readouterr().err
-    assert "gaia-dmp:cloud.project: 'iris-gaia-red' is wanted" in message
+    assert "gaia-dmp:cloud.project is 'iris-gaia-red', but the credential" in message
     assert "opens 'iris-gaia-blue'" in message
     assert asked == []
 
@@ -59,5 +59,5 @@ def test_the_second_project_is_asked_too(cloud: Cloud, monkeypatch, tmp_path: Pa
     data["gaia-dmp:cloud"]["data_project"] = {"project": "iris-gaia-data", "clouds_yaml": "iris-gaia-red"}
     write(tmp_path, "prod", data)
     assert main(["destroy", "prod", "--confirm", "prod", "--folder", str(tmp_path)]) == 1
-    assert "gaia-dmp:cloud.data_project.project: 'iris-gaia-data' is wanted" in capsys.readouterr().err
+    assert "gaia-dmp:cloud.data_project.project is 'iris-gaia-data', but the credential" in capsys.readouterr().err
     assert asked == []
