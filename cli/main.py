@@ -104,6 +104,9 @@ def parser() -> argparse.ArgumentParser:
     _folder(drift, "folder of the program")
 
     resume = _command(commands, "resume", "take over what a killed `pulumi up` was creating, after `pulumi cancel`", stack="required")
+    resume.add_argument(
+        "--unmarked", action="store_true", help="take over what has this stack's name and no stack's mark, too; look at it before"
+    )
     _folder(resume, "folder of the program")
 
     smoke = _command(commands, "smoke", "run the test notebook on a running stack: count, cross-match and plot, as a person would")

@@ -11,10 +11,10 @@ from settings import StackFileError
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Take up one stack: FOUND where its file is wrong or a name stands several times, FAILED where engine or cloud do not answer."""
+    """Take up one stack: FOUND where its file is wrong or a name stands twice or unmarked, FAILED where nobody answers."""
     try:
         with progress(f"Looking for what stack {options.stack} was making"):
-            done = resume.resume(options.stack, options.folder)
+            done = resume.resume(options.stack, options.folder, unmarked=options.unmarked)
     except (StackFileError, ValueError) as error:
         complain(error)
         return Exit.FOUND

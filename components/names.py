@@ -4,9 +4,19 @@ Everybody may read this list: alert rules, dashboards, policy, restore, the test
 A name that stands here stands nowhere else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 Labels = Mapping[str, str]
+
+PROGRAM = "gaia-dmp"
+"""How marks on things in the cloud begin; a dash and the stack follow."""
+
+
+def whose(tags: Iterable[str], metadata: Mapping[str, str], mark: str) -> str:
+    """The mark of the stack that made a thing, "" where it carries none. mark: the one to prefer. Neutron keeps tags, Manila metadata."""
+    marks = [tag for tag in tags if tag.startswith(f"{PROGRAM}-")] + [metadata[key] for key in ("stack",) if metadata.get(key)]
+    return mark if mark in marks else next(iter(marks), "")
+
 
 # Namespaces.
 CSI_NAMESPACE = "gaia-csi"

@@ -15,6 +15,7 @@ from typing import Any
 from openstack.connection import Connection
 from rich.console import Console
 
+from components.names import whose
 from doctor.visit import connect, roles
 from operate.engine import run
 from settings import load_file
@@ -23,17 +24,23 @@ from settings.values.cloud import OpenStackCloud
 
 @dataclass(frozen=True)
 class Resumed:
-    """What was done. taken: name of the resource to the id in the cloud. forgotten: names of what was not found there."""
+    """What was done. taken: name of the resource to the id in the cloud. forgotten: names of what this stack has not got there."""
 
     taken: Mapping[str, str]
     forgotten: Sequence[str]
+    unsought: Sequence[str]
+    """Names of what no listing tells: nobody looked."""
+
     in_kubernetes: Sequence[str]
     """Names of objects in the cluster, which the next `up` takes over by a variable."""
 
 
 @dataclass(frozen=True)
 class _Listing:
-    """Where a service lists what there is of a kind. fields: of the listing, to the inputs that they must equal."""
+    """Where a service lists what there is of a kind. fields: of the listing, to the inputs that they must equal.
+
+    marked: whether each that the program makes carries the mark of its stack, sooner or later.
+    """
 
     service: str
     path: str
@@ -41,16 +48,20 @@ class _Listing:
     fields: Mapping[str, str]
     id: str = "id"
     headers: Mapping[str, str] | None = None
+    marked: bool = False
 
 
 _NAME = {"name": "name"}
+_INTERFACE = "openstack:networking/routerInterface:RouterInterface"
 _MAGNUM = {"OpenStack-API-Version": "container-infra 1.9"}
 _LISTINGS = {
-    "openstack:networking/network:Network": _Listing("network", "/networks", "networks", _NAME),
+    "openstack:networking/network:Network": _Listing("network", "/networks", "networks", _NAME, marked=True),
     "openstack:networking/subnet:Subnet": _Listing("network", "/subnets", "subnets", {"name": "name", "network_id": "networkId"}),
-    "openstack:networking/router:Router": _Listing("network", "/routers", "routers", _NAME),
+    "openstack:networking/router:Router": _Listing("network", "/routers", "routers", _NAME, marked=True),
     "openstack:networking/port:Port": _Listing("network", "/ports", "ports", {"name": "name", "network_id": "networkId"}),
-    "openstack:networking/floatingIp:FloatingIp": _Listing("network", "/floatingips", "floatingips", {"description": "description"}),
+    "openstack:networking/floatingIp:FloatingIp": _Listing(
+        "network", "/floatingips", "floatingips", {"description": "description"}, marked=True
+    ),
     "openstack:compute/keypair:Keypair": _Listing("compute", "/os-keypairs", "keypairs", _NAME, id="name"),
     "openstack:containerinfra/clusterTemplate:ClusterTemplate": _Listing(
         "container_infrastructure_management", "/clustertemplates", "clustertemplates", _NAME, id="uuid"
@@ -59,7 +70,7 @@ _LISTINGS = {
     "openstack:containerinfra/nodeGroup:NodeGroup": _Listing(
         "container_infrastructure_management", "/clusters/{clusterId}/nodegroups", "nodegroups", _NAME, id="uuid", headers=_MAGNUM
     ),
-    "openstack:sharedfilesystem/share:Share": _Listing("shared_file_system", "/shares/detail", "shares", _NAME),
+    "openstack:sharedfilesystem/share:Share": _Listing("shared_file_system", "/shares/detail", "shares", _NAME, marked=True),
     "openstack:sharedfilesystem/shareAccess:ShareAccess": _Listing(
         "shared_file_system",
         "/share-access-rules?share_id={shareId}",
@@ -70,28 +81,44 @@ _LISTINGS = {
     "openstack:dns/recordSet:RecordSet": _Listing("dns", "/zones/{zoneId}/recordsets", "recordsets", {"name": "name", "type": "type"}),
 }
 """Type to how it is found. What is not here is made again without harm (routes, buckets), or is nothing in the cloud (passwords)."""
+_GOING = {"deleting", "delete_in_progress"}
+"""Statuses of Manila and Magnum, in small letters, of what is gone in a moment."""
 
 
-def found(cloud: Connection, kind: str, inputs: Mapping[str, Any]) -> str:
-    """The id of the one resource that these inputs have made, as the provider writes it; "" where there is none.
+def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *, unmarked: bool = False) -> str:
+    """The id of the one resource that these inputs have made, as the provider writes it; "" where this stack has none.
 
-    Raises ValueError where there are several.
+    mark: of this stack; what carries another one is passed over. unmarked: whether something without a mark is taken, too: Neutron's API
+    sets tags after it has made the thing, and a person who looked knows more.
+
+    Raises ValueError where there are several, or one without a mark, and KeyError for a kind that no listing tells.
     """
-    if kind == "openstack:networking/routerInterface:RouterInterface":
+    if kind == _INTERFACE:
         return _interface(cloud, inputs)
-    listing = _LISTINGS.get(kind)
-    if listing is None:
-        return ""
+    listing = _LISTINGS[kind]
     answer = getattr(cloud, listing.service).get(listing.path.format(**inputs), headers=dict(listing.headers or {}))
     answer.raise_for_status()
     mine = {cloud.current_project_id, None}
-    ids = [
-        each[listing.id]
+    things = [
+        each
         for each in (entry["keypair"] if listing.key == "keypairs" else entry for entry in answer.json()[listing.key])
-        if all(each.get(field) == inputs.get(source) for field, source in listing.fields.items()) and each.get("project_id") in mine
+        if all(each.get(field) == inputs.get(source) for field, source in listing.fields.items())
+        and each.get("project_id") in mine
+        and str(each.get("status")).lower() not in _GOING
     ]
+    title, by_name = inputs.get("name") or inputs.get("description") or kind, False
+    if listing.marked:
+        owners = [(each, whose(each.get("tags") or (), each.get("metadata") or {}, mark)) for each in things]
+        ours = [each for each, owner in owners if owner == mark]
+        things, by_name = ours or [each for each, owner in owners if not owner], not ours
+    ids = [each[listing.id] for each in things]
     if len(ids) > 1:
-        raise ValueError(f"{len(ids)} are there of {inputs.get('name') or kind}: {', '.join(ids)}; remove those that hold nothing")
+        raise ValueError(f"{len(ids)} are there of {title}: {', '.join(ids)}; remove those that hold nothing")
+    if ids and by_name and not unmarked:
+        raise ValueError(
+            f"{title} ({ids[0]}) has this stack's name and no mark of a stack; nothing was taken over.\n"
+            "  Look at it. Is it this stack's? Run again with --unmarked. Otherwise rename it, or remove it"
+        )
     above = inputs.get("clusterId") if kind.endswith(":NodeGroup") else inputs.get("zoneId")
     return "/".join([*([above] if above else []), *ids]) if ids else ""
 
@@ -105,8 +132,10 @@ def _interface(cloud: Connection, inputs: Mapping[str, Any]) -> str:
     return ""
 
 
-def resume(stack: str, folder: Path) -> Resumed:
+def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     """Take over what a killed engine was making. folder: where the program is. The lock of the dead engine must be gone (`pulumi cancel`).
+
+    unmarked: whether a network, router, floating IP or share without a stack's mark is taken over by its name.
 
     Raises StackFileError, EngineError, ValueError, and what a service that does not answer ends in.
     """
@@ -116,17 +145,18 @@ def resume(stack: str, folder: Path) -> Resumed:
     state = json.loads(run(stack, "stack", "export", folder=folder))
     deployment = state["deployment"]
     pending = [each["resource"] for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
-    taken, forgotten, in_kubernetes = {}, [], []
+    taken, forgotten, unsought, in_kubernetes = {}, [], [], []
     urns = []
     for resource in pending:
         name, provider = resource["urn"].split("::")[-1], resource.get("provider", "").split("::")
         role = provider[-2].removeprefix("openstack-") if len(provider) > 1 else ""
-        identity = ""
         if resource["type"].startswith("kubernetes:"):
             in_kubernetes.append(name)
             continue
-        if role in projects:
-            identity = found(connect(projects[role]), resource["type"], resource["inputs"])
+        if role not in projects or resource["type"] not in {_INTERFACE, *_LISTINGS}:
+            unsought.append(name)
+            continue
+        identity = found(connect(projects[role]), resource["type"], resource["inputs"], _mark(resource["urn"]), unmarked=unmarked)
         if not identity:
             forgotten.append(name)
             continue
@@ -138,13 +168,24 @@ def resume(stack: str, folder: Path) -> Resumed:
         _write(stack, state, folder)
     if urns:
         run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
-    return Resumed(taken, forgotten, in_kubernetes)
+    return Resumed(taken, forgotten, unsought, in_kubernetes)
+
+
+def _mark(urn: str) -> str:
+    """The mark of a resource's stack, as components set it. urn: urn:pulumi:<stack>::<project>::<types>::<name>."""
+    stack, project = urn.split("::")[:2]
+    return f"{project}-{stack.removeprefix('urn:pulumi:')}"
 
 
 def _with(resources: list[dict[str, Any]], made: dict[str, Any]) -> list[dict[str, Any]]:
-    """Resources of a state with one that was made: in place of the one that was deleted for it, or beside one that is to go."""
-    others = [each for each in resources if each["urn"] != made["urn"] or not each.get("pendingReplacement")]
-    return [each | {"delete": True} if each["urn"] == made["urn"] else each for each in others] + [made]
+    """Resources of a state with one that was made: in place of the one that was deleted for it, or beside one that is to go.
+
+    The engine imports no state in which a resource stands after one that depends on it.
+    """
+    gone = [each["urn"] == made["urn"] and bool(each.get("pendingReplacement")) for each in resources]
+    if any(gone):
+        return [made if away else each for each, away in zip(resources, gone, strict=True)]
+    return [each | {"delete": True} if each["urn"] == made["urn"] else each for each in resources] + [made]
 
 
 def _write(stack: str, state: Mapping[str, Any], folder: Path) -> None:
@@ -163,10 +204,12 @@ def show(done: Resumed, stack: str, console: Console) -> None:
     for name, identity in done.taken.items():
         console.print(f"taken over: {name}, {identity}", markup=False)
     for name in done.forgotten:
-        console.print(f"not there, the next `up` makes it: {name}", markup=False)
+        console.print(f"not there with this stack's mark or name, the next `up` makes it: {name}", markup=False)
+    for name in done.unsought:
+        console.print(f"not looked for, the next `up` makes it: {name}", markup=False)
     for name in done.in_kubernetes:
         console.print(f"in the cluster, the next `up` takes it over where it is there: {name}", markup=False)
-    if not (done.taken or done.forgotten or done.in_kubernetes):
+    if not (done.taken or done.forgotten or done.unsought or done.in_kubernetes):
         console.print("The state has no note of something that was being made.")
     upsert = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true " if done.in_kubernetes else ""
     console.print(f"Go on with: {upsert}pulumi up --stack {stack}", markup=False)

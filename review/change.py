@@ -94,7 +94,18 @@ class Change:
             return "it is protected, so the engine refuses the whole update"
         if self.type.endswith(":Share") and any(each.path == "size" and _smaller(each.before, each.after) for each in self.fields):
             return "a hook of the program refuses it, because data that does not fit would be lost"
+        if self._in_its_own_way():
+            return "a hook of the program refuses it, because the old one still stands under its name"
         return ""
+
+    def _in_its_own_way(self) -> bool:
+        """Whether the new one is made while the old one stands, in the same project, and the program looks before (decision 54)."""
+        if self.operation != "replace" or self.deleted_first or not self.before or not self.after:
+            return False
+        looked_for = any(hook.endswith("-first-look") for hook in self.after.options.get("hooks", []))
+        title = "description" if self.type.endswith(":FloatingIp") else "name"
+        own = set(self.forced_by) <= {each.path for each in self.fields}
+        return looked_for and own and not self.doubtful and self.before.inputs.get(title) == self.after.inputs.get(title)
 
     @property
     def effect(self) -> Effect:

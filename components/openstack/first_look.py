@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import pulumi
 
-from components.names import USER_CLAIM
+from components.names import USER_CLAIM, whose
 from settings.values.cloud import OpenStackProject
 
 CLUSTER = "openstack:containerinfra/cluster:Cluster"
 SHARE = "openstack:sharedfilesystem/share:Share"
+BUCKET = "openstack:objectstorage/container:Container"
+ADDRESS = "openstack:networking/floatingIp:FloatingIp"
 
-Found = Mapping[str, bool]
-"""Id of what stands, to whether it carries the mark of this stack."""
+Found = Mapping[str, str]
+"""Id of what stands, to the mark of a stack on it, "" where it carries none."""
 
 
 @dataclass(frozen=True)
@@ -25,42 +28,52 @@ class _Kind:
 
 
 def _networks(cloud: Any, inputs: Mapping[str, Any], mark: str) -> Found:
-    return {each.id: mark in each.tags for each in cloud.network.networks(name=inputs["name"], project_id=cloud.current_project_id)}
+    named = cloud.network.networks(name=inputs["name"], project_id=cloud.current_project_id)
+    return {each.id: whose(each.tags, {}, mark) for each in named}
 
 
 def _routers(cloud: Any, inputs: Mapping[str, Any], mark: str) -> Found:
-    return {each.id: mark in each.tags for each in cloud.network.routers(name=inputs["name"], project_id=cloud.current_project_id)}
+    named = cloud.network.routers(name=inputs["name"], project_id=cloud.current_project_id)
+    return {each.id: whose(each.tags, {}, mark) for each in named}
 
 
 def _addresses(cloud: Any, inputs: Mapping[str, Any], mark: str) -> Found:
     """An address has no name, but a description."""
     mine = cloud.network.ips(project_id=cloud.current_project_id)
-    return {each.id: mark in each.tags for each in mine if each.description == inputs["description"]}
+    return {each.id: whose(each.tags, {}, mark) for each in mine if each.description == inputs["description"]}
 
 
 def _shares(cloud: Any, inputs: Mapping[str, Any], mark: str) -> Found:
     shares = [each for each in cloud.shared_file_system.shares(details=True) if each.name == inputs["name"]]
-    return {each.id: (each.metadata or {}).get("stack") == mark for each in shares if each.status != "deleting"}
+    return {each.id: whose((), each.metadata or {}, mark) for each in shares if each.status != "deleting"}
 
 
 def _clusters(cloud: Any, inputs: Mapping[str, Any], _mark: str) -> Found:
     clusters = cloud.container_infrastructure_management.get("/clusters").json()["clusters"]
-    return {each["uuid"]: False for each in clusters if each["name"] == inputs["name"]}
+    return {each["uuid"]: "" for each in clusters if each["name"] == inputs["name"]}
 
 
 def _buckets(cloud: Any, inputs: Mapping[str, Any], mark: str) -> Found:
-    """Swift takes the creation of a container that stands for a change of it; one with our mark is this stack's, kept by a destroy."""
+    """Swift takes the creation of a container that stands for a change of it; one with our mark is this stack's, kept by a destroy.
+
+    Raises ValueError where Swift tells neither: a credential without rights, or a service that fails.
+    """
     answer = cloud.object_store.head(f"/{inputs['name']}", raise_exc=False)
-    return {} if answer.status_code == 404 or answer.headers.get("X-Container-Meta-Stack") == mark else {inputs["name"]: False}
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        return {}
+    if answer.status_code // 100 != 2:
+        raise ValueError(f"container {inputs['name']}: Swift answers {answer.status_code}, not whether it stands; none was made")
+    owner = answer.headers.get("X-Container-Meta-Stack", "")
+    return {} if owner == mark else {inputs["name"]: owner}
 
 
 _KINDS: Mapping[str, _Kind] = {
     "openstack:networking/network:Network": _Kind("network", _networks),
     "openstack:networking/router:Router": _Kind("router", _routers),
-    "openstack:networking/floatingIp:FloatingIp": _Kind("floating ip", _addresses),
+    ADDRESS: _Kind("floating ip", _addresses),
     SHARE: _Kind("share", _shares),
     CLUSTER: _Kind("coe cluster", _clusters),
-    "openstack:objectstorage/container:Container": _Kind("container", _buckets),
+    BUCKET: _Kind("container", _buckets),
 }
 
 
@@ -82,8 +95,8 @@ def first_look(name: str, wanted: OpenStackProject) -> pulumi.ResourceHook:
         if made.type == SHARE:
             _share_type_is_known(cloud, made.name, inputs["shareType"], wanted.project)
         kind, mark = _KINDS[made.type], f"{pulumi.get_project()}-{pulumi.get_stack()}"
-        for identity, ours in kind.find(cloud, inputs, mark).items():
-            raise ValueError(_stands(made, kind, identity, mark if ours else "", wanted.project))
+        for identity, owner in kind.find(cloud, inputs, mark).items():
+            raise ValueError(_stands(made, kind, identity, owner, wanted.project))
 
     return pulumi.ResourceHook(f"{name}-first-look", look, pulumi.ResourceHookOptions(on_dry_run=True))
 
@@ -103,21 +116,47 @@ def _share_type_is_known(cloud: Any, name: str, wanted: str, project: str) -> No
         )
 
 
-def _adopted(name: str, identity: str) -> str:
-    """How a stack file takes over a share. name: of the resource that it would have been."""
-    return f"space_share: {identity}" if name.startswith(f"{USER_CLAIM}-") else f"{{kind: adopt, share: {identity}}}"
-
-
-def _stands(made: pulumi.ResourceHookArgs, kind: _Kind, identity: str, mark: str, project: str) -> str:
-    """What is said of something that stands. mark: of this stack, where it carries it."""
+def _stands(made: pulumi.ResourceHookArgs, kind: _Kind, identity: str, owner: str, project: str) -> str:
+    """What is said of something that stands. owner: the mark of a stack on it, "" where it carries none."""
     title = dict(made.new_inputs or {}).get("name") or dict(made.new_inputs or {}).get("description")
-    whose = f"it carries the mark of stack {mark}" if mark else "nothing on it says whose it is"
-    ways = [
-        f"Was an `up` killed that was making it? This takes it over: gaia resume {pulumi.get_stack()}",
-    ]
+    mark = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+    told = f"it carries the mark of stack {owner}" if owner else "nothing on it says whose it is"
+    head = f"{kind.word} {title} stands already in project {project} ({identity})"
+    foreign = owner not in {"", mark}
+    ways = ["It is another stack's: leave it, and ask who runs that one."] if foreign else _ways(made, kind, identity, mark)
+    return "\n  ".join([f"{head}, unknown to the state or about to be replaced; none was made. {told}.", *ways])
+
+
+def _ways(made: pulumi.ResourceHookArgs, kind: _Kind, identity: str, mark: str) -> list[str]:
+    """What a person can do about something that is this stack's, or perhaps."""
+    ways = []
+    if made.type == BUCKET:
+        # Swift makes a container and its mark in one call, so nothing that was killed leaves one without.
+        ways += [f"Did an earlier version make and keep it? This marks it: openstack container set --property stack={mark} {identity}"]
+    else:
+        ways += [f"Was an `up` killed that was making it? This takes it over: gaia resume {pulumi.get_stack()}"]
+    if made.type == ADDRESS:
+        ways += ["Does this update replace it, and is the address to stay? Set the site's external_network back to the one before."]
     if made.type == SHARE:
-        ways += [f"Does it hold data? The stack file takes it over: {_adopted(made.name, identity)}"]
-    ways += [f"Is it of no use? This removes it: openstack {kind.word} delete {identity}"]
-    return "\n  ".join(
-        [f"{kind.word} {title} stands already in project {project} ({identity}), unknown to the state; none was made. {whose}.", *ways]
-    )
+        ways += [
+            "Does this update replace it? Set share_type and availability_zone back to those before.",
+            *_with_data(made.name, identity),
+        ]
+    return [*ways, f"Is it of no use? This removes it: openstack {kind.word} delete {identity}"]
+
+
+def _with_data(name: str, identity: str) -> list[str]:
+    """How the data of a share is kept. name: of the resource that it would have been.
+
+    The stack file takes over shares of datasets, of notebooks and of `people`; not of backups, of Spark's history, nor the spaces of those
+    whom other settings name.
+    """
+    aside = f"openstack share set --name <other name> {identity}"
+    if name in {"backup-share", "history-share"}:
+        return [f"Does it hold data? This puts it aside, and an empty one is made: {aside}"]
+    if name.startswith(f"{USER_CLAIM}-"):
+        return [
+            f"Does it hold data of one of zeppelin.people? The stack file takes it over: space_share: {identity}",
+            f"Of somebody else, such as the administrator or the smoke test? This puts it aside, and an empty one is made: {aside}",
+        ]
+    return [f"Does it hold data? The stack file takes it over: {{kind: adopt, share: {identity}}}"]

@@ -82,6 +82,10 @@ def test_a_mark_of_this_stack_is_told(cloud: Cloud) -> None:
     assert "nothing on it says whose it is" in refused([wanted])["network-network"]
     network.set_tags(made, ["gaia-dmp-test"])
     assert "it carries the mark of stack gaia-dmp-test" in refused([wanted])["network-network"]
+    network.set_tags(made, ["gaia-dmp-other"])
+    words = refused([wanted])["network-network"]
+    assert "it carries the mark of stack gaia-dmp-other" in words
+    assert "openstack network delete" not in words
     network.delete_network(made)
     assert held(connect(cloud.clouds_yaml, "iris-gaia-red")) == {}
 
@@ -95,6 +99,7 @@ def test_somebody_elses_bucket_is_refused_and_ones_own_is_taken_over(cloud: Clou
     assert refused([bucket], "iris-gaia-buckets") == {}
     store.put("/gaia-dmp-test-b").raise_for_status()
     assert refused([bucket], "iris-gaia-buckets")["buckets-b"].startswith("container gaia-dmp-test-b stands already")
+    assert "openstack container set --property stack=gaia-dmp-test gaia-dmp-test-b" in refused([bucket], "iris-gaia-buckets")["buckets-b"]
     store.post("/gaia-dmp-test-b", headers={"X-Container-Meta-Stack": "gaia-dmp-test"}).raise_for_status()
     assert refused([bucket], "iris-gaia-buckets") == {}
     store.delete("/gaia-dmp-test-b").raise_for_status()

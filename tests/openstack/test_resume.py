@@ -16,6 +16,7 @@ KINDS = {
     "Network", "Subnet", "Router", "RouterInterface", "Port", "FloatingIp", "Share", "ShareAccess", "Keypair", "ClusterTemplate", "Cluster",
     "NodeGroup",
 }  # fmt: skip
+NETWORK = "openstack:networking/network:Network"
 RANDOM_NAMES = {"Keypair", "ClusterTemplate"}
 """What the provider names; the tests name it like its resource."""
 
@@ -34,16 +35,30 @@ def test_everything_that_an_api_would_make_twice_or_refuse_is_found(cloud: Cloud
             inputs = replaced(each.inputs, real) | ({"name": each.name} if kind in RANDOM_NAMES else {})
             asked.append((each, inputs))
             wanted = f"{inputs['clusterId']}/{ids[each.urn]}" if kind == "NodeGroup" else ids[each.urn]
-            assert found(project, each.type, inputs) == wanted, each.urn
+            assert found(project, each.type, inputs, "gaia-dmp-dev", unmarked=True) == wanted, each.urn
     inside = ("RouterInterface", "ShareAccess", "NodeGroup")
-    assert {found(project, each.type, inputs) for each, inputs in asked if each.type.split(":")[-1] not in inside} == {""}
+    assert {found(project, each.type, inputs, "gaia-dmp-dev") for each, inputs in asked if each.type.split(":")[-1] not in inside} == {""}
 
 
 def test_what_is_there_twice_is_not_guessed(cloud: Cloud) -> None:
     network: Any = connect(cloud.clouds_yaml, "iris-gaia-red").network
     made = [network.create_network(name="gaia-dmp-dev") for _ in range(2)]
     with pytest.raises(ValueError, match="2 are there of gaia-dmp-dev") as refused:
-        found(connect(cloud.clouds_yaml, "iris-gaia-red"), "openstack:networking/network:Network", {"name": "gaia-dmp-dev"})
+        found(connect(cloud.clouds_yaml, "iris-gaia-red"), NETWORK, {"name": "gaia-dmp-dev"}, "gaia-dmp-dev", unmarked=True)
     assert [each.id in str(refused.value) for each in made] == [True, True]
     for each in made:
         network.delete_network(each)
+
+
+def test_a_network_is_taken_by_the_mark_on_it(cloud: Cloud) -> None:
+    project = connect(cloud.clouds_yaml, "iris-gaia-red")
+    network: Any = project.network
+    inputs = {"name": "gaia-dmp-dev"}
+    made = network.create_network(name="gaia-dmp-dev")
+    with pytest.raises(ValueError, match="no mark of a stack"):
+        found(project, NETWORK, inputs, "gaia-dmp-dev")
+    assert found(project, NETWORK, inputs, "gaia-dmp-dev", unmarked=True) == made.id
+    network.set_tags(made, ["gaia-dmp-dev"])
+    assert found(project, NETWORK, inputs, "gaia-dmp-dev") == made.id
+    assert found(project, NETWORK, inputs, "gaia-dmp-prod", unmarked=True) == ""
+    network.delete_network(made)

@@ -48,6 +48,19 @@ def test_a_shrink_is_refused():
     assert "hook" in change.refused
 
 
+def test_what_would_be_made_beside_its_old_self_is_refused():
+    looked = {"hooks": ["openstack-compute-first-look"]}
+    old = made("a", inputs={"shareType": "a", "name": "n"})
+    new = made("a", inputs={"shareType": "b", "name": "n"}, options=looked)
+    assert "the old one still stands under its name" in one(old, new).refused
+    address = "openstack:networking/floatingIp:FloatingIp"
+    before, after = ({"pool": pool, "description": "d"} for pool in "ab")
+    assert one(made("a", address, before), made("a", address, after, options=looked)).effect is Effect.REFUSED
+    # Another name is free, and one that is deleted first stands in nobody's way.
+    assert one(old, dataclasses.replace(new, inputs=new.inputs | {"name": "m"})).refused == ""
+    assert one(old, dataclasses.replace(new, options=looked | {"deleteBeforeReplace": True})).refused == ""
+
+
 def test_what_is_protected_is_neither_deleted_nor_replaced():
     before = made("a", inputs={"shareProto": "NFS"}, options={"protect": True})
     assert "protected" in compare(recording(before), recording())[0].refused

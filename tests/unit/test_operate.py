@@ -7,6 +7,7 @@ import json
 import ssl
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -182,10 +183,39 @@ class TestResume:
 
     def test_what_was_deleted_for_it_makes_room(self):
         old, other = {"urn": "a", "id": "1", "pendingReplacement": True}, {"urn": "b", "id": "2"}
-        assert resume._with([old, other], {"urn": "a", "id": "3"}) == [other, {"urn": "a", "id": "3"}]
+        above, below = {"urn": "z", "id": "4"}, other | {"parent": "a", "dependencies": ["a"]}
+        # An engine refuses to import a state in which a resource stands before what it depends on.
+        assert resume._with([above, old, below], {"urn": "a", "id": "3"}) == [above, {"urn": "a", "id": "3"}, below]
 
     def test_what_it_replaces_goes_later(self):
         assert resume._with([{"urn": "a", "id": "1"}], {"urn": "a", "id": "2"}) == [
             {"urn": "a", "id": "1", "delete": True},
             {"urn": "a", "id": "2"},
         ]
+
+    def found(self, *shares: dict[str, Any], **how: bool) -> str:
+        """What stack dev takes of these shares, each as Manila lists it."""
+        listed = [{"name": "n", "project_id": "p", "status": "available", "metadata": {}} | each for each in shares]
+        answer = SimpleNamespace(raise_for_status=lambda: None, json=lambda: {"shares": listed})
+        cloud: Any = SimpleNamespace(shared_file_system=SimpleNamespace(get=lambda *_, **__: answer), current_project_id="p")
+        return resume.found(cloud, "openstack:sharedfilesystem/share:Share", {"name": "n"}, "gaia-dmp-dev", **how)
+
+    def test_what_carries_the_mark_is_taken_and_what_is_anothers_never(self):
+        ours, theirs = ({"id": stack, "metadata": {"stack": f"gaia-dmp-{stack}"}} for stack in ("dev", "other"))
+        assert self.found(ours, theirs, {"id": "3"}) == "dev"
+        assert self.found(theirs, unmarked=True) == ""
+        assert self.found(ours | {"status": "deleting"}) == ""
+        assert self.found(theirs, {"id": "3"}, unmarked=True) == "3"
+        with pytest.raises(ValueError, match=r"n \(3\) has this stack's name and no mark of a stack; nothing was taken over"):
+            self.found({"id": "3"})
+
+    def test_what_no_listing_tells_is_said_to_be_so(self, capsys):
+        resume.show(resume.Resumed({}, ["a"], ["b"], []), "dev", Console(width=200))
+        said = capsys.readouterr().out.splitlines()
+        assert said[:2] == [
+            "not there with this stack's mark or name, the next `up` makes it: a",
+            "not looked for, the next `up` makes it: b",
+        ]
+
+    def test_the_mark_of_a_resource_is_that_of_its_stack(self):
+        assert resume._mark(URN) == "gaia-dmp-prod"
