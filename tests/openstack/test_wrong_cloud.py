@@ -49,7 +49,7 @@ def test_an_entry_that_opens_another_project_is_refused(cloud: Cloud, monkeypatc
     assert main(["destroy", "dev", "--confirm", "dev", "--folder", str(tmp_path)]) == 1
     message = capsys.readouterr().err
     assert "gaia-dmp:cloud.project is 'iris-gaia-red', but the credential" in message
-    assert "opens 'iris-gaia-blue'" in message
+    assert "is for 'iris-gaia-blue'" in message
     assert asked == []
 
 
