@@ -325,11 +325,11 @@ class TestServer:
 
     def test_markdown_gets_no_token(self, server, notes):
         pod = changed(notes["md"][0], "spec/automountServiceAccountToken", True)
-        assert "has no token" in refused(server.create, pod)
+        assert "must have no token" in refused(server.create, pod)
         driver = changed(
             changed(notes["md"][0], "spec/serviceAccountName", "spark-driver-alice"), "spec/automountServiceAccountToken", True
         )
-        assert "has no token" in refused(server.create, driver)
+        assert "must have no token" in refused(server.create, driver)
 
     def test_the_space_of_a_person_and_the_keys_of_buckets_are_for_whom_they_are_meant(self, server, notes):
         hers = {"name": "v", "persistentVolumeClaim": {"claimName": "user-alice"}}
@@ -377,7 +377,7 @@ class TestServer:
     def test_it_deletes_no_executor(self, api, server, items, drivers):
         pod, mine = drivers["alice"]
         mine.create(pods.executor(items, pod, "exec-1"))
-        assert "managed by it" in refused(server.delete, f"{PODS}/exec-1")
+        assert "objects that it manages" in refused(server.delete, f"{PODS}/exec-1")
 
     def test_nothing_privileged_passes_pod_security(self, server, notes):
         for path, value in (
@@ -395,7 +395,7 @@ class TestCleaner:
         name = "md-alice-2abcdefgh-aaaaaa"
         server.create(notes["md"][0])
         assert "Pods that have ended" in refused(cleaner.delete, f"{PODS}/{name}")
-        assert "Pods that wait" in refused(cleaner.patch_status, f"{PODS}/{name}", {"phase": "Succeeded"})
+        assert "Pods as failed that are pending" in refused(cleaner.patch_status, f"{PODS}/{name}", {"phase": "Succeeded"})
         api.patch_status(f"{PODS}/{name}", {"phase": "Succeeded"})
         cleaner.delete(f"{PODS}/{name}", gracePeriodSeconds="0")
         assert name not in {item["metadata"]["name"] for item in api.items(PODS)}

@@ -152,7 +152,7 @@ def test_what_was_deleted_is_made_again(api: Api, items: list[Object], live: Liv
     assert [(each.name, each.operation) for each in of_cluster(live, mend=False)[0]] == [
         (f"Role {NOTEBOOKS}/interpreter-cleaner", "delete")
     ]
-    assert of_cluster(live, mend=True) == ([], [], [f"put back Role {NOTEBOOKS}/interpreter-cleaner"])
+    assert of_cluster(live, mend=True) == ([], [], [f"restored Role {NOTEBOOKS}/interpreter-cleaner"])
 
 
 def binding(kind: str, namespace: str | None, *subjects: Object) -> Object:
@@ -206,7 +206,7 @@ def test_nothing_is_mended_beside_a_restore(api: Api, live: Live):
     template = api.get(f"/apis/batch/v1/namespaces/{SERVER}/cronjobs/restore-notebooks")["spec"]["jobTemplate"]["spec"]
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "restore-notebooks-now", "namespace": SERVER}}
     api.create(job | {"spec": template | {"suspend": True}})
-    with pytest.raises(ClusterError, match="restore-notebooks-now restores notebooks"):
+    with pytest.raises(ClusterError, match="restore-notebooks-now is restoring notebooks"):
         of_cluster(live, mend=True)
     api.delete(address(job), propagationPolicy="Background")
     eventually(lambda: of_cluster(live, mend=False)[0] == [])
@@ -221,7 +221,7 @@ def test_an_object_that_cannot_be_put_back_keeps_no_other_from_it(api: Api, item
     rest, _, mended = of_cluster(live, mend=True)
     assert [each.name for each in rest] == [f"RoleBinding {NOTEBOOKS}/interpreter-cleaner"]
     assert [line.partition(":")[0] for line in mended] == [
-        f"put back Role {NOTEBOOKS}/spark-driver",
+        f"restored Role {NOTEBOOKS}/spark-driver",
         f"could not restore RoleBinding {NOTEBOOKS}/interpreter-cleaner",
     ]
     api.delete(address(made))
@@ -248,4 +248,4 @@ def test_an_object_of_a_chart_is_put_back(api: Api, live: Live):
     edit(api, charted, ("replace", "/spec/replicas", 3))
     (difference,) = of_cluster(live, mend=False)[0]
     assert (difference.name, difference.fields) == (f"Deployment {SERVER}/charted", ("spec.replicas",))
-    assert of_cluster(live, mend=True) == ([], [], [f"put back Deployment {SERVER}/charted"])
+    assert of_cluster(live, mend=True) == ([], [], [f"restored Deployment {SERVER}/charted"])
