@@ -196,6 +196,23 @@ def test_what_a_run_came_to_is_in_the_metrics(zeppelin, broken, slow, result):
         assert 'gaia_dmp_smoke_test_result{result="fail",step="plot"} 1' in lines
 
 
+def test_the_first_failure_is_tried_again_at_once_and_later_ones_within_ten_minutes(monkeypatch):
+    """Nobody answers at that port. A Pod's network rules may come after the Pod, so its first question proves little."""
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(smoke.time, "sleep", sleep)
+    monkeypatch.setenv("SMOKE_USER", "smoke-test")
+    monkeypatch.setenv("SMOKE_PASSWORD", "made up")
+    with pytest.raises(KeyboardInterrupt):
+        smoke.State({"every": 3600, "slow": 100, "port": 0, "certificate": None}).watch("http://127.0.0.1:1")
+    assert [round(each, -1) for each in pauses] == [20, 600, 600]
+
+
 def test_the_command_says_each_step_and_ends_with_one_where_it_fails(zeppelin):
     command = [sys.executable, str(COMPONENTS / "observability/files/smoke_test.py"), "once", zeppelin.url]
     passed = subprocess.run(command, capture_output=True, text=True, check=True)

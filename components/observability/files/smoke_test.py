@@ -186,6 +186,8 @@ class State:
         self.result, self.step, self.at, self.seconds, self.certificate = None, "", 0.0, {}, None
 
     def watch(self, url):
+        # The rules of a new Pod's network may come after it, and its first question is then refused.
+        soon = 20
         while True:
             if self.config.get("certificate"):
                 self.certificate = certificate_end(self.config["certificate"])
@@ -200,7 +202,9 @@ class State:
                 self.result, self.step, self.at, self.seconds = result, step, time.time(), seconds
             print(f"{result} in {time.monotonic() - begin:.1f} s", flush=True)
             # What failed is tried again soon: an operator who mends it wants to see that.
-            time.sleep(max(1, (min(self.config["every"], 600) if result == "fail" else self.config["every"]) - (time.monotonic() - begin)))
+            pause = min(self.config["every"], soon) if result == "fail" else self.config["every"]
+            time.sleep(max(1, pause - (time.monotonic() - begin)))
+            soon = 600
 
     def metrics(self):
         with self.lock:
