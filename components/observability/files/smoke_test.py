@@ -184,10 +184,10 @@ class State:
     def __init__(self, config):
         self.config, self.lock = config, threading.Lock()
         self.result, self.step, self.at, self.seconds, self.certificate = None, "", 0.0, {}, None
+        # The rules of a new Pod's network may come after it, and its first question is then refused.
+        self.soon = 20
 
     def watch(self, url):
-        # The rules of a new Pod's network may come after it, and its first question is then refused.
-        soon = 20
         while True:
             if self.config.get("certificate"):
                 self.certificate = certificate_end(self.config["certificate"])
@@ -202,9 +202,9 @@ class State:
                 self.result, self.step, self.at, self.seconds = result, step, time.time(), seconds
             print(f"{result} in {time.monotonic() - begin:.1f} s", flush=True)
             # What failed is tried again soon: an operator who mends it wants to see that.
-            pause = min(self.config["every"], soon) if result == "fail" else self.config["every"]
+            pause = min(self.config["every"], self.soon) if result == "fail" else self.config["every"]
             time.sleep(max(1, pause - (time.monotonic() - begin)))
-            soon = 600
+            self.soon = 600
 
     def metrics(self):
         with self.lock:
