@@ -3,17 +3,9 @@
 tests/stacks/test_gallery.py keeps the page as the program makes it.
 """
 
-import contextlib
-import fcntl
 import io
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
 import tempfile
-import termios
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -27,6 +19,7 @@ from tests.support.changes import CASES, Case, base
 from tests.support.programs import record_for_review
 from tests.support.review import report
 from tests.support.stack_files import ROOT
+from tests.support.terminal import on_a_terminal
 
 FILE = ROOT / "docs" / "gallery.md"
 PICTURE = ROOT / "docs" / "images" / "review.png"
@@ -89,19 +82,9 @@ def picture(found: list[tuple[Case, Report]], folder: Path) -> None:
 def terminal() -> None:
     """The picture of a terminal in which a preview has run, as SVG."""
     columns = 118
-    controller, inner = pty.openpty()
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    command = [sys.executable, "-m", "cli.main", "preview", "dev"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=inner, stderr=subprocess.DEVNULL, env=os.environ | {"TERM": "xterm-256color"}):
-        os.close(inner)
-        said = b""
-        # Linux ends a terminal whose last writer has gone by an error.
-        with contextlib.suppress(OSError):
-            while part := os.read(controller, 65536):
-                said += part
-    os.close(controller)
+    said = on_a_terminal(columns, "preview", "dev", errors=False)
     console = Console(record=True, width=columns, file=io.StringIO())
-    console.print(Text.from_ansi(said.decode().replace("\r\n", "\n").rstrip()))
+    console.print(Text.from_ansi(said.replace("\r\n", "\n").rstrip()))
     drawn = console.export_svg(title="make preview", unique_id="preview")
     # No fonts from elsewhere.
     drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL).replace("Fira Code, monospace", "monospace")

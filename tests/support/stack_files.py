@@ -11,6 +11,8 @@ from settings import StackFileError, StackSettings, load, load_file
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ("dev", "prod", "local")
+PROGRAM = ("cli", "components", "doctor", "layers", "operate", "policy", "preview", "recording", "review", "settings", "switch")
+"""Packages of the program."""
 
 
 def document(stack: str) -> dict[str, Any]:

@@ -9,30 +9,17 @@ import subprocess
 import sys
 
 from tests.cloud import tools
-from tests.support.stack_files import ROOT
+from tests.support.stack_files import PROGRAM, ROOT
 
 PAGES = ("docs", "images/README.md", *(path.name for path in sorted(ROOT.glob("*.md"))))
-PROGRAM = (
-    "benchmarks",
-    "cli",
-    "components",
-    "doctor",
-    "images",
-    "layers",
-    "operate",
-    "policy",
-    "preview",
-    "recording",
-    "review",
-    "settings",
-    "switch",
-)
-"""Without the scripts of Pods (`files/`): a changed comment would restart what runs them."""
 
 
 def modules() -> list[str]:
-    """Every module of the program, as paths from its root."""
-    found = (path.relative_to(ROOT) for folder in PROGRAM for path in sorted((ROOT / folder).rglob("*.py")))
+    """Every module of the program and of what makes its images and figures, as paths from its root.
+
+    Without the scripts of Pods (`files/`): a changed comment would restart what runs them.
+    """
+    found = (path.relative_to(ROOT) for folder in ("benchmarks", "images", *PROGRAM) for path in sorted((ROOT / folder).rglob("*.py")))
     return ["__main__.py", *(str(path) for path in found if not {"files", ".venv"} & set(path.parts))]
 
 

@@ -1,15 +1,10 @@
 """`gaia`: what it takes, what it completes, its exit codes, and a newcomer's first stack."""
 
-import contextlib
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -17,6 +12,7 @@ import pytest
 from cli import main as program
 from cli.main import EXIT_CODES, main, parser
 from tests.support.stack_files import ROOT, STACKS, document, write
+from tests.support.terminal import on_a_terminal
 
 COMMANDS = ("preview", "diff", "doctor", "drift", "smoke", "switch", "destroy", "restore")
 
@@ -107,27 +103,6 @@ def test_a_preview_counts_every_resource_once_and_names_data_that_a_destroy_dele
     assert sum(int(count) for _, count in rows) == len(made)
     assert shown.startswith(f"Stack dev, offline: {len(made)} resources in {len(rows) - 1} components\n")
     assert re.search(r"^  data-sample +CephFSShare +2  data deleted on destroy  Share, ShareAccess$", shown, flags=re.MULTILINE)
-
-
-def on_a_terminal(columns: int, *words: str, **variables: str) -> str:
-    """What `gaia` shows on a terminal of so many columns, with its control sequences."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    environment = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES", "NO_COLOR"}} | {
-        "TERM": "xterm-256color"
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *words], cwd=ROOT, env=environment | variables, stdin=follower, stdout=follower, stderr=follower
-    ) as process:
-        os.close(follower)
-        shown = b""
-        # Linux ends a terminal that nobody writes to any more by an error.
-        with contextlib.suppress(OSError):
-            while data := os.read(leader, 65536):
-                shown += data
-    os.close(leader)
-    assert process.returncode == 0, shown
-    return shown.decode()
 
 
 def plain(shown: str) -> list[str]:

@@ -8,22 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack_files import ROOT
+from tests.support.stack_files import PROGRAM, ROOT
 
-PROGRAM = (
-    "__main__.py",
-    "cli",
-    "components",
-    "doctor",
-    "layers",
-    "operate",
-    "policy",
-    "preview",
-    "recording",
-    "review",
-    "settings",
-    "switch",
-)
 ELSEWHERE = ("files", "drivers", ".venv", "driver_program.py")
 """What runs in a Pod, in another service, inside Spark or in an environment of its own."""
 OURS = {path.name for path in ROOT.iterdir() if path.is_dir()} | {"__main__"}
@@ -72,7 +58,7 @@ def distribution(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("folders", "files"),
     [
-        (PROGRAM, ("requirements.in",)),
+        (("__main__.py", *PROGRAM), ("requirements.in",)),
         (("tests", "benchmarks"), ("requirements.in", "requirements-dev.in")),
         (("recording/model.py", "policy"), ("policy/requirements.in",)),
     ],
@@ -85,6 +71,6 @@ def test_what_is_imported_is_required(folders, files):
 
 
 def test_what_the_program_requires_is_used():
-    used = set().union(*(distribution(name) for name in imported(modules(*PROGRAM))))
+    used = set().union(*(distribution(name) for name in imported(modules("__main__.py", *PROGRAM))))
     # Read as data, and found by its name alone.
     assert required("requirements.in") - used == {"kubernetes-validate"}

@@ -53,6 +53,10 @@ class Interpreter:
         found = self._platform.pods(NOTEBOOKS, EXECUTORS)
         return [pod for pod in found if ready(pod) and "deletionTimestamp" not in pod["metadata"]]
 
+    def places(self) -> dict[str, str]:
+        """Executors that run, to their nodes."""
+        return {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in self.executors()}
+
 
 def _forced(pod: Object) -> dict[str, str]:
     """The settings that Zeppelin's launcher forces (K8sRemoteInterpreterProcess.addSparkK8sProperties)."""

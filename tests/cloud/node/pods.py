@@ -1,5 +1,7 @@
 """Pods of the tests' own on a real node, and what is asked of any Pod there."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from tests.cloud.api import Api, ApiError, Object, collection
@@ -101,3 +103,20 @@ def execute(kube: Kube, pod: Object, *command: str, text: str | None = None) -> 
     """Run a command in a Pod, by API server and kubelet, and return what it prints."""
     place = pod["metadata"]
     return kubectl(kube, "exec", *(("-i",) if text else ()), f"--namespace={place['namespace']}", place["name"], "--", *command, text=text)
+
+
+@contextlib.contextmanager
+def closed(kube: Kube, *nodes: str) -> Iterator[None]:
+    """Nodes that take no new Pod for the time of a `with`."""
+    for name in nodes:
+        kubectl(kube, "cordon", name)
+    try:
+        yield
+    finally:
+        for name in nodes:
+            kubectl(kube, "uncordon", name)
+
+
+def drain(kube: Kube, node: str) -> str:
+    """As an operator does it before an upgrade; what kubectl says."""
+    return kubectl(kube, "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=300s")

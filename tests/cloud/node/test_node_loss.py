@@ -12,7 +12,7 @@ from tests.cloud.node import interpreters, platform
 from tests.cloud.node.interpreters import RIGHT, Interpreter
 from tests.cloud.node.node import Node
 from tests.cloud.node.platform import Platform
-from tests.cloud.node.pods import current, gone, kubectl
+from tests.cloud.node.pods import closed, current, drain, gone, kubectl
 from tests.support.eventually import eventually
 
 NAME = "spark-alice-2abcdefgh-moving"
@@ -25,78 +25,56 @@ def other(deployment: Platform, second: Node, tmp_path: Path) -> Node:
     return second
 
 
-@contextlib.contextmanager
-def closed(deployment: Platform, *nodes: str) -> Iterator[None]:
-    """Nodes that take no new Pod for the time of a `with`."""
-    for name in nodes:
-        kubectl(deployment.kube, "cordon", name)
-    try:
-        yield
-    finally:
-        for name in nodes:
-            kubectl(deployment.kube, "uncordon", name)
-
-
 @pytest.fixture
 def spark(deployment: Platform, other: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
     """A driver on the first node."""
     with contextlib.ExitStack() as stack:
-        with closed(deployment, other.name):
+        with closed(deployment.kube, other.name):
             driver = stack.enter_context(interpreters.running(deployment, tmp_path_factory.mktemp("driver"), NAME))
         yield driver
-
-
-def places(spark: Interpreter) -> dict[str, str]:
-    """Executors that run, to their nodes."""
-    return {pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in spark.executors()}
 
 
 @contextlib.contextmanager
 def working(deployment: Platform, spark: Interpreter, node: str) -> Iterator[Future[object]]:
     """A job that runs on executors of the second node, which may go to the first one from then on."""
     with ThreadPoolExecutor(1) as pool:
-        with closed(deployment, "node-1"):
+        with closed(deployment.kube, "node-1"):
             job = pool.submit(spark, "shuffle(24, 1.5)")
-            eventually(lambda: set(places(spark).values()) == {node}, 120)
+            eventually(lambda: set(spark.places().values()) == {node}, 120)
         yield job
-
-
-def drain(deployment: Platform, node: str) -> str:
-    """As an operator does it before an upgrade."""
-    return kubectl(deployment.kube, "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=300s")
 
 
 def test_a_job_survives_the_drain_of_its_executors_node(deployment: Platform, other: Node, spark: Interpreter):
     try:
         with working(deployment, spark, other.name) as job:
-            before = set(places(spark))
-            assert f"node/{other.name} drained" in drain(deployment, other.name)
+            before = set(spark.places())
+            assert f"node/{other.name} drained" in drain(deployment.kube, other.name)
             assert job.result() == RIGHT
     finally:
         kubectl(deployment.kube, "uncordon", other.name)
     assert "decommission" in spark.log().lower()
-    assert not before & set(places(spark))
+    assert not before & set(spark.places())
 
 
 def test_a_job_survives_a_newer_container_runtime_and_kubelet_start(deployment: Platform, other: Node, spark: Interpreter):
     """Both are killed and start again under the job; no executor and no driver goes."""
     with working(deployment, spark, other.name) as job:
-        before = places(spark)
+        before = spark.places()
         for service in ("kubelet", "containerd"):
             other.restart(service)
         assert job.result() == RIGHT
-        assert before.items() <= places(spark).items()
+        assert before.items() <= spark.places().items()
 
 
 def test_a_driver_whose_node_is_drained_is_gone_and_leaves_nothing(deployment: Platform, other: Node, tmp_path: Path):
     name = "spark-alice-2abcdefgh-leaving"
     with contextlib.ExitStack() as stack:
-        with closed(deployment, "node-1"):
+        with closed(deployment.kube, "node-1"):
             spark = stack.enter_context(interpreters.running(deployment, tmp_path, name))
             assert spark("shuffle(4)") == RIGHT
         assert current(deployment.api, spark.pod)["spec"]["nodeName"] == other.name
         try:
-            drain(deployment, other.name)
+            drain(deployment.kube, other.name)
             eventually(lambda: spark.executors() == [], 120)
             assert gone(deployment.api, f"/api/v1/namespaces/{NOTEBOOKS}/pods/{name}")
         finally:
@@ -108,8 +86,8 @@ def test_a_driver_whose_node_is_drained_is_gone_and_leaves_nothing(deployment: P
 def test_a_job_survives_the_loss_of_its_executors_node(deployment: Platform, other: Node, spark: Interpreter):
     """Nothing is said to anybody: the machine is off. Spark waits for spark.network.timeout, two minutes."""
     with working(deployment, spark, other.name) as job:
-        lost = set(places(spark))
+        lost = set(spark.places())
         other.kill()
         assert job.result() == RIGHT
-    assert set(places(spark).values()) <= {"node-1"}
-    assert not lost & set(places(spark))
+    assert set(spark.places().values()) <= {"node-1"}
+    assert not lost & set(spark.places())

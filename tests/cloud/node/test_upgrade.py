@@ -14,8 +14,7 @@ from tests.cloud.node.cluster import Cluster
 from tests.cloud.node.interpreters import RIGHT, Interpreter
 from tests.cloud.node.node import Node
 from tests.cloud.node.platform import Platform
-from tests.cloud.node.pods import kubectl
-from tests.cloud.node.test_node_loss import closed, drain, places
+from tests.cloud.node.pods import closed, drain, kubectl
 from tests.support.eventually import eventually
 
 OLD, NEW = "kubelet-1.35", "kubelet"
@@ -48,7 +47,7 @@ def reached(spark: Interpreter) -> bool:
 def notebook(deployment: Platform, folder: Path, name: str, *elsewhere: str) -> Iterator[Interpreter]:
     """A driver with executors, all on the node that is not named, which has computed something."""
     with contextlib.ExitStack() as stack:
-        with closed(deployment, *elsewhere):
+        with closed(deployment.kube, *elsewhere):
             spark = stack.enter_context(interpreters.running(deployment, folder, name))
             assert spark("shuffle(8)") == RIGHT
         yield spark
@@ -57,24 +56,24 @@ def notebook(deployment: Platform, folder: Path, name: str, *elsewhere: str) -> 
 def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Cluster, old: Node, tmp_path: Path):
     assert version(cluster, old) == "v1.35"
     with notebook(deployment, tmp_path, "spark-alice-2abcdefgh-staying", "node-1") as spark:
-        before = places(spark)
+        before = spark.places()
         assert set(before.values()) == {old.name}
         old.upgrade(NEW)
         eventually(lambda: version(cluster, old) == "v1.36" and reached(spark), 120)
         assert spark("shuffle(8)") == RIGHT
-        assert before.items() <= places(spark).items()
+        assert before.items() <= spark.places().items()
 
 
 def test_executors_move_to_the_new_machine(deployment: Platform, cluster: Cluster, old: Node, tmp_path: Path):
     """The driver is on a node that stays."""
     with notebook(deployment, tmp_path, "spark-alice-2abcdefgh-waiting", old.name) as spark:
-        with closed(deployment, "node-1"):
-            eventually(lambda: places(spark) == {}, 120)
+        with closed(deployment.kube, "node-1"):
+            eventually(lambda: spark.places() == {}, 120)
             assert spark("shuffle(8)") == RIGHT
-            assert set(places(spark).values()) == {old.name}
+            assert set(spark.places().values()) == {old.name}
         try:
-            drain(deployment, old.name)
+            drain(deployment.kube, old.name)
             assert spark("shuffle(8)") == RIGHT
-            assert set(places(spark).values()) == {"node-1"}
+            assert set(spark.places().values()) == {"node-1"}
         finally:
             kubectl(deployment.kube, "uncordon", old.name)
