@@ -23,10 +23,13 @@ def shares(visit: Visit) -> Iterator[Finding]:
             yield _share_type(visit, role, name)
     for data in visit.settings.datasets:
         if isinstance(data.source, AdoptedShare) and data.source.project in visit.projects:
-            yield _adopted(visit.projects[data.source.project], f"datasets[{data.name}].source.share", data.source.share)
+            yield _adopted(visit, data.source.project, f"datasets[{data.name}].source.share", data.source.share)
     notebooks = visit.settings.zeppelin.notebooks
     if isinstance(notebooks, AdoptedNotebooks) and notebooks.project in visit.projects:
-        yield _adopted(visit.projects[notebooks.project], "zeppelin.notebooks.share", notebooks.share)
+        yield _adopted(visit, notebooks.project, "zeppelin.notebooks.share", notebooks.share)
+    if "compute" in visit.projects:
+        for login, share in visit.settings.adopted_spaces().items():
+            yield _adopted(visit, "compute", f"zeppelin.people[{login}].space_share", share)
 
 
 def buckets(visit: Visit) -> Iterator[Finding]:
@@ -77,8 +80,9 @@ def _share_type(visit: Visit, role: str, name: str) -> Finding:
     return Finding(subject, "ok", f"exists in the {role} project and serves CEPHFS")
 
 
-def _adopted(project: Any, setting: str, name: str) -> Finding:
+def _adopted(visit: Visit, role: str, setting: str, name: str) -> Finding:
     subject = f"share {name}"
+    project: Any = visit.projects[role]
     found = [each for each in project.shared_file_system.shares(details=True) if name in {each.name, each.id}]
     if len(found) != 1:
         says = "exists several times" if found else f"does not exist in project {project.current_project.name}"
@@ -89,6 +93,9 @@ def _adopted(project: Any, setting: str, name: str) -> Finding:
         return Finding(subject, "bad", f"serves {share.share_protocol}, not CEPHFS", "use a share on native CephFS, or `kind: nfs`")
     if share.status != "available":
         return Finding(subject, "bad", f"has status {share.status}, not available", "ask its owner, or use another share")
+    if (share.metadata or {}).get("stack") == visit.title:
+        fix = f"if the state does not hold it (`pulumi stack export`): openstack share unset --property stack {share.id}"
+        return Finding(subject, "bad", f"is this very stack's, which {setting} cannot adopt", fix)
     return Finding(subject, "ok", f"is available, {share.size} GiB")
 
 

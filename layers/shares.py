@@ -143,16 +143,19 @@ def _renamed(dataset: Dataset) -> pulumi.ResourceOptions:
 
 def _dataset_share(stack: Stack, cloud: Cloud, dataset: Dataset, setting: str) -> CephFSShareArgs:
     """The share of a dataset, and the read-only rule on it. setting: that of its size."""
-    reader = getattr(dataset.source, "ceph_id", None) or stack.ceph_id("data", dataset.identity)
+    named = getattr(dataset.source, "ceph_id", None)
+    readers = (named,) if named else stack.ceph_ids("data", dataset.identity)
     match dataset.source:
         case CreatedShare() as created:
             source = _created(stack, cloud, dataset.name, created, created.size_gib, setting=setting)
-            return CephFSShareArgs(source=source, readers=() if dataset.away else (reader,), protect=stack.protect)
+            return CephFSShareArgs(source=source, readers=() if dataset.away else readers, protect=stack.protect)
         case AdoptedShare() as adopted:
-            return CephFSShareArgs(source=AdoptShareArgs(title=adopted.share), readers=(reader,))
+            return CephFSShareArgs(source=AdoptShareArgs(title=adopted.share), readers=readers)
         case BroughtShare() as brought:
             key = stack.secret(brought.key_secret)
-            return CephFSShareArgs(source=BringShareArgs(export_path=brought.export_path, ceph_id=reader, key=key, fs_name=brought.fs_name))
+            return CephFSShareArgs(
+                source=BringShareArgs(export_path=brought.export_path, ceph_id=brought.ceph_id, key=key, fs_name=brought.fs_name)
+            )
     raise TypeError(f"dataset {dataset.name} has no share")
 
 
@@ -166,7 +169,7 @@ def _dataset_volume(
     if share is None:
         raise TypeError(f"dataset {dataset.name} is not mounted")
     if isinstance(source, CreatedShare | AdoptedShare) and source.plugin == "manila-csi":
-        ((_, rule),) = share.rules.items()
+        rule = next(iter(share.rules.values()))
         return ManilaVolumeArgs(
             share_id=share.share_id, access_id=rule, secret_name=f"manila-{source.project}", mounter=stack.settings.ceph_csi.mounter
         )
@@ -174,8 +177,8 @@ def _dataset_volume(
 
 
 def _ceph_volume(stack: Stack, name: str, share: CephFSShare) -> CephFSVolumeArgs:
-    """A share, as a volume of CephCSI. The share has one Ceph id of ours. name: of its monitors in our own CephCSI."""
-    ((ceph_id, key),) = share.keys.items()
+    """A share, as a volume of CephCSI, by the first of the share's Ceph ids. name: of its monitors in our own CephCSI."""
+    ceph_id, key = next(iter(share.keys.items()))
     plugin = stack.settings.ceph_csi
     return CephFSVolumeArgs(
         cluster_id=plugin.cluster_id or name,
@@ -216,8 +219,8 @@ def _own(
     claim: str,
     role: Role = "compute",
 ) -> OwnVolumes:
-    """A share with one key that may write, and its two volumes. claim: in `namespace`. role: of the share's project."""
-    args = CephFSShareArgs(source=source, writers=(stack.ceph_id(name),), protect=stack.protect)
+    """A share with a key that may write, and its two volumes. claim: in `namespace`. role: of the share's project."""
+    args = CephFSShareArgs(source=source, writers=stack.ceph_ids(name), protect=stack.protect)
     share = CephFSShare(name, args, cloud.in_project(role))
 
     def volume(title: str, where: str, claim_name: str) -> DataVolume:

@@ -78,10 +78,14 @@ class Stack:
         image, prefix = getattr(self.settings.images, name), self.settings.images.registry_prefix
         return f"{prefix}/{image}" if prefix else image
 
-    def ceph_id(self, *parts: str) -> str:
-        """A Ceph id of this stack. Manila requires it to be unique in the whole cloud and without a dot, which a stack's name may have."""
-        generation = self.settings.rotation.ceph_keys
-        return "-".join([self.title, *parts, *([str(generation)] if generation > 1 else [])]).replace(".", "-")
+    def ceph_ids(self, *parts: str) -> tuple[str, ...]:
+        """The Ceph ids of this stack on one share: the one that volumes use, then one that is kept while Pods move over.
+
+        Manila requires each to be unique in the whole cloud and without a dot, which a stack's name may have.
+        """
+        rotation = self.settings.rotation
+        generations = [each for each in (rotation.ceph_keys, rotation.ceph_keys_kept) if each]
+        return tuple("-".join([self.title, *parts, *([str(each)] if each > 1 else [])]).replace(".", "-") for each in generations)
 
     @property
     def pod_environment(self) -> dict[str, str]:

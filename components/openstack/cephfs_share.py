@@ -108,7 +108,8 @@ class CephFSShare(pulumi.ComponentResource):
     """A share on native CephFS with one cephx rule per reader and writer.
 
     Creates: Share (protected as told, kept on delete as told; never for `adopt` and `bring`) and one ShareAccess per Ceph id.
-    Refuses: a Ceph id with a dot (Manila rejects it late), a Ceph id that is reader and writer, rules for a brought share.
+    Refuses: a Ceph id with a dot (Manila rejects it late), a Ceph id that is reader and writer, rules for a brought share, and to adopt
+    what carries the mark of this very stack.
     """
 
     share_id: pulumi.Output[str]
@@ -162,7 +163,8 @@ class CephFSShare(pulumi.ComponentResource):
             case AdoptShareArgs() as adopted:
                 found, metadata = self._find(name, adopted.title)
                 share_id = found.id
-                export_path = found.export_locations.apply(_only_path)
+                told = pulumi.Output.all(found.export_locations, metadata, found.id)
+                export_path = told.apply(lambda each: _adopted_path(adopted.title, *each))
                 self.fs_name = metadata.apply(_fs_name)
                 self.keys = self._rules(name, found.id, levels)
                 self.size = found.size
@@ -192,7 +194,7 @@ class CephFSShare(pulumi.ComponentResource):
             availability_zone=args.availability_zone,
             is_public=False,
             # It names the owner to a person who finds the share in a list after the stack has gone.
-            metadata={"stack": f"{pulumi.get_project()}-{pulumi.get_stack()}"},
+            metadata={"stack": _mark()},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=protect,
@@ -262,6 +264,25 @@ def _made_path(share: sharedfilesystem.Share, title: str, locations: Sequence[An
             resource=share,
         )
     return _only_path(locations)
+
+
+def _adopted_path(title: str, locations: Sequence[Any], metadata: Mapping[str, str] | None, share_id: str) -> str:
+    """The path of a share that we adopt.
+
+    The state, which nothing here sees, may hold a share with this stack's mark. The update would delete what it has just adopted.
+    """
+    if (metadata or {}).get("stack") == _mark():
+        raise ValueError(
+            f"share {title} ({share_id}) carries the mark of this very stack, which may hold it still, and then deletes what it adopts.\n"
+            f"  Does the state name it (pulumi stack export | grep {share_id})? Then the stack has it already: take out what adopts it.\n"
+            f"  Otherwise take the mark away, and run `pulumi up` again: openstack share unset --property stack {share_id}"
+        )
+    return _only_path(locations)
+
+
+def _mark() -> str:
+    """What names this stack on what it makes."""
+    return f"{pulumi.get_project()}-{pulumi.get_stack()}"
 
 
 def _only_path(locations: Sequence[Any]) -> str:

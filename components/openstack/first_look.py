@@ -152,11 +152,12 @@ def _with_data(name: str, identity: str) -> list[str]:
     whom other settings name.
     """
     aside = f"openstack share set --name <other name> {identity}"
+    unmark = f", once it has no mark of this stack: openstack share unset --property stack {identity}"
     if name in {"backup-share", "history-share"}:
         return [f"Does it hold data? This puts it aside, and an empty one is made: {aside}"]
     if name.startswith(f"{USER_CLAIM}-"):
         return [
-            f"Does it hold data of one of zeppelin.people? The stack file takes it over: space_share: {identity}",
+            f"Does it hold data of one of zeppelin.people? The stack file takes it over: space_share: {identity}{unmark}",
             f"Of somebody else, such as the administrator or the smoke test? This puts it aside, and an empty one is made: {aside}",
         ]
-    return [f"Does it hold data? The stack file takes it over: {{kind: adopt, share: {identity}}}"]
+    return [f"Does it hold data? The stack file takes it over: {{kind: adopt, share: {identity}}}{unmark}"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from settings.loading.refusal import Finding, nearest, refusal, shown, unknown_key
-from settings.loading.stack_name import bucket_findings, name_findings, of_file
+from settings.loading.stack_name import bucket_findings, name_findings, of_file, share_findings
 from settings.loading.validation import validate
 from settings.loading.yaml_file import read
 from settings.stack import StackSettings
@@ -77,7 +77,7 @@ def load(config: Mapping[str, str], secret_keys: Collection[str], file: str, *, 
             data[name] = _from_engine(text)
     settings, field_findings = validate(data)
     findings += field_findings
-    findings += bucket_findings(stack, settings) if settings else ()
+    findings += [*bucket_findings(stack, settings), *share_findings(stack, settings)] if settings else ()
     named = settings.secret_keys() if settings else {}
     findings += _secret_findings(named, others, config, secret_keys, known=settings is not None, need_secrets=need_secrets)
     if findings or settings is None:

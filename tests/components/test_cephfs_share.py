@@ -14,7 +14,7 @@ from components.openstack.cephfs_share import (
     parse_export_path,
     shrink_refused,
 )
-from preview.answers import COMPUTED
+from preview import answers
 from recording import SECRET, UNKNOWN, Mode
 from tests.support.programs import MODES, only, record_component
 
@@ -52,6 +52,29 @@ def test_a_share_adopted_by_its_id_is_read_and_nothing_else():
     assert share.options == {"read": share_id}
     assert recording.invokes == []
     assert only(recording, RULE).inputs["shareId"] == share_id
+
+
+@pytest.mark.parametrize(
+    ("mode", "title"), [("preview", "theirs"), ("update", "theirs"), ("update", "0b4ee1b4-8ff5-5bd8-a2a8-0a62ab2a0b4e")]
+)
+def test_what_carries_the_mark_of_this_very_stack_is_not_adopted(monkeypatch, mode, title):
+    """The state may hold it. The update would adopt it, and delete it in the end."""
+    query = "openstack:sharedfilesystem/getShare:getShare"
+    asked, read = answers.QUERIES[query], answers.COMPUTED[SHARE]
+    adopt = CephFSShareArgs(source=AdoptShareArgs(title=title), readers=("reader",))
+
+    def marked(stack):
+        mark = {"metadata": {"stack": stack}, "allMetadata": {"stack": stack}}
+        monkeypatch.setitem(answers.QUERIES, query, lambda args: asked(args) | mark)
+        monkeypatch.setitem(answers.COMPUTED, SHARE, lambda name, inputs: read(name, inputs) | mark)
+
+    marked("gaia-dmp-other")
+    assert only(recorded(adopt, mode), RULE).inputs["accessTo"] == "reader"
+    marked("gaia-dmp-test")
+    with pytest.raises(
+        Exception, match=r"carries the mark of this very stack.*\n.*\n.*openstack share unset --property stack [0-9a-f-]{36}"
+    ):
+        recorded(adopt, mode)
 
 
 def hook_args(old: int | None, new: int) -> pulumi.ResourceHookArgs:
@@ -169,7 +192,7 @@ def test_a_share_that_was_never_made_names_what_helps(monkeypatch):
     # What the provider leaves behind where Manila put the new share into error.
     said = []
     monkeypatch.setattr(pulumi.log, "error", lambda message, resource: said.append((message, resource._name)))
-    monkeypatch.setitem(COMPUTED, SHARE, lambda _name, _inputs: {"exportLocations": [], "allMetadata": {}})
+    monkeypatch.setitem(answers.COMPUTED, SHARE, lambda _name, _inputs: {"exportLocations": [], "allMetadata": {}})
     with pytest.raises(ValueError, match="no export location"):
         recorded(CephFSShareArgs(source=CREATED, readers=("reader",)))
     ((message, resource),) = said

@@ -7,6 +7,8 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.inventory import held
@@ -122,14 +124,41 @@ def test_data_is_taken_over_kept_and_let_go(cloud: Cloud, platform: Callable[...
     store.delete_container("gaia-dmp-dev-results")
 
 
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_a_share_that_the_stack_holds_is_not_adopted_and_so_not_deleted(cloud: Cloud, platform: Callable[..., Platform], by: str) -> None:
+    """Its setting goes from `made` to `adopted`: the engine would delete at the end what the program has just found."""
+    project = connect(cloud.clouds_yaml, "iris-gaia-red")
+    shares: Any = project.shared_file_system
+    data = document("dev")
+    data["gaia-dmp:zeppelin"] |= {
+        "people": [{"name": "alice"}],
+        "user_space": {"kind": "share", "size_gib": 1, "on_destroy": "delete"},
+    }
+    dev = platform("dev", data)
+    assert not dev.up().error
+    ids = dev.ids()
+    adopted = "gaia-dmp-dev-user-alice" if by == "name" else ids["user-alice-share"]
+    dev.data = with_data(data, lambda changed: changed["gaia-dmp:zeppelin"].update(people=[{"name": "alice", "space_share": adopted}]))
+    for refused in (dev.preview(), dev.up()):
+        assert refused.error
+        assert "carries the mark of this very stack" in refused.output
+        assert f"openstack share unset --property stack {ids['user-alice-share']}" in refused.output
+        assert ids["user-alice-share"] in {share.id for share in shares.shares()}
+        assert dev.ids()["user-alice-share"] == ids["user-alice-share"]
+
+
 def test_kept_notebooks_are_taken_up_again(cloud: Cloud, platform: Callable[..., Platform]) -> None:
     """Two stacks' lives: what the first leaves is the home of the second's notebooks, and of nobody else's after it."""
     project = connect(cloud.clouds_yaml, "iris-gaia-red")
     shares: Any = project.shared_file_system
-    kept = shares.create_share(name="gaia-dmp-dev-notebooks", size=1, share_protocol="CEPHFS", share_type="ceph01_cephfs")
+    kept = shares.create_share(
+        name="gaia-dmp-dev-notebooks", size=1, share_protocol="CEPHFS", share_type="ceph01_cephfs", metadata={"stack": "gaia-dmp-dev"}
+    )
     shares.wait_for_status(kept, "available", failures=["error"], interval=0.5, wait=60)
     home = {"kind": "adopt", "share": "gaia-dmp-dev-notebooks"}
     dev = platform("dev", with_data(document("dev"), lambda data: data["gaia-dmp:zeppelin"].update(notebooks=home)))
+    assert "carries the mark of this very stack" in dev.preview().output
+    shares.delete_share_metadata(kept.id, ["stack"])
     made = dev.up()
     assert not made.error, made.output[-3000:]
     assert [rule.access_level for rule in shares.access_rules(kept.id)] == ["rw"]

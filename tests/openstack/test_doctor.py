@@ -358,6 +358,34 @@ def test_a_named_template_is_read(cloud: Cloud, network_driver: str, driver: str
         assert found[-1].fix == "set cloud.cluster.driver: capi-helm"
 
 
+def test_a_share_of_this_very_stack_is_not_adopted(cloud: Cloud) -> None:
+    """As somebody's space; one of another stack is."""
+    shares: Any = connect(cloud.clouds_yaml, "iris-gaia-red").shared_file_system
+    data = document("dev")
+    made = {
+        stack: shares.create_share(
+            name=f"gaia-dmp-{stack}-user-alice",
+            size=1,
+            share_protocol="CEPHFS",
+            share_type=SHARE_TYPE,
+            metadata={"stack": f"gaia-dmp-{stack}"},
+        )
+        for stack in ("dev", "other")
+    }
+    for share in made.values():
+        shares.wait_for_status(share, "available", failures=["error"], interval=0.2, wait=60)
+    people = [{"name": name, "space_share": share.id} for name, share in zip(("alice", "bob"), made.values(), strict=True)]
+    data["gaia-dmp:zeppelin"] |= {"people": people, "user_space": {"kind": "share", "size_gib": 1}}
+    found = {each.subject: each for each in findings(data)}
+    ours = found[f"share {made['dev'].id}"]
+    assert (ours.verdict, ours.says) == ("bad", "is this very stack's, which zeppelin.people[alice].space_share cannot adopt")
+    assert ours.fix.endswith(f"openstack share unset --property stack {made['dev'].id}")
+    assert found[f"share {made['other'].id}"].verdict == "ok"
+    for share in made.values():
+        shares.delete_share(share.id)
+    eventually(lambda: not list(shares.shares()), 60)
+
+
 def test_a_share_in_error_is_not_adopted(cloud: Cloud) -> None:
     admin: Any = _admin(cloud)
     data: Any = connect(cloud.clouds_yaml, "iris-gaia-data")

@@ -419,6 +419,27 @@ def test_a_generation_makes_new_ceph_keys_and_touches_no_other_thing(recorded):
     assert handles[0] == handles[1]
 
 
+def test_a_generation_that_is_kept_has_its_keys_beside_the_new_ones(recorded):
+    """Nothing changes but that: volumes use the new keys, and what was is taken away with the setting."""
+    rule = "openstack:sharedfilesystem/shareAccess:ShareAccess"
+    first = recorded(document("prod"), "update")
+    moving = recorded(changed("prod", "rotation", {"ceph_keys": 2, "ceph_keys_kept": 1}), "update")
+    second = recorded(changed("prod", "rotation", {"ceph_keys": 2}), "update")
+
+    def rules(recording):
+        return {r.urn: r.inputs for r in recording.of_type(rule)}
+
+    assert rules(first)
+    assert rules(moving) == rules(first) | rules(second)
+    assert rules(first).keys().isdisjoint(rules(second))
+    others = [[(r.urn, r.inputs) for r in each.resources if r.type != rule] for each in (moving, second)]
+    assert others[0] == others[1]
+    # A Secret holds the key of the rule that it stands after.
+    keys = [r for r in moving.of_type("kubernetes:core/v1:Secret") if r.name.endswith("-ceph-key")]
+    behind = {urn for each in keys for urn in each.options["dependencies"] if f"${rule}::" in urn}
+    assert behind == rules(second).keys()
+
+
 def test_a_generation_makes_new_passwords_for_everybody(recorded):
     kind = "random:index/randomPassword:RandomPassword"
     before = {r.name: r.inputs.get("keepers") for r in recorded(document("prod")).of_type(kind)}

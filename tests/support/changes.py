@@ -387,6 +387,13 @@ CASES = (
         operations={"data-sample-access-gaia-dmp-dev-data-sample-2": "create", "data-sample-access-gaia-dmp-dev-data-sample": "delete"},
     ),
     Case(
+        "ceph-keys-kept",
+        "Every Ceph key is made anew, and the old ones stay for a time",
+        "",
+        _set("rotation", {"ceph_keys": 2, "ceph_keys_kept": 1}),
+        operations={"data-sample-access-gaia-dmp-dev-data-sample-2": "create", "data-sample-ceph-key": "replace"},
+    ),
+    Case(
         "passwords",
         "Everybody gets a new password",
         "",

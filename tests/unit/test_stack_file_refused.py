@@ -169,6 +169,7 @@ WRONG = [
         ["zeppelin.people[0].space_gib: 5", "has no effect without zeppelin.user_space"],
     ),
     ("dev", "zeppelin.people", [{"name": "a", "space_share": "s"}], ["space_share: s", "has no effect unless user_space is a share"]),
+    ("dev", "rotation", {"ceph_keys": 2, "ceph_keys_kept": 2}, ["rotation.ceph_keys_kept: 2", "is not earlier than ceph_keys 2"]),
     ("dev", "zeppelin.people", [{"name": "alice", "state": "gone"}], ["zeppelin.people[0].state: gone", "present", "away"]),
     ("local", "zeppelin.backup", {"target": {"kind": "share"}, "password_secret": "p"}, ["zeppelin.backup.target.kind: share", "bucket"]),
     (

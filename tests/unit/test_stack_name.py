@@ -51,3 +51,41 @@ STORE = {
 )
 def test_a_bucket_that_no_server_takes(stack, words):
     assert words in refused(stack, document("dev") | {"gaia-dmp:object_store": STORE})
+
+
+def test_a_share_that_the_stack_itself_makes_is_not_adopted():
+    """What makes it would be taken for gone with the next change, and with `on_destroy: delete` the adopted data with it."""
+    data = document("dev")
+    data["gaia-dmp:cloud"]["data_project"] = {"project": "iris-gaia-data", "clouds_yaml": "iris-gaia-data"}
+    data["gaia-dmp:datasets"] += [
+        {"name": name, "mount_path": f"/data/{name}", "source": {"kind": "adopt", "share": f"gaia-dmp-{share}", "project": project}}
+        # Only the first is the stack's own.
+        for name, share, project in (("a", "dev-sample", "compute"), ("b", "dev-sample", "data"), ("c", "green-sample", "compute"))
+    ]
+    data["gaia-dmp:spark"]["history"] = {"kind": "share", "size_gib": 1}
+    data["gaia-dmp:zeppelin"] |= {
+        "user_space": {"kind": "share", "size_gib": 1, "on_destroy": "delete"},
+        "backup": {"target": {"kind": "share"}, "password_secret": "p"},
+        "people": [
+            {"name": "alice", "space_share": "gaia-dmp-dev-user-bob-example-org"},
+            {"name": "bob@example.org"},
+            {"name": "carol", "space_share": "gaia-dmp-dev-backup"},
+            {"name": "dan", "space_share": "gaia-dmp-dev-history"},
+            {"name": "eve", "space_share": "gaia-dmp-dev-notebooks"},
+            {"name": "frank", "space_share": "gaia-dmp-dev-user-grace"},
+            {"name": "grace", "state": "away"},
+            # Nobody makes it: the stack left it behind when she was taken off the list.
+            {"name": "heidi", "space_share": "gaia-dmp-dev-user-heidi"},
+        ],
+    }
+    words = refused("dev", data)
+    assert "Pulumi.dev.yaml: 6 errors" in words
+    for key, share, whose in (
+        ("datasets[1].source.share", "sample", "datasets[0]"),
+        ("zeppelin.people[0].space_share", "user-bob-example-org", "/user/bob@example.org"),
+        ("zeppelin.people[2].space_share", "backup", "zeppelin.backup.target"),
+        ("zeppelin.people[3].space_share", "history", "spark.history"),
+        ("zeppelin.people[4].space_share", "notebooks", "zeppelin.notebooks"),
+        ("zeppelin.people[5].space_share", "user-grace", "/user/grace"),
+    ):
+        assert f"  gaia-dmp:{key}: gaia-dmp-dev-{share}\n      is the share that this stack makes for {whose}\n" in words

@@ -8,11 +8,12 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from components.names import CEPHFS_DRIVER, CSI_NAMESPACE
+from components.names import CEPH_PLUGIN, CEPHFS_DRIVER, CSI_NAMESPACE, DATASET_CHECK
 from components.openstack.cephfs_share import parse_export_path
 from preview import answers
 from tests.cloud import deployed
@@ -32,8 +33,9 @@ from tests.cloud.tools import ROOT
 from tests.support.eventually import eventually
 from tests.support.programs import record_data
 
-PLUGIN = "cephfs-node-plugin"
-_KINDS = ("pulumi:providers:openstack", "openstack:sharedfilesystem/share:Share", "openstack:sharedfilesystem/shareAccess:ShareAccess")
+_RULE = "openstack:sharedfilesystem/shareAccess:ShareAccess"
+_KINDS = ("pulumi:providers:openstack", "openstack:sharedfilesystem/share:Share", _RULE)
+_DAEMONS = (CEPH_PLUGIN, DATASET_CHECK)
 _LEFT_OUT = ("Deployment", "CronJob")
 
 
@@ -69,19 +71,44 @@ def made(cloud: Cloud, data: dict[str, Any], brought: Mapping[str, Key]) -> Iter
     recording = record_data(data, "update", deployed.STACK)
     recording.resources = [each for each in recording.resources if each.type in _KINDS]
     with applied(recording, cloud.clouds_yaml):
-        ours = {each.inputs["accessTo"] for each in recording.resources if "accessTo" in each.inputs}
-        paths, keys = dict[str, str](), dict(brought)
-        for project in ("iris-gaia-red", "iris-gaia-data"):
-            shares: Any = connect(cloud.clouds_yaml, project).shared_file_system
-            for share in shares.shares():
-                path = paths[share.name] = path_of(shares, share)
-                rules = [rule for rule in shares.access_rules(share.id) if rule.access_to in ours]
-                keys |= {parse_export_path(path).root_path: Key(rule.access_to, rule.access_key) for rule in rules}
-        with patch.object(answers, "_export_path", paths.__getitem__):
-            items = deployed.objects(data)
-        volumes = [item["spec"]["csi"] for item in items if item["kind"] == "PersistentVolume"]
-        secrets = {csi["nodeStageSecretRef"]["name"]: keys[csi["volumeAttributes"]["rootPath"]] for csi in volumes}
-        yield [_with_key(item, secrets.get(item["metadata"]["name"])) for item in items]
+        yield objects(cloud, data, brought)
+
+
+@contextlib.contextmanager
+def rotated(cloud: Cloud, data: dict[str, Any]) -> Iterator[list[Object]]:
+    """The objects of a stack whose shares stand, with the rules that it has not got yet, for the time of a `with`."""
+    recording = record_data(data, "update", deployed.STACK)
+    shares: Any = connect(cloud.clouds_yaml, "iris-gaia-red").shared_file_system
+    found = {share.name: share.id for share in shares.shares()}
+    there = {rule.access_to for share in found.values() for rule in shares.access_rules(share)}
+    made = {answers.identifier(each.urn): found[each.inputs["name"]] for each in recording.resources if each.type == _KINDS[1]}
+    recording.resources = [
+        replace(each, inputs=each.inputs | {"shareId": made[each.inputs["shareId"]]}) if each.type == _RULE else each
+        for each in recording.resources
+        if each.type == _KINDS[0] or (each.type == _RULE and each.inputs["accessTo"] not in there)
+    ]
+    with applied(recording, cloud.clouds_yaml):
+        yield objects(cloud, data, {})
+
+
+def objects(cloud: Cloud, data: dict[str, Any], brought: Mapping[str, Key]) -> list[Object]:
+    """The Kubernetes objects of a stack whose shares stand, each Secret with the key of the first of its share's rules."""
+    recording = record_data(data, "update", deployed.STACK)
+    # A dict keeps the order: the first of a share is the one that its volumes use.
+    ours = list(dict.fromkeys(each.inputs["accessTo"] for each in recording.resources if each.type == _RULE))
+    paths, keys = dict[str, str](), dict(brought)
+    for project in ("iris-gaia-red", "iris-gaia-data"):
+        shares: Any = connect(cloud.clouds_yaml, project).shared_file_system
+        for share in shares.shares():
+            path = paths[share.name] = path_of(shares, share)
+            rules = [rule for rule in shares.access_rules(share.id) if rule.access_to in ours]
+            for rule in sorted(rules, key=lambda rule: ours.index(rule.access_to))[:1]:
+                keys[parse_export_path(path).root_path] = Key(rule.access_to, rule.access_key)
+    with patch.object(answers, "_export_path", paths.__getitem__):
+        items = deployed.objects(data)
+    volumes = [item["spec"]["csi"] for item in items if item["kind"] == "PersistentVolume"]
+    secrets = {csi["nodeStageSecretRef"]["name"]: keys[csi["volumeAttributes"]["rootPath"]] for csi in volumes}
+    return [_with_key(item, secrets.get(item["metadata"]["name"])) for item in items]
 
 
 def _with_key(item: Object, key: Key | None) -> Object:
@@ -101,16 +128,23 @@ def reached(node: Node, ceph: Ceph) -> Iterator[None]:
 
 @contextlib.contextmanager
 def running(cluster: Cluster, cloud: Cloud, items: list[Object], folder: Path) -> Iterator[Platform]:
-    """What of a stack mounts shares and computes, on the first node of a cluster. folder: an empty one for images."""
-    node, api = cluster.nodes["node-1"], cluster.kube.api
-    kept = [item for item in items if item["kind"] not in _LEFT_OUT and (item["kind"] != "DaemonSet" or item["metadata"]["name"] == PLUGIN)]
-    (plugin,) = [item for item in kept if item["kind"] == "DaemonSet"]
+    """What of a stack mounts shares, checks them and computes, on the nodes of a cluster. folder: an empty one for images."""
+    api = cluster.kube.api
+    kept = [
+        item for item in items if item["kind"] not in _LEFT_OUT and (item["kind"] != "DaemonSet" or item["metadata"]["name"] in _DAEMONS)
+    ]
+    plugin = deployed.one(kept, "DaemonSet", CEPH_PLUGIN)
     main, registrar = (container["image"] for container in plugin["spec"]["template"]["spec"]["containers"])
-    platform.load_images(node, [*kept, *(item for item in items if item["kind"] == "Deployment")], folder)
-    node.load(image.make(folder / "csi", main, registrar))
+    packed = image.make(folder / "csi", main, registrar)
     volumes = [item for item in kept if item["kind"] == "PersistentVolume"]
-    with reached(node, cloud.ceph), platform.running(cluster, kept, volumes=volumes) as found:
-        eventually(lambda: CEPHFS_DRIVER in str(api.items("/apis/storage.k8s.io/v1/csinodes")), 120)
+    with contextlib.ExitStack() as stack:
+        for node in cluster.nodes.values():
+            (folder / node.name).mkdir()
+            platform.load_images(node, [*kept, *(item for item in items if item["kind"] == "Deployment")], folder / node.name)
+            node.load(packed)
+            stack.enter_context(reached(node, cloud.ceph))
+        found = stack.enter_context(platform.running(cluster, kept, volumes=volumes))
+        eventually(lambda: str(api.items("/apis/storage.k8s.io/v1/csinodes")).count(CEPHFS_DRIVER) == len(cluster.nodes), 120)
         try:
             yield found
         finally:
