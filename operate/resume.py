@@ -2,6 +2,7 @@
 
 The engine notes what it is about to make, and its id once it is made. Of what it was making when it died it knows no id, and the next
 `up` would make another one. `pulumi refresh` clears no such note, and its `--import-pending-creates` does not import (engine 3.260).
+Where an answer is lost, the engine does not even keep the note (unnoted.py).
 """
 
 import json
@@ -18,6 +19,7 @@ from rich.console import Console
 from components.names import whose
 from doctor.visit import connect, roles
 from operate.engine import run
+from operate.unnoted import Unnoted
 from settings import load_file
 from settings.values.cloud import OpenStackCloud
 
@@ -106,6 +108,9 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
         and each.get("project_id") in mine
         and str(each.get("status")).lower() not in _GOING
     ]
+    if listing.key == "clusters":
+        # It carries no mark, but stands in this stack's network.
+        things = [each for each in things if _in_network(cloud, each["uuid"], inputs["fixedNetwork"])]
     title, by_name = inputs.get("name") or inputs.get("description") or kind, False
     if listing.marked:
         owners = [(each, whose(each.get("tags") or (), each.get("metadata") or {}, mark)) for each in things]
@@ -123,6 +128,13 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
     return "/".join([*([above] if above else []), *ids]) if ids else ""
 
 
+def _in_network(cloud: Connection, cluster: str, network: str) -> bool:
+    """Whether a cluster is in a network. Raises where Magnum does not answer."""
+    answer = cloud.container_infrastructure_management.get(f"/clusters/{cluster}")
+    answer.raise_for_status()
+    return answer.json()["fixed_network"] == network
+
+
 def _interface(cloud: Connection, inputs: Mapping[str, Any]) -> str:
     """A router's interface is a port of it, on the subnet or the one that is named."""
     network: Any = cloud.network
@@ -133,7 +145,9 @@ def _interface(cloud: Connection, inputs: Mapping[str, Any]) -> str:
 
 
 def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
-    """Take over what a killed engine was making. folder: where the program is. The lock of the dead engine must be gone (`pulumi cancel`).
+    """Take over what a killed engine was making, and what was made though its answer was lost.
+
+    folder: where the program is. The lock of the dead engine must be gone (`pulumi cancel`).
 
     unmarked: whether a network, router, floating IP or share without a stack's mark is taken over by its name.
 
@@ -145,30 +159,50 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     state = json.loads(run(stack, "stack", "export", folder=folder))
     deployment = state["deployment"]
     pending = [each["resource"] for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
+    clouds = {role: connect(project) for role, project in projects.items()}
     taken, forgotten, unsought, in_kubernetes = {}, [], [], []
     urns = []
-    for resource in pending:
-        name, provider = resource["urn"].split("::")[-1], resource.get("provider", "").split("::")
-        role = provider[-2].removeprefix("openstack-") if len(provider) > 1 else ""
-        if resource["type"].startswith("kubernetes:"):
-            in_kubernetes.append(name)
-            continue
-        if role not in projects or resource["type"] not in {_INTERFACE, *_LISTINGS}:
-            unsought.append(name)
-            continue
-        identity = found(connect(projects[role]), resource["type"], resource["inputs"], _mark(resource["urn"]), unmarked=unmarked)
-        if not identity:
-            forgotten.append(name)
-            continue
-        taken[name] = identity
+
+    def look(resource: Mapping[str, Any]) -> str:
+        return found(clouds[_role(resource)], resource["type"], resource["inputs"], _mark(resource["urn"]), unmarked=unmarked)
+
+    def take(resource: Mapping[str, Any], identity: str) -> None:
+        taken[_name(resource)] = identity
         urns.append(resource["urn"])
-        deployment["resources"] = _with(deployment["resources"], resource | {"id": identity, "outputs": resource["inputs"]})
+        deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": resource["inputs"]})
+
+    for resource in pending:
+        if resource["type"].startswith("kubernetes:"):
+            in_kubernetes.append(_name(resource))
+        elif _role(resource) not in projects or resource["type"] not in {_INTERFACE, *_LISTINGS}:
+            unsought.append(_name(resource))
+        elif identity := look(resource):
+            take(resource, identity)
+        else:
+            forgotten.append(_name(resource))
+    if projects and deployment.get("resources"):
+        unnoted = Unnoted(stack, folder, deployment["resources"], [each["urn"] for each in pending if each["urn"] not in urns])
+        for resource in unnoted.sought({_INTERFACE, *_LISTINGS}):
+            if identity := look(resource):
+                take(resource, identity)
+                unnoted.took({**resource, "id": identity})
     if pending:
         deployment["pending_operations"] = [each for each in deployment["pending_operations"] if each["type"] != "creating"]
+    if pending or urns:
         _write(stack, state, folder)
     if urns:
         run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
     return Resumed(taken, forgotten, unsought, in_kubernetes)
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    return resource["urn"].split("::")[-1]
+
+
+def _role(resource: Mapping[str, Any]) -> str:
+    """The project of a resource, by its provider: `compute`, `data`, `buckets`, or something else that is no project."""
+    provider = resource.get("provider", "").split("::")
+    return provider[-2].removeprefix("openstack-") if len(provider) > 1 else ""
 
 
 def _mark(urn: str) -> str:

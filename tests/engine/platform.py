@@ -1,5 +1,6 @@
 """One stack under the real Pulumi engine."""
 
+import contextlib
 import json
 import os
 import signal
@@ -85,9 +86,13 @@ class Platform:
         # A terminal sends it to everybody: engine, program, plug-ins.
         return self._stopped(["up", "--yes"], when, lambda process: os.killpg(process.pid, signal.SIGINT))
 
-    def killed(self, when: Callable[[], bool], operation: str = "up") -> Outcome:
-        """`pulumi up`, or `destroy`, whose engine is killed as soon as `when` holds. Its plug-ins finish what they are about."""
-        outcome = self._stopped([operation, "--yes", "--skip-preview"], when, lambda process: process.kill())
+    def killed(self, when: Callable[[], bool], operation: str = "up", *, everything: bool = False) -> Outcome:
+        """`pulumi up`, `refresh` or `destroy`, whose engine is killed as soon as `when` holds.
+
+        everything: whether its plug-ins and the program are killed as well, as by a power cut. Otherwise they finish what they are about.
+        """
+        how: Callable[[subprocess.Popen[str]], None] = _kill_everything if everything else lambda process: process.kill()
+        outcome = self._stopped([operation, "--yes", "--skip-preview"], when, how)
         # docs/runbooks/state-locked.md: a file back end's note beside the state, cut off.
         note = self.folder / "state" / ".pulumi" / "stacks" / "gaia-dmp" / f"{self.name}.json.attrs"
         if note.exists() and not note.stat().st_size:
@@ -103,6 +108,16 @@ class Platform:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def plain(self, *words: str, **environment: str) -> Outcome:
+        """`pulumi <words>` of this stack as somebody types it, with the program as it is now. Its end is not judged."""
+        self.stack()
+        command = ["pulumi", *words, "--stack", self.name, "--non-interactive", "--color", "never"]
+        done = subprocess.run(
+            command, cwd=self.folder, env=os.environ | self.environment | environment,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=500,
+        )  # fmt: skip
+        return Outcome(output=done.stdout, error=done.returncode != 0)
 
     def pending(self) -> dict[str, str]:
         """What the engine has noted that it is doing, by name of the resource: `creating`, `deleting`. Read while it works."""
@@ -162,6 +177,26 @@ class Platform:
         else:
             outcome.output = result.stdout + result.stderr
         return outcome
+
+
+def _kill_everything(process: subprocess.Popen[str]) -> None:
+    """Kill a process and all that it has started: plug-ins have process groups of their own."""
+    below = {process.pid}
+    grown = True
+    while grown:
+        parents = {int(path.name): _parent(path) for path in Path("/proc").glob("[0-9]*")}
+        grown = bool(found := {pid for pid, parent in parents.items() if parent in below} - below)
+        below |= found
+    for pid in below:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _parent(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def _nothing(_line: str) -> None:

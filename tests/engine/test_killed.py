@@ -1,10 +1,12 @@
-"""An engine that is killed at twenty moments of `up` and at five of `destroy`: nothing is made twice, nothing lost, nothing left over.
+"""An engine that is killed at many moments of `up`, `refresh` and `destroy`: nothing is made twice, nothing lost, nothing left over.
 
-The steps are those of docs/runbooks/state-locked.md: `pulumi cancel`, `gaia resume`, `pulumi up`.
+The steps are those of docs/runbooks/state-locked.md: `pulumi cancel`, `gaia resume`, `pulumi up`. What was seen is written down for
+docs/reference/faults.md.
 """
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -13,11 +15,12 @@ from cli.main import main
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.inventory import held
+from tests.engine.moments import Moments, short
 from tests.engine.platform import Platform
 from tests.support.eventually import eventually
 from tests.support.stack_files import document
 
-MOMENTS: tuple[str, ...] = (
+OF_UP: tuple[str, ...] = (
     "network-network",
     "network-subnet",
     "network-router",
@@ -44,10 +47,18 @@ MOMENTS: tuple[str, ...] = (
 )
 """How the name of a resource begins, or a whole one: the engine is killed while it makes one of them, once for each."""
 
+OF_CHANGE = ("data-sample-share", "data-second-share", "data-second-access-", "cluster-pool-more", "data-second-volume")
+OF_DESTROY = (
+    "entry-", "zeppelin-namespace", "data-sample-volume", "ceph-csi-", "spark-namespace", "cluster-cluster", "cluster-template",
+    "cluster-keypair", "data-sample-share", "notebooks-share", "network-ceph-router-interface", "network-router-interface",
+    "network-subnet", "network-network",
+)  # fmt: skip
+"""The same for what is deleted."""
+
 DELAYS = (0.0, 1.0, 2.5)
 """Seconds for which the engine still works on it: before it has asked the cloud, while it waits for the answer, afterwards."""
-
-OF_DESTROY: set[str] = {"zeppelin-namespace", "data-sample-volume", "cluster-cluster", "data-sample-share", "network-router-interface"}
+CLOCK = (3.0, 5.0, 8.0)
+"""Seconds after which a `refresh` is killed."""
 
 WHOLE = {
     "networks": ["gaia-dmp-dev"],
@@ -59,59 +70,128 @@ WHOLE = {
 }
 
 
+class Killed:
+    """One stack whose engine is killed again and again. everything: whether its plug-ins and its program are killed, too."""
+
+    def __init__(self, cloud: Cloud, dev: Platform, capsys: pytest.CaptureFixture[str], book: Moments, *, everything: bool) -> None:
+        self.cloud, self.dev, self.capsys, self.book, self.everything = cloud, dev, capsys, book, everything
+        self.project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+
+    def at_each(self, operation: str, moments: Iterable[str], delays: tuple[float, ...], words: str) -> int:
+        """Kill an operation once at each moment, and mend it each time. Returns how often it was killed before it came to its end."""
+        left, kills = set(moments), 0
+        while True:
+            delay, before = delays[kills % len(delays)], self.book.stands()
+            met = self._killed(left, operation, delay)
+            if not met:
+                return kills
+            kills += 1
+            self._mend(f"`{operation}`, {delay} s after it began to {words} {', '.join(sorted(met))}", before, operation)
+
+    def after(self, operation: str, seconds: float) -> None:
+        """Kill an operation after some seconds, and mend it."""
+        end, before = time.monotonic() + seconds, self.book.stands()
+        self.dev.killed(lambda: time.monotonic() > end, operation, everything=self.everything)
+        self._mend(f"`{operation}`, {seconds} s after its start", before, operation)
+
+    def _killed(self, left: set[str], operation: str, delay: float) -> set[str]:
+        """The moments at which the engine was killed, which are taken from `left`; none where it came to its end."""
+        met: set[str] = set()
+
+        def meets() -> bool:
+            pending = self.dev.pending()
+            met.update(each for each in left if any(name == each or (each.endswith("-") and name.startswith(each)) for name in pending))
+            if met:
+                time.sleep(delay)
+            return bool(met)
+
+        outcome = self.dev.killed(meets, operation, everything=self.everything)
+        assert met or not outcome.error, outcome.output[-3000:]
+        left.difference_update(met)
+        return met
+
+    def _mend(self, when: str, before: dict[str, str], operation: str) -> None:
+        words = ["resume", "dev", "--folder", str(self.dev.folder)]
+        mended = ["pulumi cancel", "gaia resume dev"]
+        told = ""
+        if main(words):
+            # Killed between the creation and its tags.
+            told = self.capsys.readouterr().err
+            assert "--unmarked" in told
+            assert main([*words, "--unmarked"]) == 0, self.capsys.readouterr().err
+            mended.append("gaia resume dev --unmarked")
+        done = self.capsys.readouterr().out
+        assert "creating" not in self.dev.pending().values(), (when, done)
+        mended.append("pulumi destroy" if operation == "destroy" else "pulumi up")
+        if "taken over: cluster-cluster" in done:
+            magnum = self.project.container_infrastructure_management
+            eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
+            assert not self.dev.refresh().error
+            mended.insert(-1, "pulumi refresh")
+        goes = set(before.values()) if operation == "destroy" else set()
+        self.book.saw(when, short(f"{told} {done}"), mended, before, goes=goes)
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> Callable[[Platform], None]:
+    """Sets the variables with which `gaia` works on a platform as its person would."""
+
+    def set_up(dev: Platform) -> None:
+        for name, value in dev.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
+
+    return set_up
+
+
+@pytest.mark.parametrize("victims", ["engine", "everything"])
 def test_nothing_is_made_twice_and_nothing_lost(
-    cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloud: Cloud, platform: Callable[..., Platform], ready: Callable[[Platform], None], capsys: pytest.CaptureFixture[str], victims: str
 ) -> None:
     project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
     dev = platform("dev", document("dev"))
-    for name, value in dev.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
-    magnum = project.container_infrastructure_management
-    left, kills, told = set(MOMENTS), 0, ""
-    while reached := _killed(dev, left, "up", DELAYS[kills % len(DELAYS)]):
-        kills += 1
-        again = ["resume", "dev", "--folder", str(dev.folder)]
-        if main(again):
-            # Killed between the creation and its tags.
-            assert "--unmarked" in capsys.readouterr().err
-            assert main([*again, "--unmarked"]) == 0, capsys.readouterr().err
-        done = capsys.readouterr().out
-        told += f"{sorted(reached)}\n{done}"
-        assert dev.pending() == {}, told
-        if "taken over: cluster-cluster" in done:
-            eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
-            assert not dev.refresh().error
-    assert kills >= 15, (left, told)
-    whole = dev.up()
-    assert not whole.error, whole.output[-3000:]
-    found = held(project)
-    assert WHOLE.items() <= found.items(), found
-    assert (len(found["key pairs"]), len(found["templates"])) == (1, 1), found
-    assert dev.up().ops == {}
-    assert "warning" not in dev.up().output
+    ready(dev)
+    everything = victims == "everything"
+    victim = "The engine, its plug-ins and the program are killed" if everything else "The engine is killed"
+    told = "What the person is told is what `gaia resume` prints. Before, each command says that the stack is locked."
+    book = Moments("killed-everything" if everything else "killed", victim, told, project)
+    killed = Killed(cloud, dev, capsys, book, everything=everything)
+    try:
+        kills = killed.at_each("up", OF_UP, DELAYS[1:] if everything else DELAYS, "make")
+        assert kills >= 15, book.seen
+        whole = dev.up()
+        assert not whole.error, whole.output[-3000:]
+        found = held(project)
+        assert WHOLE.items() <= found.items(), found
+        assert (len(found["key pairs"]), len(found["templates"])) == (1, 1), found
+        assert dev.up().ops == {}
+        assert "warning" not in dev.up().output
 
-    to_go = set(OF_DESTROY)
-    while _killed(dev, to_go, "destroy", DELAYS[1]):
-        pass
-    gone = dev.destroy()
-    assert not gone.error, gone.output[-3000:]
-    assert held(project) == {}
-    assert dev.ids() == {}
+        for seconds in CLOCK:
+            killed.after("refresh", seconds)
+        assert dev.up().ops == {}
+
+        dev.data = changed(dev.data)
+        assert killed.at_each("up", OF_CHANGE, DELAYS[1:], "make or change") >= 3
+        assert dev.up().ops == {}
+        assert held(project)["shares"] == ["gaia-dmp-dev-notebooks", "gaia-dmp-dev-sample", "gaia-dmp-dev-second"]
+
+        assert killed.at_each("destroy", OF_DESTROY, DELAYS, "delete") >= 5
+        gone = dev.destroy()
+        assert not gone.error, gone.output[-3000:]
+        assert held(project) == {}
+        assert dev.ids() == {}
+    finally:
+        book.write()
+    book.well()
 
 
-def _killed(dev: Platform, left: set[str], operation: str, delay: float) -> set[str]:
-    """The moments at which the engine was killed, which are taken from `left`; none where it came to its end."""
-    met: set[str] = set()
-
-    def meets() -> bool:
-        pending = dev.pending()
-        met.update(each for each in left if any(name == each or (each.endswith("-") and name.startswith(each)) for name in pending))
-        if met:
-            time.sleep(delay)
-        return bool(met)
-
-    outcome = dev.killed(meets, operation)
-    assert met or not outcome.error, outcome.output[-3000:]
-    left.difference_update(met)
-    return met
+def changed(data: Any) -> dict[str, Any]:
+    """A larger dataset, one more, and one more pool."""
+    result = copy.deepcopy(dict(data))
+    result["gaia-dmp:datasets"][0]["source"]["size_gib"] = 12
+    source = {"kind": "create", "size_gib": 1, "on_destroy": "delete"}
+    result["gaia-dmp:datasets"].append({"name": "second", "mount_path": "/data/gaia/second", "source": source})
+    pool = {"name": "more", "count": 1, "flavor": "vm.v1.large", "vcpus": 8, "memory_gib": 32, "disk_gib": 60}
+    result["gaia-dmp:cloud"]["cluster"]["pools"].append(pool)
+    return result

@@ -19,7 +19,7 @@ ALLOWED = {
     "preview": {"preview", "recording", "settings"},
     "review": {"policy", "recording", "review"},
     "doctor": {"doctor", "settings"},
-    "operate": {"doctor", "operate", "recording", "review", "settings"},
+    "operate": {"doctor", "operate", "preview", "recording", "review", "settings"},
     "switch": {"components", "settings"},
     "cli": {"cli", "doctor", "operate", "policy", "preview", "recording", "review", "settings"},
 }

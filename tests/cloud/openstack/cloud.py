@@ -24,7 +24,7 @@ from tests.cloud.ceph import Ceph
 from tests.cloud.kube import die_with_parent
 from tests.cloud.openstack import build
 from tests.cloud.openstack.connections import connect, first_requests, wait_until_ready
-from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault, order
+from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import HAPPENED, Fault, order
 from tests.cloud.openstack.seed import COMPUTE_FLAVORS, PROJECTS, clouds_yaml, seed
 from tests.cloud.openstack.services import DATABASES, HOST, PASSWORD, REGION, SERVICES, Service, configurations, url
 from tests.support.servers import free_ports
@@ -112,6 +112,11 @@ class Cloud:
     def faults(self, *faults: Fault) -> None:
         """From now on the services fail like this, and no longer as ordered before."""
         order(self.folder, faults)
+
+    def happened(self, fault: Fault) -> bool:
+        """Whether a service has committed a fault."""
+        file = self.folder / HAPPENED
+        return file.exists() and fault.id in file.read_text().split()
 
     def dead(self) -> str | None:
         """Name of a process that has ended by itself, or None."""

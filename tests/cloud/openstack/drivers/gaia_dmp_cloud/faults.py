@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 FILE = "faults.json"
+HAPPENED = "happened"
+"""File of the ids of faults that a service has committed, one a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class Fault:
     operation: an operation of the service's back end that fails, such as `create_cluster`, or "" for none.
     status: HTTP status of the answer; 0 lets the request through after `seconds`.
     message: what the service says. seconds: how long it takes over it. times: how often it happens; 0 for always.
+    done: whether the service first does what the request asks, so that only its answer is lost.
     """
 
     service: str
@@ -33,6 +36,7 @@ class Fault:
     message: str = ""
     seconds: float = 0
     times: int = 0
+    done: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -41,6 +45,15 @@ def order(folder: Path, faults: Iterable[Fault]) -> None:
     part = folder / f"{FILE}.part"
     part.write_text(json.dumps([asdict(fault) for fault in faults]))
     part.rename(folder / FILE)
+
+
+def _done(application: Callable[..., Any], environ: dict[str, Any]) -> None:
+    """Let the application do what is asked. Its answer goes nowhere."""
+    answer = application(environ, lambda _status, _headers, _error=None: lambda _data: None)
+    for _part in answer:
+        pass
+    if hasattr(answer, "close"):
+        answer.close()
 
 
 class Faults:
@@ -62,6 +75,8 @@ class Faults:
             )
             if here and (not fault.times or self._happened.get(fault.id, 0) < fault.times):
                 self._happened[fault.id] = self._happened.get(fault.id, 0) + 1
+                with self._file.with_name(HAPPENED).open("a") as happened:
+                    happened.write(f"{fault.id}\n")
                 return fault
         return None
 
@@ -73,6 +88,8 @@ class Faults:
             if fault:
                 time.sleep(fault.seconds)
                 if fault.status:
+                    if fault.done:
+                        _done(application, environ)
                     body = json.dumps({"error": {"code": fault.status, "message": fault.message}}).encode()
                     start_response(f"{fault.status} ordered", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
                     return [body]

@@ -14,16 +14,14 @@ from magnum.drivers.common import driver
 from gaia_dmp_cloud.faults import Faults
 
 _FOLDER = Path(os.environ["GAIA_DMP_CLOUD"])
+_FAULTS = Faults(_FOLDER, "magnum")
+"""One for all: Magnum makes a driver for every call, and a fault that is due once is counted."""
 _PROCESSES = {}
 """Cluster to its process. The process ends when its standard input does, so none outlives this one, however it ends."""
 
 
 class Driver(driver.Driver):
     """Clusters, node groups and upgrades, asynchronous as the Cluster API drivers are: status is found by polling."""
-
-    def __init__(self):
-        super().__init__()
-        self._faults = Faults(_FOLDER, "magnum")
 
     @property
     def provides(self):
@@ -32,7 +30,7 @@ class Driver(driver.Driver):
     def create_cluster(self, context, cluster, cluster_create_timeout):
         folder = _folder(cluster)
         folder.mkdir(parents=True)
-        fault = self._faults.due(operation="create_cluster")
+        fault = _FAULTS.due(operation="create_cluster")
         if fault:
             (folder / "fault.json").write_text(json.dumps({"message": fault.message, "until": time.time() + fault.seconds}))
         ca = cert_manager.get_cluster_ca_certificate(cluster, context=context)

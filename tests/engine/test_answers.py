@@ -1,0 +1,144 @@
+"""Answers that are wrong, late or lost while a stack comes and goes: what the person is told, and that `up` or `destroy` goes on.
+
+Each request that makes or removes something fails once. What was seen is written down for docs/reference/faults.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from cli.main import main
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import connect
+from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
+from tests.cloud.openstack.inventory import held
+from tests.engine.moments import Moments, said
+from tests.engine.platform import Platform
+from tests.support.eventually import eventually
+from tests.support.stack_files import document
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that makes or removes a resource. name: how the resource's name begins."""
+
+    name: str
+    service: str
+    pattern: str
+    words: str
+
+
+MAKES = (
+    Request("network-network", "neutron", "^POST /v2.0/networks$", "the network is made"),
+    Request("network-subnet", "neutron", "^POST /v2.0/subnets$", "the subnet is made"),
+    Request("network-router", "neutron", "^POST /v2.0/routers$", "a router is made"),
+    Request("network-router-interface", "neutron", "^PUT /v2.0/routers/[^/]+/add_router_interface$", "a router gets its interface"),
+    Request("network-ceph-port", "neutron", "^POST /v2.0/ports$", "the port to Ceph is made"),
+    Request("network-ceph-subnet-route", "neutron", "^PUT /v2.0/subnets/[^/]+$", "the subnet gets its route to Ceph"),
+    Request("notebooks-share", "manila", "^POST /v2/.*shares$", "a share is made"),
+    Request("notebooks-access", "manila", "^POST /v2/.*shares/[^/]+/action$", "a share gets its access rule"),
+    Request("cluster-keypair", "nova", "^POST /v2.1/os-keypairs$", "the key pair is made"),
+    Request("cluster-template", "magnum", "^POST /v1/clustertemplates$", "the cluster's template is made"),
+    Request("cluster-cluster", "magnum", "^POST /v1/clusters$", "the cluster is made"),
+    Request("cluster-pool-spark", "magnum", "^POST /v1/clusters/[^/]+/nodegroups$", "a pool is made"),
+)
+REMOVES = (
+    Request("cluster-cluster", "magnum", "^DELETE /v1/clusters/[^/]+$", "the cluster is deleted"),
+    Request("cluster-template", "magnum", "^DELETE /v1/clustertemplates/", "the cluster's template is deleted"),
+    Request("cluster-keypair", "nova", "^DELETE /v2.1/os-keypairs/", "the key pair is deleted"),
+    Request("notebooks-share", "manila", "^DELETE /v2/.*shares/[^/]+$", "a share is deleted"),
+    Request("network-router-interface", "neutron", "^PUT /v2.0/routers/[^/]+/remove_router_interface$", "a router loses its interface"),
+    Request("network-ceph-port", "neutron", "^DELETE /v2.0/ports/", "the port to Ceph is deleted"),
+    Request("network-router", "neutron", "^DELETE /v2.0/routers/", "a router is deleted"),
+    Request("network-subnet", "neutron", "^DELETE /v2.0/subnets/", "the subnet is deleted"),
+    Request("network-network", "neutron", "^DELETE /v2.0/networks/", "the network is deleted"),
+)
+
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "500": ("An API answers 500", "The service does nothing and says so, once for each request.", {"status": 500}),
+    "lost": (
+        "An answer is lost",
+        "The service does what it was asked. Then a proxy before it answers 504, once for each request.",
+        {"status": 504, "done": True},
+    ),
+    "401": ("A token expires", "The service answers 401, once for each request.", {"status": 401}),
+    "slow": ("An API hangs", "The service takes 15 s over its answer, once for each request.", {"seconds": 15}),
+}
+ROUNDS = 14
+"""More than there are links in the longest chain of resources: each pass of the engine gets one link further."""
+
+
+class Answers:
+    """One stack that meets one kind of fault at every request."""
+
+    def __init__(self, cloud: Cloud, dev: Platform, capsys: pytest.CaptureFixture[str], kind: str, project: Any) -> None:
+        self.cloud, self.dev, self.capsys, self.project = cloud, dev, capsys, project
+        title, text, self.how = KINDS[kind]
+        self.book = Moments(f"answers-{kind}", title, text, project)
+
+    def meets(self, operation: str, requests: tuple[Request, ...]) -> None:
+        """Repeat an operation until it comes to its end, with every fault ordered once. Raises AssertionError where it never does."""
+        faults = {
+            request: Fault(
+                service=request.service, request=request.pattern, message=f"ordered: no, while {request.words}", times=1, **self.how
+            )
+            for request in requests
+        }
+        self.cloud.faults(*faults.values())
+        noted: set[Request] = set()
+        for _round in range(ROUNDS):
+            before = self.book.stands()
+            done = self.dev.plain(operation, "--yes", "--skip-preview")
+            new = [request for request, fault in faults.items() if request not in noted and self.cloud.happened(fault)]
+            noted.update(new)
+            told = {request: said(done.output, request.name) if done.error else "nothing: the engine goes on" for request in new}
+            mended = self._mend(operation) if done.error else []
+            goes = set(before.values()) if operation == "destroy" else set()
+            for request in new:
+                self.book.saw(f"`{operation}`, while {request.words}", told[request], mended, before, goes=goes)
+            if not done.error:
+                break
+        else:
+            raise AssertionError(done.output[-3000:])
+        assert noted == set(requests)
+
+    def _mend(self, operation: str) -> list[str]:
+        """What a person does next, and which commands that were."""
+        if operation == "destroy" or not self.how.get("done"):
+            return [f"pulumi {operation}"]
+        words = ["resume", "dev", "--folder", str(self.dev.folder)]
+        mended = ["gaia resume dev"]
+        if main(words):
+            told = self.capsys.readouterr().err
+            assert "--unmarked" in told, told
+            assert main([*words, "--unmarked"]) == 0, self.capsys.readouterr().err
+            mended = ["gaia resume dev --unmarked"]
+        if "taken over: cluster-cluster" in self.capsys.readouterr().out:
+            magnum = self.project.container_infrastructure_management
+            eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
+            assert not self.dev.refresh().error
+            mended.append("pulumi refresh")
+        return [*mended, "pulumi up"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_goes_wrong_loses_nothing(
+    cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    dev = platform("dev", document("dev"))
+    for name, value in dev.environment.items():
+        monkeypatch.setenv(name, value)
+    answers = Answers(cloud, dev, capsys, kind, project)
+    try:
+        answers.meets("up", MAKES)
+        assert dev.up().ops == {}
+        assert held(project)["shares"] == ["gaia-dmp-dev-notebooks", "gaia-dmp-dev-sample"]
+        answers.meets("destroy", REMOVES)
+        assert dev.ids() == {}
+        assert held(project) == {}
+    finally:
+        answers.book.write()
+    answers.book.well()
