@@ -15,7 +15,7 @@ from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
 from tests.cloud.openstack.inventory import held
 from tests.engine.moments import Moments, said
-from tests.engine.platform import Platform
+from tests.engine.platform import Outcome, Platform
 from tests.support.eventually import eventually
 from tests.support.stack_files import document
 
@@ -88,6 +88,7 @@ class Answers:
         }
         self.cloud.faults(*faults.values())
         noted: set[Request] = set()
+        done = Outcome(error=True)
         for _round in range(ROUNDS):
             before = self.book.stands()
             done = self.dev.plain(operation, "--yes", "--skip-preview")
@@ -100,8 +101,7 @@ class Answers:
                 self.book.saw(f"`{operation}`, while {request.words}", told[request], mended, before, goes=goes)
             if not done.error:
                 break
-        else:
-            raise AssertionError(done.output[-3000:])
+        assert not done.error, done.output[-3000:]
         assert noted == set(requests)
 
     def _mend(self, operation: str) -> list[str]:
