@@ -6,19 +6,22 @@ import sys
 from cli.exit import Exit
 from cli.output import complain, progress, summary, wide
 from policy.rules import WaiversError
-from review.revisions import RevisionError
+from review.revisions import NoStackFileError, RevisionError
 from review.run import as_json, compared, refused, write
 from review.terminal import print_reports
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Compare stacks: FOUND where the program of the working tree, the engine or a rule refuses, FAILED where nothing can be compared."""
+    """Compare stacks: FOUND where program, engine or a rule refuses, or a stack has no file; FAILED where nothing can be compared."""
     if options.plan and len(options.stacks) > 1:
         complain("--plan needs exactly one stack")
         return Exit.USAGE
     try:
         with progress(f"Recording {', '.join(options.stacks)} at {options.base} and in the working tree"):
             reports = compared(options.stacks, options.base, options.plan)
+    except NoStackFileError as error:
+        complain(error)
+        return Exit.FOUND
     except (RevisionError, WaiversError, OSError) as error:
         complain(error)
         return Exit.FAILED

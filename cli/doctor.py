@@ -14,12 +14,12 @@ from settings.values.cloud import OpenStackCloud
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Examine one stack's cloud: FOUND where something is wrong, FAILED where its file cannot be read."""
+    """Examine one stack's cloud: FOUND where something is wrong, its file among it."""
     try:
         settings = load_file(options.folder, options.stack).settings
     except StackFileError as error:
         complain(error)
-        return Exit.FAILED
+        return Exit.FOUND
     if not isinstance(settings.cloud, OpenStackCloud):
         errors().print(f"Stack {options.stack} uses an existing cluster. The doctor checks only OpenStack clouds.")
         if options.json:

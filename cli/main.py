@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXIT_CODES = """\
 exit codes:
   0    everything is fine
-  1    something is refused, wrong, different or about to expire
+  1    something is refused, wrong, different or about to expire; a stack file that is missing or wrong is refused
   2    the command line is wrong; nothing was done
   3    the command could not finish: no Pulumi, no answer, no such revision, or time ran out
   130  interrupted

@@ -30,6 +30,10 @@ class RevisionError(Exception):
     """A revision or recording that cannot be read; the message says which and why."""
 
 
+class NoStackFileError(RevisionError):
+    """Neither revision has the stack file."""
+
+
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault of ours
     """The program of a revision refuses its stack file; the message is the program's own."""
 

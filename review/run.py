@@ -10,7 +10,7 @@ from policy import rules
 from review import markdown, page, plan
 from review.compare import compare
 from review.report import Report, build
-from review.revisions import ROOT, Refused, RevisionError, TreePreview, commit, interpreter, tree
+from review.revisions import ROOT, NoStackFileError, Refused, TreePreview, commit, interpreter, tree
 
 
 def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root: Path = ROOT) -> list[Report]:
@@ -27,7 +27,7 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
             stack.callback(recorder.close)
         for name, pair in zip(stacks, recorders, strict=True):
             if not any(each.there for each in pair):
-                raise RevisionError(f"stack {name}: neither {base} nor the working tree has Pulumi.{name}.yaml")
+                raise NoStackFileError(f"stack {name}: neither {base} nor the working tree has Pulumi.{name}.yaml")
             refused, sides = {}, []
             for side, recorder in zip(("base", "head"), pair, strict=True):
                 try:

@@ -14,7 +14,7 @@ from cli.main import EXIT_CODES, main, parser
 from tests.support.stack_files import ROOT, STACKS, document, write
 from tests.support.terminal import on_a_terminal
 
-COMMANDS = ("preview", "diff", "doctor", "drift", "smoke", "switch", "destroy", "restore")
+COMMANDS = ("preview", "diff", "doctor", "drift", "resume", "smoke", "switch", "destroy", "restore")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -138,6 +138,13 @@ def test_a_preview_for_machines(tmp_path: Path, capsys):
     assert plain["recording"]["stack"] == plain["stack"] == "mine"
     assert [(each["setting"], each["level"]) for each in plain["policy"]] == [("cloud.cluster.api_allowed_cidrs", "advisory")]
     assert plain["manifests"] == []
+
+
+@pytest.mark.parametrize("words", ["preview", "diff --base HEAD", "doctor", "resume", "destroy --confirm none"])
+def test_a_stack_without_a_file_is_refused_with_one_exit_code(words, capsys):
+    command, *options = words.split()
+    assert main([command, "none", *options]) == 1
+    assert "Pulumi.none.yaml" in capsys.readouterr().err
 
 
 def test_the_folder_is_that_of_the_program():

@@ -66,7 +66,7 @@ def test_the_table_has_a_mark_a_subject_and_a_fix_for_each() -> None:
 
 
 def test_a_broken_stack_file_is_refused_before_any_cloud_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "no-such-stack"]) == 3
+    assert main(["doctor", "no-such-stack"]) == 1
     assert "there is no Pulumi.no-such-stack.yaml" in capsys.readouterr().err
 
 
