@@ -55,6 +55,7 @@ class _Listing:
 
 _NAME = {"name": "name"}
 _INTERFACE = "openstack:networking/routerInterface:RouterInterface"
+_ROUTE = "openstack:networking/subnetRoute:SubnetRoute"
 _MAGNUM = {"OpenStack-API-Version": "container-infra 1.9"}
 _LISTINGS = {
     "openstack:networking/network:Network": _Listing("network", "/networks", "networks", _NAME, marked=True),
@@ -82,7 +83,9 @@ _LISTINGS = {
     ),
     "openstack:dns/recordSet:RecordSet": _Listing("dns", "/zones/{zoneId}/recordsets", "recordsets", {"name": "name", "type": "type"}),
 }
-"""Type to how it is found. What is not here is made again without harm (routes, buckets), or is nothing in the cloud (passwords)."""
+"""Type to how it is found."""
+_SOUGHT = {_INTERFACE, _ROUTE, *_LISTINGS}
+"""Every type that is found. Any other is made again without harm (routes of a router, buckets), or is nothing in the cloud (passwords)."""
 _GOING = {"deleting", "delete_in_progress"}
 """Statuses of Manila and Magnum, in small letters, of what is gone in a moment."""
 
@@ -97,6 +100,8 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
     """
     if kind == _INTERFACE:
         return _interface(cloud, inputs)
+    if kind == _ROUTE:
+        return _route(cloud, inputs)
     listing = _LISTINGS[kind]
     answer = getattr(cloud, listing.service).get(listing.path.format(**inputs), headers=dict(listing.headers or {}))
     answer.raise_for_status()
@@ -174,7 +179,7 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     for resource in pending:
         if resource["type"].startswith("kubernetes:"):
             in_kubernetes.append(_name(resource))
-        elif _role(resource) not in projects or resource["type"] not in {_INTERFACE, *_LISTINGS}:
+        elif _role(resource) not in projects or resource["type"] not in _SOUGHT:
             unsought.append(_name(resource))
         elif identity := look(resource):
             take(resource, identity)
@@ -182,7 +187,7 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
             forgotten.append(_name(resource))
     if projects and deployment.get("resources"):
         unnoted = Unnoted(stack, folder, deployment["resources"], [each["urn"] for each in pending if each["urn"] not in urns])
-        for resource in unnoted.sought({_INTERFACE, *_LISTINGS}):
+        for resource in unnoted.sought(_SOUGHT):
             if identity := look(resource):
                 take(resource, identity)
                 unnoted.took({**resource, "id": identity})
@@ -203,6 +208,14 @@ def _role(resource: Mapping[str, Any]) -> str:
     """The project of a resource, by its provider: `compute`, `data`, `buckets`, or something else that is no project."""
     provider = resource.get("provider", "").split("::")
     return provider[-2].removeprefix("openstack-") if len(provider) > 1 else ""
+
+
+def _route(cloud: Connection, inputs: Mapping[str, Any]) -> str:
+    """A route is a line of its subnet. The provider refuses one that is there, and its id is what it says."""
+    network: Any = cloud.network
+    destination, hop = inputs["destinationCidr"], inputs["nextHop"]
+    there = {(route["destination"], route["nexthop"]) for route in network.get_subnet(inputs["subnetId"]).host_routes}
+    return f"{inputs['subnetId']}-route-{destination}-{hop}" if (destination, hop) in there else ""
 
 
 def _mark(urn: str) -> str:

@@ -83,6 +83,7 @@ class Moments:
 
     def write(self) -> None:
         """Replace the file of this test."""
+        FOLDER.mkdir(exist_ok=True)
         engine = subprocess.run(["pulumi", "version"], capture_output=True, text=True, check=True).stdout.strip()
         plain = {"title": self.title, "text": self.text, "engine": engine, "day": dt.datetime.now(dt.UTC).date().isoformat()}
         text = json.dumps(plain | {"moments": [asdict(each) for each in self.seen]}, indent=1)

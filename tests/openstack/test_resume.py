@@ -14,7 +14,7 @@ from tests.support.stack_files import document
 
 KINDS = {
     "Network", "Subnet", "Router", "RouterInterface", "Port", "FloatingIp", "Share", "ShareAccess", "Keypair", "ClusterTemplate", "Cluster",
-    "NodeGroup",
+    "NodeGroup", "SubnetRoute",
 }  # fmt: skip
 NETWORK = "openstack:networking/network:Network"
 RANDOM_NAMES = {"Keypair", "ClusterTemplate"}
@@ -36,7 +36,7 @@ def test_everything_that_an_api_would_make_twice_or_refuse_is_found(cloud: Cloud
             asked.append((each, inputs))
             wanted = f"{inputs['clusterId']}/{ids[each.urn]}" if kind == "NodeGroup" else ids[each.urn]
             assert found(project, each.type, inputs, "gaia-dmp-dev", unmarked=True) == wanted, each.urn
-    inside = ("RouterInterface", "ShareAccess", "NodeGroup")
+    inside = ("RouterInterface", "ShareAccess", "NodeGroup", "SubnetRoute")
     assert {found(project, each.type, inputs, "gaia-dmp-dev") for each, inputs in asked if each.type.split(":")[-1] not in inside} == {""}
 
 
