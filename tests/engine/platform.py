@@ -110,8 +110,8 @@ class Platform:
         return done.stdout
 
     def plain(self, *words: str, **environment: str) -> Outcome:
-        """`pulumi <words>` of this stack as somebody types it, with the program as it is now. Its end is not judged."""
-        self.stack()
+        """`pulumi <words>` of this stack as somebody types it, with the program as it is now. The stack must be there."""
+        copy_program(self.folder, self.name, self.data, self.source)
         command = ["pulumi", *words, "--stack", self.name, "--non-interactive", "--color", "never"]
         done = subprocess.run(
             command, cwd=self.folder, env=os.environ | self.environment | environment,

@@ -129,6 +129,7 @@ def test_an_answer_that_goes_wrong_loses_nothing(
 ) -> None:
     project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
     dev = platform("dev", document("dev"))
+    dev.stack()
     for name, value in dev.environment.items():
         monkeypatch.setenv(name, value)
     answers = Answers(cloud, dev, capsys, kind, project)

@@ -1,10 +1,11 @@
-"""`python -m tests.support.pages`: the reference pages of the command line, the outputs, the metrics and the alerts.
+"""`python -m tests.support.pages`: the reference pages of the command line, the outputs, the metrics, the alerts and the faults.
 
 tests/stacks/test_pages.py keeps them as the program makes them. settings/reference.py writes the page of stack files.
 """
 
 import argparse
 import importlib.util
+import json
 import re
 from collections.abc import Iterator
 from types import ModuleType
@@ -52,6 +53,7 @@ def pages() -> dict[str, str]:
         "outputs.md": outputs(recordings),
         "metrics.md": metrics(recordings["prod"]),
         "alerts.md": alerts(recordings["prod"]),
+        "faults.md": faults(),
     }
 
 
@@ -226,6 +228,43 @@ def alerts(recording: Recording) -> str:
     for rule in found:
         lines += ["", f"## {rule['alert']}", "", rule["annotations"]["summary"], "", *_code(rule["expr"])]
     return "\n".join(lines) + "\n"
+
+
+def faults() -> str:
+    """Every moment at which something went wrong under an engine, as tests saw it: tests/recorded/faults/ has one file per test."""
+    groups = [json.loads(file.read_text(encoding="utf-8")) for file in sorted((ROOT / "tests/recorded/faults").glob("*.json"))]
+    moments = [each for group in groups for each in group["moments"]]
+    lost, twice = (sum(bool(each[what]) for each in moments) for what in ("lost", "twice"))
+    lines = [
+        "# Moments at which something goes wrong",
+        "",
+        "`make docs` writes this page from `tests/recorded/faults/`, which `tests/engine` writes: only what a test saw stands here.",
+        "The engine, its plug-ins and the services of OpenStack were real, the machines behind them were not",
+        "([how it is tested](../testing.md)).",
+        "",
+        f"Tests saw {len(moments)} moments. Something was lost in {lost or 'none'} of them. Something stood twice in {twice or 'none'}.",
+        "",
+        "What is lost and what stands twice is counted in the cloud, after the commands that mend. `<id>` and `<random>` stand for what",
+        "differs from run to run. Long messages are cut.",
+        "",
+        "| what went wrong | moments | engine | seen on |",
+        "|---|---|---|---|",
+    ]
+    for group in groups:
+        anchor = re.sub(r"[^\w\- ]", "", group["title"].lower()).replace(" ", "-")
+        lines.append(f"| [{group['title']}](#{anchor}) | {len(group['moments'])} | {group['engine']} | {group['day']} |")
+    for group in groups:
+        lines += ["", f"## {group['title']}", "", group["text"], ""]
+        lines += ["| when | what the person is told | what mends it | lost | twice |", "|---|---|---|---|---|"]
+        lines += [_moment(each) for each in group["moments"]]
+    return "\n".join(lines) + "\n"
+
+
+def _moment(moment: dict[str, Any]) -> str:
+    told = moment["told"].replace("`", "'").replace("|", "/")
+    mended = ", ".join(f"`{command}`" for command in moment["mended"]) or "nothing is needed"
+    lost, twice = (", ".join(moment[what]) or "nothing" for what in ("lost", "twice"))
+    return f"| {moment['when']} | `{told}` | {mended} | {lost} | {twice} |"
 
 
 def _code(text: str) -> list[str]:

@@ -118,6 +118,13 @@ class Cloud:
         file = self.folder / HAPPENED
         return file.exists() and fault.id in file.read_text().split()
 
+    def restart(self, name: str, environment: Mapping[str, str]) -> None:
+        """End one service and start it again, with further variables."""
+        process = self._processes[name]
+        process.terminate()
+        process.wait(20)
+        self._launch_service(next(service for service in SERVICES if service.name == name), environment)
+
     def dead(self) -> str | None:
         """Name of a process that has ended by itself, or None."""
         return self.ceph.dead() or next((name for name, process in self._processes.items() if process.poll() is not None), None)
@@ -158,11 +165,17 @@ class Cloud:
 
     def _launch_services(self) -> None:
         for service in SERVICES:
-            what = ("swift",) if service.name == "swift" else ("serve", service.name)
-            self._launch(service.name, self._in_venv("python"), "-m", f"gaia_dmp_cloud.{what[0]}", *what[1:], str(self.ports[service.name]))
+            self._launch_service(service, wait=False)
         for service in SERVICES:
             self._report(service.name)
             self._wait(service.name, lambda service=service: self._healthy(service), 180)
+
+    def _launch_service(self, service: Service, environment: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
+        what = ("swift",) if service.name == "swift" else ("serve", service.name)
+        command = (self._in_venv("python"), "-m", f"gaia_dmp_cloud.{what[0]}", *what[1:], str(self.ports[service.name]))
+        self._launch(service.name, *command, environment=environment)
+        if wait:
+            self._wait(service.name, lambda: self._healthy(service), 180)
 
     def _healthy(self, service: Service) -> bool:
         with contextlib.suppress(httpx.TransportError):
@@ -193,7 +206,7 @@ class Cloud:
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME")
         return {name: value for name, value in os.environ.items() if name in kept} | ours
 
-    def _launch(self, name: str, *command: str) -> None:
+    def _launch(self, name: str, *command: str, environment: Mapping[str, str] | None = None) -> None:
         with (self.folder / "log" / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 command,
@@ -201,7 +214,7 @@ class Cloud:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env=self._environment(),
+                env={**self._environment(), **(environment or {})},
                 preexec_fn=die_with_parent,
             )
 

@@ -1,0 +1,346 @@
+"""What goes wrong on the engine's own side: two at once, a state that is cut or lost, a full disc, a dead plug-in, an API that is silent.
+
+What was seen is written down for docs/reference/faults.md.
+"""
+
+import contextlib
+import copy
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.main import main
+from tests.cloud.openstack.cloud import Cloud
+from tests.cloud.openstack.connections import connect
+from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
+from tests.cloud.openstack.inventory import held
+from tests.engine.moments import Moments, said, short
+from tests.engine.platform import Outcome, Platform
+from tests.support.eventually import eventually
+from tests.support.stack_files import document
+
+UP = ("up", "--yes", "--skip-preview")
+
+
+class Engine:
+    """One stack whose engine meets one thing after another, and comes back each time."""
+
+    def __init__(self, cloud: Cloud, dev: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+        self.cloud, self.dev, self.capsys = cloud, dev, capsys
+        self.project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+        text = "What the engine and its plug-ins meet on their own machine, and a cluster that does not answer."
+        self.book = Moments("engine", "The engine's own side", text, self.project)
+        self.state = dev.folder / "state" / ".pulumi"
+        self.checkpoint = self.state / "stacks" / "gaia-dmp" / "dev.json"
+
+    def whole(self) -> None:
+        """The next `up` comes to its end, and the one after it has nothing to do."""
+        done = self.dev.up()
+        assert not done.error, done.output[-3000:]
+        assert self.dev.up().ops == {}
+
+    def history(self) -> Path:
+        """The newest whole checkpoint."""
+        return max((self.state / "history" / "gaia-dmp" / "dev").glob("*.checkpoint.json"))
+
+    def resumed(self) -> list[str]:
+        """`pulumi cancel` where that is needed and `gaia resume`; the commands."""
+        words = ["resume", "dev", "--folder", str(self.dev.folder)]
+        mended = ["gaia resume dev"]
+        if main(words):
+            assert "--unmarked" in self.capsys.readouterr().err
+            assert main([*words, "--unmarked"]) == 0, self.capsys.readouterr().err
+            mended = ["gaia resume dev --unmarked"]
+        self.capsys.readouterr()
+        return mended
+
+    def two_at_once(self) -> None:
+        self.cloud.faults(Fault(service="keystone", request="^POST /v3/auth/tokens", seconds=8, times=3))
+        working: list[Outcome] = []
+        first = threading.Thread(target=lambda: working.append(self.dev.plain(*UP)))
+        locks = self.state / "locks"
+        first.start()
+        eventually(lambda: any(path.is_file() for path in locks.rglob("*")))
+        environment = os.environ | self.dev.environment
+        for operation in ("up", "refresh", "destroy"):
+            before = self.book.stands()
+            command = ["pulumi", operation, "--yes", "--skip-preview", "--stack", "dev", "--non-interactive", "--color", "never"]
+            done = subprocess.run(command, cwd=self.dev.folder, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode
+            told = short(done.stderr or done.stdout)
+            self.book.saw(f"`{operation}`, beside an `up` that runs", told, ["wait", f"pulumi {operation}"], before)
+        first.join()
+        self.cloud.faults()
+        assert not working[0].error, working[0].output[-2000:]
+        self.whole()
+
+    def cut_state(self) -> None:
+        text = self.checkpoint.read_text()
+        for words, left in (
+            ("is empty", ""),
+            ("ends after 200 characters", text[:200]),
+            ("ends in its middle", text[: len(text) // 2]),
+            ("lacks its last character", text.rstrip()[:-1]),
+        ):
+            before = self.book.stands()
+            newest = self.history()
+            self.checkpoint.write_text(left)
+            done = self.dev_up()
+            assert done.error, words
+            shutil.copy(newest, self.checkpoint)
+            assert not self.dev.refresh().error
+            mended = ["cp .pulumi/history/.../*.checkpoint.json .pulumi/stacks/...", "pulumi refresh", "pulumi up"]
+            self.book.saw(f"`up`, with a state that {words}", short(done.output), mended, before)
+        self.whole()
+
+    def empty_note(self) -> None:
+        before = self.book.stands()
+        note = self.checkpoint.with_suffix(".json.attrs")
+        note.write_text("")
+        done = self.dev_up()
+        assert done.error
+        note.unlink()
+        self.book.saw("`up`, with an empty note beside the state", short(done.output), ["rm .pulumi/stacks/.../dev.json.attrs"], before)
+        self.whole()
+
+    def lost_state(self) -> None:
+        before = self.book.stands()
+        kept = self.dev.folder / "kept"
+        newest = self.history().read_text()
+        files = sorted(self.checkpoint.parent.glob("dev.json*"))
+        for file in files:
+            file.unlink()
+        done = self.dev_up()
+        assert done.error
+        self.checkpoint.write_text(newest)
+        assert not self.dev.refresh().error
+        mended = ["cp .pulumi/history/.../*.checkpoint.json .pulumi/stacks/...", "pulumi refresh", "pulumi up"]
+        self.book.saw("`up`, without a state", short(done.output), mended, before)
+        self.whole()
+
+        # Without its history, too: a new stack of that name finds that everything stands.
+        self.state.rename(kept)
+        self.dev.stack()
+        done = self.dev_up()
+        assert done.error
+        told = said(done.output, "network-network")
+        assert "stands already in project" in told
+        # Of what has no first look only the key pair and the template are made, by names of their own: they go with the new stack.
+        assert not self.dev.destroy().error
+        shutil.rmtree(self.state)
+        kept.rename(self.state)
+        self.book.saw("`up` of a new stack, after state and history are lost", told, ["the state, from a backup", "pulumi up"], before)
+        self.whole()
+
+    def wrong_words(self) -> None:
+        before = self.book.stands()
+        done = self.dev_up(PULUMI_CONFIG_PASSPHRASE="another")
+        assert done.error
+        self.book.saw("`up`, with a wrong passphrase", short(done.output), ["PULUMI_CONFIG_PASSPHRASE=...", "pulumi up"], before)
+        before = self.book.stands()
+        done = self.dev_up(OS_CLIENT_CONFIG_FILE=str(self.dev.folder / "none.yaml"))
+        assert done.error
+        self.book.saw("`up`, without `clouds.yaml`", said(done.output), ["OS_CLIENT_CONFIG_FILE=...", "pulumi up"], before)
+        wrong = self.dev.folder / "wrong.yaml"
+        entries = yaml.safe_load(self.cloud.clouds_yaml.read_text())
+        entries["clouds"]["iris-gaia-red"]["auth"]["password"] = "another"
+        wrong.write_text(yaml.safe_dump(entries))
+        before = self.book.stands()
+        done = self.dev_up(OS_CLIENT_CONFIG_FILE=str(wrong))
+        assert done.error
+        self.book.saw("`up`, with a wrong password of the cloud", said(done.output), ["correct clouds.yaml", "pulumi up"], before)
+        self.whole()
+
+    def full_disc(self) -> None:
+        with small_disc(self.state.parent) as fill:
+            before = self.book.stands()
+            fill()
+            done = self.dev_up()
+            assert done.error
+            fill(free=True)
+            with contextlib.suppress(AssertionError):
+                self.dev.command("cancel", "--yes")
+            mended = ["make room", "pulumi cancel", *self.resumed(), "pulumi up"]
+            self.book.saw("`up`, on a full disc", short(done.output), mended, before)
+            self.whole()
+
+            before = self.book.stands()
+            self.dev.data = with_second(self.dev.data)
+            filled = threading.Event()
+
+            def watch() -> None:
+                while not filled.wait(0.02):
+                    if "data-second-share" in self.dev.pending():
+                        fill()
+                        return
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            done = self.dev_up()
+            filled.set()
+            watcher.join()
+            assert done.error
+            fill(free=True)
+            with contextlib.suppress(AssertionError):
+                self.dev.command("cancel", "--yes")
+            mended = ["make room", "pulumi cancel", *self.resumed(), "pulumi up"]
+            self.book.saw("`up`, on a disc that becomes full while it makes `data-second-share`", short(done.output), mended, before)
+            self.whole()
+
+    def dead_plugins(self) -> None:
+        for name, words in (
+            ("pulumi-resource-openstack", "the OpenStack plug-in"),
+            ("pulumi-resource-kubernetes", "the Kubernetes plug-in"),
+            ("pulumi-language-python-exec", "the program"),
+        ):
+            before = self.book.stands()
+            size = self.dev.data["gaia-dmp:datasets"][0]["source"]["size_gib"]
+            self.dev.data = copy.deepcopy(dict(self.dev.data))
+            self.dev.data["gaia-dmp:datasets"][0]["source"]["size_gib"] = size + 1
+            over = threading.Event()
+
+            def watch(name: str = name, over: threading.Event = over) -> None:
+                end = time.monotonic() + 4
+                while not over.wait(0.05):
+                    found = [pid for pid in processes(name) if below(pid, os.getpid())]
+                    if found and time.monotonic() > end:
+                        for pid in found:
+                            with contextlib.suppress(ProcessLookupError):
+                                os.kill(pid, signal.SIGKILL)
+                        return
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            done = self.dev_up()
+            over.set()
+            watcher.join()
+            mended = [*self.resumed(), "pulumi up"] if done.error else []
+            told = said(done.output) if done.error else "nothing: the engine was done with it"
+            self.book.saw(f"`up`, while {words} is killed", told, mended, before)
+            self.whole()
+
+    def silent_cluster(self) -> None:
+        (server,) = processes("kube-apiserver", str(self.cloud.folder / "clusters"))
+        self.dev.data = copy.deepcopy(dict(self.dev.data))
+        self.dev.data["gaia-dmp:zeppelin"]["cores"] = 1
+        before = self.book.stands()
+        os.kill(server, signal.SIGSTOP)
+        timer = threading.Timer(25, lambda: os.kill(server, signal.SIGCONT))
+        timer.start()
+        done = self.dev_up()
+        timer.join()
+        told = said(done.output) if done.error else "nothing: the engine goes on"
+        self.book.saw("`up`, while the cluster's API hangs for 25 s", told, ["pulumi up"] if done.error else [], before)
+        self.whole()
+
+    def clocks(self) -> None:
+        library = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+        if library is None:
+            return
+        for shift, words in (("+3h", "3 h ahead"), ("-11h", "11 h behind")):
+            before = self.book.stands()
+            self.cloud.restart("keystone", {"LD_PRELOAD": str(library), "FAKETIME": shift})
+            done = self.dev_up()
+            told = said(done.output) if done.error else "nothing: the engine goes on"
+            self.cloud.restart("keystone", {})
+            mended = ["set Keystone's clock", "pulumi up"] if done.error else []
+            self.book.saw(f"`up`, with Keystone's clock {words}", told, mended, before)
+            self.whole()
+
+    def dev_up(self, **environment: str) -> Outcome:
+        return self.dev.plain(*UP, **environment)
+
+
+def with_second(data: Any) -> dict[str, Any]:
+    result = copy.deepcopy(dict(data))
+    source = {"kind": "create", "size_gib": 1, "on_destroy": "delete"}
+    result["gaia-dmp:datasets"].append({"name": "second", "mount_path": "/data/gaia/second", "source": source})
+    return result
+
+
+@contextlib.contextmanager
+def small_disc(folder: Path) -> Iterator[Callable[..., None]]:
+    """A disc of 60 MB in place of a folder; what is called fills it, or frees it."""
+    kept = folder.with_name("kept-aside")
+    shutil.copytree(folder, kept)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder)], check=True)
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    file = folder / "full"
+
+    def fill(*, free: bool = False) -> None:
+        if free:
+            file.unlink()
+            return
+        with file.open("wb", buffering=0) as big, contextlib.suppress(OSError):
+            while True:
+                big.write(b"0" * 4096)
+
+    try:
+        yield fill
+    finally:
+        shutil.rmtree(kept)
+        shutil.copytree(folder, kept)
+        subprocess.run(["umount", str(folder)], check=True)
+        shutil.rmtree(folder)
+        kept.rename(folder)
+
+
+def processes(*words: str) -> list[int]:
+    """Those whose command line has every word."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if all(word in line for word in words):
+                found.append(int(path.name))
+    return found
+
+
+def below(pid: int, above: int) -> bool:
+    """Whether a process was started by another one, or by one that it started."""
+    while pid > 1:
+        if pid == above:
+            return True
+        try:
+            pid = int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a full disc is mounted, which needs root")
+def test_what_goes_wrong_beside_the_engine_loses_nothing(
+    cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev = platform("dev", document("dev"))
+    for name, value in dev.environment.items():
+        monkeypatch.setenv(name, value)
+    engine = Engine(cloud, dev, capsys)
+    engine.whole()
+    ids = dev.ids()
+    try:
+        engine.two_at_once()
+        engine.empty_note()
+        engine.cut_state()
+        engine.wrong_words()
+        engine.silent_cluster()
+        engine.dead_plugins()
+        engine.clocks()
+        engine.full_disc()
+        engine.lost_state()
+    finally:
+        engine.book.write()
+    kept = ("network-network", "network-subnet", "notebooks-share", "data-sample-share", "cluster-cluster")
+    assert {name: dev.ids()[name] for name in kept} == {name: ids[name] for name in kept}
+    assert not dev.destroy().error
+    assert held(engine.project) == {}
+    engine.book.well()
