@@ -5,16 +5,21 @@ from dataclasses import asdict
 
 from cli.exit import Exit
 from cli.output import complain, print_json, progress, tabular
+from doctor.visit import ASKING_FAILS
 from operate import drift
 from operate.engine import EngineError
+from settings import StackFileError
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Look at one stack: FOUND where something differs or ends within 60 days, FAILED where engine or cluster do not answer."""
+    """Look at one stack: FOUND where something differs, ends within 60 days, or the stack file is wrong; FAILED where nobody answers."""
     try:
         with progress(f"Asking the cloud and the cluster of stack {options.stack}"):
             found = drift.look(options.stack, options.folder, mend=options.mend)
-    except (EngineError, ValueError) as error:
+    except StackFileError as error:
+        complain(error)
+        return Exit.FOUND
+    except (EngineError, ValueError, *ASKING_FAILS) as error:
         complain(error)
         return Exit.FAILED
     if options.json:

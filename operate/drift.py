@@ -1,6 +1,7 @@
 """Where the cloud differs from the state, and how many days certificates are still valid.
 
-The engine compares OpenStack; the Kubernetes API is asked for its own objects (live.py says why).
+The engine compares what it made in OpenStack, and undeclared.py looks beside that; the Kubernetes API is asked for its own objects
+(live.py says why).
 """
 
 import datetime as dt
@@ -12,14 +13,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from doctor.visit import connect, roles
 from operate.api import ClusterError
 from operate.deadlines import WARNING_DAYS, Deadline, of_address, of_kubeconfig
 from operate.engine import outputs, resources, run
 from operate.live import Live, server
+from operate.undeclared import undeclared
 from recording import STACK_TYPE
 from review.compare import compare
 from review.plan import steps
 from review.risks import TITLES, Risk, risks_of
+from settings import load_file
+from settings.values.cloud import OpenStackCloud
 
 
 @dataclass(frozen=True)
@@ -105,19 +110,26 @@ def show(drift: Drift, stack: str, console: Console) -> None:
 def look(stack: str, folder: Path, *, mend: bool = False) -> Drift:
     """What differs, and what expires when. folder: of the program. mend: put objects of Kubernetes back.
 
-    Raises EngineError, or ValueError where the engine's answer is none.
+    Raises StackFileError, EngineError, ValueError where the engine's answer is none, and what an OpenStack service that refuses ends in.
     """
+    settings = load_file(folder, stack).settings
     text = run(stack, "refresh", "--preview-only", "--json", folder=folder)
     known = outputs(stack, folder)
     now = dt.datetime.now(dt.UTC)
     deadlines = [*of_kubeconfig(known.get("kubeconfig") or "", now), *of_address(known.get("zeppelin_url") or "", now)]
     found = differences(text, stack)
     state = resources(stack, folder, secrets=True)
+    beside: list[Risk] = []
+    if isinstance(settings.cloud, OpenStackCloud):
+        clouds = {name: connect(project) for name, project in roles(settings, settings.cloud).items()}
+        for each in undeclared(clouds, state):
+            found.append(Difference(each.name, each.kind, "create", ()))
+            beside.append(Risk(each.category, each.says))
     try:
         objects, wider, mended = of_cluster(Live(server(state), state), mend=mend)
     except ClusterError as error:
-        return Drift(found, (), deadlines, unseen=str(error))
-    return Drift([*found, *objects], wider, deadlines, mended)
+        return Drift(found, beside, deadlines, unseen=str(error))
+    return Drift([*found, *objects], [*beside, *wider], deadlines, mended)
 
 
 def of_cluster(live: Live, *, mend: bool) -> tuple[list[Difference], list[Risk], list[str]]:

@@ -19,6 +19,7 @@ from rich.console import Console
 from components.names import whose
 from doctor.visit import connect, roles
 from operate.engine import run
+from operate.undeclared import role
 from operate.unnoted import Unnoted
 from settings import load_file
 from settings.values.cloud import OpenStackCloud
@@ -164,12 +165,12 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     state = json.loads(run(stack, "stack", "export", folder=folder))
     deployment = state["deployment"]
     pending = [each["resource"] for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
-    clouds = {role: connect(project) for role, project in projects.items()}
+    clouds = {name: connect(project) for name, project in projects.items()}
     taken, forgotten, unsought, in_kubernetes = {}, [], [], []
     urns = []
 
     def look(resource: Mapping[str, Any]) -> str:
-        return found(clouds[_role(resource)], resource["type"], resource["inputs"], _mark(resource["urn"]), unmarked=unmarked)
+        return found(clouds[role(resource)], resource["type"], resource["inputs"], _mark(resource["urn"]), unmarked=unmarked)
 
     def take(resource: Mapping[str, Any], identity: str) -> None:
         taken[_name(resource)] = identity
@@ -179,7 +180,7 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     for resource in pending:
         if resource["type"].startswith("kubernetes:"):
             in_kubernetes.append(_name(resource))
-        elif _role(resource) not in projects or resource["type"] not in _SOUGHT:
+        elif role(resource) not in projects or resource["type"] not in _SOUGHT:
             unsought.append(_name(resource))
         elif identity := look(resource):
             take(resource, identity)
@@ -202,12 +203,6 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
 
 def _name(resource: Mapping[str, Any]) -> str:
     return resource["urn"].split("::")[-1]
-
-
-def _role(resource: Mapping[str, Any]) -> str:
-    """The project of a resource, by its provider: `compute`, `data`, `buckets`, or something else that is no project."""
-    provider = resource.get("provider", "").split("::")
-    return provider[-2].removeprefix("openstack-") if len(provider) > 1 else ""
 
 
 def _route(cloud: Connection, inputs: Mapping[str, Any]) -> str:

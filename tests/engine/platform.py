@@ -66,8 +66,12 @@ class Platform:
 
     def ids(self) -> dict[str, str]:
         """Id of every custom resource in the state, by name of the resource."""
+        return {urn.split("::")[-1]: identity for urn, identity in self.urns().items()}
+
+    def urns(self) -> dict[str, str]:
+        """The same, by urn."""
         resources = (self.stack().export_stack().deployment or {}).get("resources", [])
-        return {each["urn"].split("::")[-1]: each["id"] for each in resources if each.get("id")}
+        return {each["urn"]: each["id"] for each in resources if each.get("id")}
 
     def stack(self) -> Stack:
         """The stack, with program and configuration as they are now."""

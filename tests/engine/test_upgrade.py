@@ -22,6 +22,7 @@ LANDED = {
     "2026-11-23-review": "a4dfa97d2f0513ee78d211fa1f28bbd725257d8e",
     "2026-11-23-operations": "4a231b283559867f9f6eb10fdc51bec6db6dbda4",
     "2026-11-25": "9c57a971b9ea16c439b7aaf493121f9c33ed218d",
+    "2026-11-29": "7a85ee6cd35132c3c4bb8398b9d3290e1270aa05",
 }
 """What people may have deployed: version, as in tests/recorded/, and its commit. Every later landing adds a line."""
 
