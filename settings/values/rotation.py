@@ -18,6 +18,9 @@ class RotationSettings(Settings):
     """An earlier generation of Ceph keys that stays valid while Pods move over (docs/how-to/rotate.md). Without it, the old keys go at
     once, and every mount by them is lost."""
 
+    passwords: Annotated[int, Field(ge=1, le=9999)] = 1
+    """Generation of people's passwords and of the OIDC proxy's cookie secret."""
+
     def problems(self) -> Iterator[Problem]:
         if self.ceph_keys_kept and self.ceph_keys_kept >= self.ceph_keys:
             accepted = "a number below ceph_keys, or no value"
