@@ -10,7 +10,7 @@ LOGS = "/work/logs"
 
 _FOLDER = "/opt/platform"
 _LOST = mount("lost", "/lost")
-"""What the one says of interpreters that were lost, and the other tells their people."""
+"""What the one says of interpreters that were lost or are being closed. The others tell their people, and let nothing start meanwhile."""
 _DOOR_REQUESTS = {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"}
 _DOOR_LIMITS = {"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"}
 """What stands before a port of the server's holds messages whole: ten megabytes of a browser, sixteen of each interpreter."""
@@ -38,10 +38,10 @@ def websocket_guard(image: str) -> core.ContainerArgs:
         image,
         requests=_DOOR_REQUESTS,
         limits=_DOOR_LIMITS,
-        command=["python3", f"{_FOLDER}/websocket_guard.py", str(WEBSOCKET_PORT), str(ZEPPELIN_PORT)],
+        command=["python3", f"{_FOLDER}/websocket_guard.py", str(WEBSOCKET_PORT), str(ZEPPELIN_PORT), "/lost/closing"],
         ports=[core.ContainerPortArgs(name="websocket", container_port=WEBSOCKET_PORT)],
         liveness_probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="websocket"), period_seconds=20, timeout_seconds=5),
-        volume_mounts=[script("websocket_guard.py")],
+        volume_mounts=[script("websocket_guard.py"), mount("lost", "/lost", read_only=True)],
     )
 
 

@@ -171,6 +171,25 @@ def test_losses_that_nobody_comes_back_for_make_room(tmp_path: Path):
     assert len(list(tmp_path.iterdir())) == close_lost.KEPT
 
 
+def test_nothing_starts_while_an_interpreter_is_closed(api: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A call that fails lets everybody go on, too."""
+    closed: list[tuple[str, bool]] = []
+
+    def close(_port: int, group: str) -> None:
+        closed.append((group, (lost / close_lost.CLOSING).exists()))
+        raise OSError("nobody answers")
+
+    lost = tmp_path / "lost"
+    lost.mkdir()
+    (tmp_path / "started.log").write_text("Create InterpreterProcess for InterpreterGroup: md-dave-D\n")
+    monkeypatch.setattr(close_lost, "close", close)
+    monkeypatch.setattr(close_lost, "GRACE", -1)
+    watch = close_lost.Watch([str(tmp_path), "gaia-spark", "1", str(lost)])
+    with pytest.raises(OSError, match="nobody answers"):
+        watch.look()
+    assert (closed, list(lost.iterdir()), api) == ([("md-dave-D", True)], [], ["GET"])
+
+
 def test_the_server_is_told_as_an_interpreter_would():
     """A call of Thrift's binary protocol: version, name, number, field 1 of kind string, end."""
     heard: list[bytes] = []

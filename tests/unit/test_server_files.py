@@ -2,10 +2,13 @@
 
 import asyncio
 import configparser
+import os
 import socketserver
 import struct
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +145,26 @@ def test_a_frame_is_read_whole():
     key, said = b"\1\2\3\4", b'{"op":"PING"}'
     sent = bytes([0x81, 0x80 | len(said)]) + key + bytes(byte ^ key[index % 4] for index, byte in enumerate(said))
     assert asyncio.run(websocket_guard.frame(Bytes(sent))) == (True, 1, sent, said)
+
+
+def test_a_paragraph_waits_while_an_interpreter_is_closed(tmp_path: Path):
+    closing = tmp_path / "closing"
+
+    async def waits() -> bool:
+        waiting = asyncio.ensure_future(websocket_guard.open_again(str(closing)))
+        await asyncio.sleep(0.3)
+        done = waiting.done()
+        closing.unlink(missing_ok=True)
+        await asyncio.wait_for(waiting, 5)
+        return not done
+
+    assert asyncio.run(waits()) is False
+    closing.touch()
+    assert asyncio.run(waits()) is True
+    closing.touch()
+    long_ago = time.time() - 31
+    os.utime(closing, (long_ago, long_ago))
+    assert asyncio.run(waits()) is False
 
 
 def test_a_message_of_too_many_parts_is_none():

@@ -5,57 +5,32 @@ service/NotebookService.java, 0.12.1): with `CONVERT_NOTE_NBFORMAT` anybody can 
 `EMPTY_TRASH` anybody can delete everybody's. This proxy checks these, through Zeppelin's REST API and the sender's cookie. A message that
 is not listed below does not pass.
 
-Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin.
+A paragraph waits while an interpreter is being closed (close_lost.py).
+
+Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin, file that is there while an
+interpreter is closed.
 """
 
 import asyncio
 import json
+import os
 import struct
 import sys
+import time
 import urllib.error
 import urllib.request
 
 # Zeppelin asks itself, or nothing of anybody else's is touched.
-FREE = {
-    "PING",
-    "LIST_NOTES",
-    "GET_HOME_NOTE",
-    "GET_NOTE",
-    "RELOAD_NOTE",
-    "NEW_NOTE",
-    "DEL_NOTE",
-    "MOVE_NOTE_TO_TRASH",
-    "RESTORE_NOTE",
-    "CLONE_NOTE",
-    "IMPORT_NOTE",
-    "COMMIT_PARAGRAPH",
-    "PATCH_PARAGRAPH",
-    "RUN_PARAGRAPH",
-    "PARAGRAPH_EXECUTED_BY_SPELL",
-    "RUN_ALL_PARAGRAPHS",
-    "CANCEL_PARAGRAPH",
-    "MOVE_PARAGRAPH",
-    "INSERT_PARAGRAPH",
-    "COPY_PARAGRAPH",
-    "PARAGRAPH_REMOVE",
-    "PARAGRAPH_CLEAR_OUTPUT",
-    "PARAGRAPH_CLEAR_ALL_OUTPUT",
-    "NOTE_UPDATE",
-    "NOTE_RENAME",
-    "UPDATE_PERSONALIZED_MODE",
-    "COMPLETION",
-    "LIST_CONFIGURATIONS",
-    "CHECKPOINT_NOTE",
-    "SET_NOTE_REVISION",
-    "NOTE_REVISION",
-    "NOTE_REVISION_FOR_COMPARE",
-    "LIST_NOTE_JOBS",
-    "UNSUBSCRIBE_UPDATE_NOTE_JOBS",
-    "EDITOR_SETTING",
-    "GET_INTERPRETER_SETTINGS",
-    "SAVE_NOTE_FORMS",
-    "REMOVE_NOTE_FORMS",
-}
+FREE = set(
+    """
+    PING LIST_NOTES GET_HOME_NOTE GET_NOTE RELOAD_NOTE NEW_NOTE DEL_NOTE MOVE_NOTE_TO_TRASH RESTORE_NOTE CLONE_NOTE IMPORT_NOTE
+    COMMIT_PARAGRAPH PATCH_PARAGRAPH RUN_PARAGRAPH PARAGRAPH_EXECUTED_BY_SPELL RUN_ALL_PARAGRAPHS CANCEL_PARAGRAPH MOVE_PARAGRAPH
+    INSERT_PARAGRAPH COPY_PARAGRAPH PARAGRAPH_REMOVE PARAGRAPH_CLEAR_OUTPUT PARAGRAPH_CLEAR_ALL_OUTPUT NOTE_UPDATE NOTE_RENAME
+    UPDATE_PERSONALIZED_MODE COMPLETION LIST_CONFIGURATIONS CHECKPOINT_NOTE SET_NOTE_REVISION NOTE_REVISION NOTE_REVISION_FOR_COMPARE
+    LIST_NOTE_JOBS UNSUBSCRIBE_UPDATE_NOTE_JOBS EDITOR_SETTING GET_INTERPRETER_SETTINGS SAVE_NOTE_FORMS REMOVE_NOTE_FORMS
+    """.split()  # noqa: SIM905 - one name on each line would fill a page
+)
+RUN = {"RUN_PARAGRAPH", "RUN_ALL_PARAGRAPHS"}
 # Of a notebook, `data.noteId`: the lists of people, in one of which whoever asks must be.
 NOTEBOOK = {
     "CONVERT_NOTE_NBFORMAT": ("owners", "writers", "runners", "readers"),
@@ -182,7 +157,16 @@ def told(text):
     return struct.pack(">BBH", 0x80 | TEXT, 126, len(said)) + said
 
 
-async def to_server(client, server, asker, tell):
+async def open_again(closing):
+    """Wait until no interpreter is being closed. closing: the file that says so; whoever wrote an old one has died."""
+    try:
+        while time.time() - os.path.getmtime(closing) < SECONDS:
+            await asyncio.sleep(0.1)
+    except FileNotFoundError:
+        pass
+
+
+async def to_server(client, server, asker, tell, closing):
     loop, raw, said, size = asyncio.get_event_loop(), [], [], 0
     while True:
         last, kind, more, text = await frame(client)
@@ -211,6 +195,8 @@ async def to_server(client, server, asker, tell):
         if objection:
             await tell(objection)
         else:
+            if message["op"] in RUN:
+                await open_again(closing)
             server.writelines(raw)
             await server.drain()
         raw, said, size = [], [], 0
@@ -251,7 +237,7 @@ def opening(head):
     return "; ".join(value for name, value, _ in headers if name == "cookie"), "\r\n".join([request, *kept, "", ""]).encode("latin-1")
 
 
-async def guarded(client, browser, port):
+async def guarded(client, browser, port, closing):
     server = None
     tasks = []
     try:
@@ -270,7 +256,8 @@ async def guarded(client, browser, port):
                 browser.write(told(text))
                 await browser.drain()
 
-        tasks = [asyncio.ensure_future(each) for each in (to_server(client, server, asker, tell), to_client(zeppelin, browser, whole))]
+        ways = (to_server(client, server, asker, tell, closing), to_client(zeppelin, browser, whole))
+        tasks = [asyncio.ensure_future(each) for each in ways]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -290,8 +277,8 @@ async def guarded(client, browser, port):
 
 
 async def main(arguments):
-    listen, port = int(arguments[0]), int(arguments[1])
-    server = await asyncio.start_server(lambda reader, writer: guarded(reader, writer, port), "", listen, limit=HEAD)
+    listen, port, closing = int(arguments[0]), int(arguments[1]), arguments[2]
+    server = await asyncio.start_server(lambda reader, writer: guarded(reader, writer, port, closing), "", listen, limit=HEAD)
     async with server:
         await server.serve_forever()
 

@@ -66,6 +66,9 @@ class Socket:
             head += more
         self.status = int(head.split()[1])
 
+    def close(self) -> None:
+        self._socket.close()
+
     def send(self, text: str, kind: int = 0x81) -> None:
         """One frame. kind: its first byte."""
         said, key = text.encode(), os.urandom(4)

@@ -103,7 +103,7 @@ def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
         "ZEPPELIN_INTERPRETER_INCLUDES": "md,python",
     }
     log = folder / "server.log"
-    guard = [sys.executable, str(COMPONENTS / "zeppelin/files/websocket_guard.py"), str(websocket), str(http)]
+    guard = [sys.executable, str(COMPONENTS / "zeppelin/files/websocket_guard.py"), str(websocket), str(http), str(folder / "closing")]
     with log.open("wb") as out, pods_api(folder / "api") as api, rpc_filter(rpc, api.environment, folder / "filter.log") as filter_port:
         environment |= {"PODS": str(api.folder), "FILTER": str(filter_port)}
         processes = [
