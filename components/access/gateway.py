@@ -36,12 +36,12 @@ from settings.values.entry import IngressEntry, NoEntry
 
 _UID = 101
 # The cluster's resolver is known inside a Pod alone: the names of Spark UIs come and go, so nginx must ask for each. It asks for the
-# server's name once, at its start, and ends if nobody answers, as before the rules of a new Pod's network stand. So it waits.
+# server's name once, at its start, and ends if nobody answers, as before the rules of a new Pod's network stand. So it waits. A question
+# without an answer takes twenty seconds, so the liveness probe would end it; the startup probe grants five minutes.
 _START = """
 awk '$1 == "nameserver" { print "resolver " $2 " valid=10s ipv6=off;"; exit }' /etc/resolv.conf > /tmp/resolver.conf
 trap 'exit 0' TERM
-for _ in 1 2 3 4 5; do
-  nginx -q -t && break
+until nginx -q -t; do
   sleep 1 & wait $!
 done
 exec nginx -g 'daemon off;'
@@ -254,6 +254,7 @@ def _pod(args: GatewayArgs, config: pulumi.Input[str], certificate: pulumi.Input
         limits={"cpu": "1", "memory": "256Mi", "ephemeral-storage": "2Gi"},
         command=["sh", "-ec", _START],
         ports=ports,
+        startup_probe=http_probe("/gateway-alive", "http", period=2, timeout=3, failures=150),
         readiness_probe=alive,
         liveness_probe=alive,
         volume_mounts=mounts,
