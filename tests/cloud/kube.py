@@ -55,6 +55,7 @@ class Kube:
     def __init__(self, folder: Path, *, own_ca: bool = False, network: Network | None = None) -> None:
         self.folder, self._own_ca, self._network = folder, own_ca, network
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._arguments: dict[str, tuple[str, ...]] = {}
         self._token = secrets.token_hex(16)
         self.kubeconfig = folder / "kubeconfig"
 
@@ -139,6 +140,15 @@ class Kube:
             process.wait()
         self._processes.clear()
 
+    def restart(self, name: str) -> None:
+        """Kill a program, start it again, and wait until the API server answers. Raises RuntimeError with the end of its log."""
+        index = [each for each, _ in self._processes].index(name)
+        _, process = self._processes.pop(index)
+        process.kill()
+        process.wait()
+        self._launch(name, *self._arguments[name])
+        self._wait(name, lambda: self.api.get("/readyz") == "ok")
+
     def node(self, name: str, labels: Mapping[str, str], cpu: int = 8, memory_gib: int = 32, disk_gib: int = 60) -> None:
         """Register a node of this size, which KWOK keeps Ready."""
         metadata = {"name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **labels}}
@@ -176,6 +186,7 @@ class Kube:
         return [*credential, "--kubelet-preferred-address-types=InternalIP"]
 
     def _launch(self, name: str, *arguments: str) -> None:
+        self._arguments[name] = arguments
         # The log is the child's for its whole life.
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(

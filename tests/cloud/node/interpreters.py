@@ -107,5 +107,5 @@ def running(
         options = "".join(f"--conf\n{key}={value}\n" for key, value in settings.items())
         interpreter.execute("sh", "-c", "cat > /work/properties.json", text=json.dumps(settings))
         interpreter.execute("sh", "-c", "cat > /work/settings && mv /work/settings /work/options", text=options)
-        eventually(lambda: "READY" in interpreter.execute("cat", "/work/answers"), 300)
+        eventually(lambda: "READY" in interpreter.execute("cat", "/work/answers"), 300, pause=1)
         yield interpreter

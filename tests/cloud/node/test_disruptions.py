@@ -1,5 +1,6 @@
 """What is left when something goes: who takes too much memory or disk, a gateway that is asked to leave."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,7 @@ from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.node import interpreters
 from tests.cloud.node.interpreters import EXECUTORS, RIGHT
 from tests.cloud.node.platform import Platform
-from tests.cloud.node.pods import current, execute, gone, ready
+from tests.cloud.node.pods import current, execute, gone, kubectl, ready
 from tests.support.eventually import eventually
 
 
@@ -63,24 +64,46 @@ def evicted(deployment: Platform, pod: Object) -> str:
     return events()[0]["message"]
 
 
+def gateways(deployment: Platform) -> list[Object]:
+    """Pods of the gateway that are not about to go."""
+    return [pod for pod in deployment.pods(SERVER, GATEWAY_LABELS) if "deletionTimestamp" not in pod["metadata"]]
+
+
+def both(deployment: Platform) -> bool:
+    """Whether both gateways are ready, and one may go."""
+    (budget,) = deployment.api.items(f"/apis/policy/v1/namespaces/{SERVER}/poddisruptionbudgets")
+    return [ready(pod) for pod in gateways(deployment)] == [True, True] and budget["status"]["disruptionsAllowed"] == 1
+
+
 def test_the_last_gateway_is_not_evicted(deployment: Platform):
     def evict(pod: Object) -> None:
         place = {key: pod["metadata"][key] for key in ("name", "namespace")}
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": place}
         deployment.api.call("POST", f"/api/v1/namespaces/{SERVER}/pods/{place['name']}/eviction", body)
 
-    def both() -> bool:
-        pods = [pod for pod in deployment.pods(SERVER, GATEWAY_LABELS) if "deletionTimestamp" not in pod["metadata"]]
-        return [ready(pod) for pod in pods] == [True, True]
-
-    def allowed() -> int:
-        (budget,) = deployment.api.items(f"/apis/policy/v1/namespaces/{SERVER}/poddisruptionbudgets")
-        return budget["status"]["disruptionsAllowed"]
-
-    eventually(lambda: both() and allowed() == 1, 240)
-    first, other = deployment.pods(SERVER, GATEWAY_LABELS)
+    eventually(lambda: both(deployment), 240)
+    first, other = gateways(deployment)
     evict(first)
     with pytest.raises(ApiError, match="disruption budget") as refused:
         evict(other)
     assert refused.value.code == 429
-    eventually(lambda: both() and allowed() == 1, 240)
+    eventually(lambda: both(deployment), 240)
+
+
+def test_a_gateway_waits_for_the_names_of_the_cluster(deployment: Platform):
+    """As after a power cut, when its Pod is there before DNS is. A liveness probe would end it after half a minute, again and again."""
+    eventually(lambda: both(deployment), 240)
+    old = gateways(deployment)[0]["metadata"]["name"]
+    dns = ("--namespace=kube-system", "deployment/coredns")
+    kubectl(deployment.kube, "scale", *dns, "--replicas=0")
+    try:
+        eventually(lambda: deployment.pods("kube-system", {"k8s-app": "kube-dns"}) == [])
+        deployment.api.delete(f"/api/v1/namespaces/{SERVER}/pods/{old}")
+        eventually(lambda: [ready(pod) for pod in gateways(deployment)].count(False) == 1)
+        (new,) = (pod for pod in gateways(deployment) if not ready(pod))
+        time.sleep(60)
+        assert not ready(current(deployment.api, new))
+    finally:
+        kubectl(deployment.kube, "scale", *dns, "--replicas=1")
+    eventually(lambda: both(deployment), 240)
+    assert [each["restartCount"] for each in current(deployment.api, new)["status"]["containerStatuses"]] == [0]

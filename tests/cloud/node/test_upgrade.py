@@ -59,7 +59,7 @@ def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Clu
         before = spark.places()
         assert set(before.values()) == {old.name}
         old.upgrade(NEW)
-        eventually(lambda: version(cluster, old) == "v1.36" and reached(spark), 120)
+        eventually(lambda: version(cluster, old) == "v1.36" and reached(spark), 120, pause=1)
         assert spark("shuffle(8)") == RIGHT
         assert before.items() <= spark.places().items()
 

@@ -1,11 +1,12 @@
 """A person works at a real Zeppelin on a real node: through the gateway's Service, each interpreter a Pod, executors made by its driver."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from components.names import GATEWAY, SMOKE_TEST_LABELS, USER, ZEPPELIN_LABELS
+from components.names import SMOKE_TEST_LABELS, USER, ZEPPELIN_LABELS
 from tests.cloud import deployed
 from tests.cloud.api import Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER
@@ -13,7 +14,7 @@ from tests.cloud.node import platform, zeppelin
 from tests.cloud.node.cluster import Cluster
 from tests.cloud.node.interpreters import EXECUTORS
 from tests.cloud.node.platform import Platform
-from tests.cloud.node.pods import kubectl, ready
+from tests.cloud.node.pods import kubectl
 from tests.cloud.node.zeppelin import Notebook
 from tests.cloud.tools import chromium
 from tests.cloud.zeppelin.person import Person
@@ -21,20 +22,21 @@ from tests.cloud.zeppelin.server import PEOPLE, needs_zeppelin
 from tests.support.eventually import eventually
 
 pytestmark = needs_zeppelin
+INTERPRETERS = {"app.kubernetes.io/name": "zeppelin-interpreter"}
 
 
 @pytest.fixture(scope="module")
-def deployment(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def deployment(bare: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     items = deployed.objects(zeppelin.stack())
-    platform.load_images(cluster.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
-    with platform.running(cluster, items, zeppelin.secrets()) as found:
+    platform.load_images(bare.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
+    with platform.running(bare, items, zeppelin.secrets()) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def gateway(deployment: Platform) -> Iterator[str]:
     with zeppelin.entrance(deployment) as address:
-        eventually(lambda: serves(deployment), 300)
+        eventually(lambda: zeppelin.serves(deployment), 300)
         yield address
 
 
@@ -53,13 +55,6 @@ def notebook(alice: Person) -> Notebook:
     return Notebook(alice, "/Alice/work")
 
 
-def serves(deployment: Platform) -> bool:
-    """Whether server and gateway are ready."""
-    pods = [pod for pod in deployment.pods(SERVER, ZEPPELIN_LABELS) if "deletionTimestamp" not in pod["metadata"]]
-    gateways = deployment.api.get(f"/apis/apps/v1/namespaces/{SERVER}/deployments/{GATEWAY}")
-    return [ready(pod) for pod in pods] == [True] and gateways["status"].get("readyReplicas") == 2
-
-
 def interpreters(deployment: Platform, person: str, group: str) -> list[Object]:
     """Pods of a person's interpreters of one language that are not on their way out."""
     found = deployment.pods(NOTEBOOKS, {USER: person, "gaia-dmp/group": group})
@@ -72,9 +67,12 @@ def test_the_test_notebook_passes(deployment: Platform, gateway: str):
         deployment.api.delete(f"/api/v1/namespaces/{SERVER}/pods/{pod['metadata']['name']}", gracePeriodSeconds="1")
 
     def said() -> str:
-        return kubectl(deployment.kube, "logs", f"--namespace={SERVER}", "deployment/smoke-test")
+        # The Pod has no log before its container runs.
+        with contextlib.suppress(RuntimeError):
+            return kubectl(deployment.kube, "logs", f"--namespace={SERVER}", "deployment/smoke-test")
+        return ""
 
-    eventually(lambda: re.search(r"^(pass|slow) in", said(), re.MULTILINE) is not None, 900)
+    eventually(lambda: re.search(r"^(pass|slow) in", said(), re.MULTILINE) is not None, 900, pause=2)
     eventually(lambda: not interpreters(deployment, "smoke-test", "spark"), 120)
 
 
@@ -120,15 +118,34 @@ def test_a_stranger_restarts_nothing(deployment: Platform, bob: Person, notebook
     assert len(before) == 1
 
 
-def test_a_server_that_comes_back_finds_what_idles(deployment: Platform, gateway: str, notebook: Notebook):
-    before = {group: [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", group)] for group in ("spark", "python")}
+def restart_server(deployment: Platform) -> None:
+    """The server's Pod goes, and another is ready."""
     (server,) = deployment.pods(SERVER, ZEPPELIN_LABELS)
     deployment.api.delete(f"/api/v1/namespaces/{SERVER}/pods/{server['metadata']['name']}")
-    eventually(lambda: serves(deployment) and server["metadata"]["name"] not in str(deployment.pods(SERVER, ZEPPELIN_LABELS)), 300)
+    eventually(lambda: zeppelin.serves(deployment) and server["metadata"]["name"] not in str(deployment.pods(SERVER, ZEPPELIN_LABELS)), 300)
+
+
+def test_a_server_that_comes_back_finds_what_idles(deployment: Platform, gateway: str, notebook: Notebook):
+    before = {group: [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", group)] for group in ("spark", "python")}
+    restart_server(deployment)
     again = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
     assert again.run("%spark.pyspark\nprint(kept)") == ("FINISHED", "7\n")
     assert again.run("%python\nprint(stars)") == ("FINISHED", "41\n")
     assert {group: [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", group)] for group in before} == before
+
+
+def test_a_paragraph_ends_in_error_whose_server_goes(deployment: Platform, gateway: str, notebook: Notebook):
+    """Zeppelin would go on with it in nobody's name. No Pod comes of that; the person's own goes on and keeps its variables."""
+    mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
+    before = {pod["metadata"]["name"] for pod in interpreters(deployment, "alice", "python")}
+    paragraph = mine.start("%python\nimport time\nfor second in range(40): time.sleep(1)\nprint('whole')")
+    eventually(lambda: mine.status(paragraph) == "RUNNING")
+    restart_server(deployment)
+    again = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
+    eventually(lambda: again.status(paragraph) == "ERROR", 120)
+    assert again.run("%python\nprint(stars)") == ("FINISHED", "41\n")
+    assert {pod["metadata"]["name"] for pod in interpreters(deployment, "alice", "python")} == before
+    assert {pod["metadata"]["labels"][USER] for pod in deployment.pods(NOTEBOOKS, INTERPRETERS)} <= {"alice", "smoke-test"}
 
 
 def test_a_restart_ends_what_the_server_has_forgotten(deployment: Platform, gateway: str, notebook: Notebook):
@@ -140,15 +157,15 @@ def test_a_restart_ends_what_the_server_has_forgotten(deployment: Platform, gate
 
 
 def works_again(notebook: Notebook, text: str) -> str:
-    """What a paragraph says once it succeeds."""
+    """What a paragraph says once it succeeds, for somebody who presses the button again and again."""
     said = ""
 
     def succeeds() -> bool:
         nonlocal said
-        status, said = notebook.run(text)
+        status, said = notebook.press(text)
         return status == "FINISHED"
 
-    eventually(succeeds, 600)
+    eventually(succeeds, 600, pause=1)
     return said
 
 

@@ -8,18 +8,21 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 from playwright.sync_api import Page, sync_playwright
 
-from components.names import GATEWAY, GATEWAY_HTTP_PORT
+from components.names import GATEWAY, GATEWAY_HTTP_PORT, ZEPPELIN_LABELS
 from components.zeppelin.shiro import shiro_hash, shiro_ini
 from operate.smoke import SCRIPT
+from tests.cloud.api import ApiError
 from tests.cloud.deployed import SERVER
 from tests.cloud.kube import die_with_parent
 from tests.cloud.node import config, platform
 from tests.cloud.node.machine import enter
 from tests.cloud.node.platform import REAL_ZEPPELIN, Platform
+from tests.cloud.node.pods import ready
 from tests.cloud.tools import ROOT
-from tests.cloud.zeppelin.person import Person
+from tests.cloud.zeppelin.person import Person, Socket
 from tests.cloud.zeppelin.server import PEOPLE
 from tests.support.eventually import eventually
 
@@ -47,6 +50,15 @@ def secrets() -> dict[str, dict[str, str]]:
         "zeppelin-login": {"shiro.ini": shiro_ini(hashes, ["root"], "", secure=False), "credentials-key": "sixteen letters."},
         "smoke-test-login": {"user": name, "password": password},
     }
+
+
+def serves(deployment: Platform) -> bool:
+    """Whether server and gateway are ready."""
+    with contextlib.suppress(ApiError, httpx.TransportError):
+        pods = [pod for pod in deployment.pods(SERVER, ZEPPELIN_LABELS) if "deletionTimestamp" not in pod["metadata"]]
+        gateways = deployment.api.get(f"/apis/apps/v1/namespaces/{SERVER}/deployments/{GATEWAY}")
+        return [ready(pod) for pod in pods] == [True] and gateways["status"].get("readyReplicas") == 2
+    return False
 
 
 @contextlib.contextmanager
@@ -90,9 +102,28 @@ class Notebook:
 
     def run(self, text: str) -> tuple[str, str]:
         """Run a new paragraph; its status, and all that it said."""
+        return self._ended(self.start(text))
+
+    def start(self, text: str) -> str:
+        """The id of a new paragraph, which runs."""
         paragraph = self.add(text)
         self.person.call("POST", f"/api/notebook/job/{self.note}/{paragraph}", "{}")
-        eventually(lambda: self._paragraph(paragraph)["status"] in ("FINISHED", "ERROR", "ABORT"), 900)
+        return paragraph
+
+    def press(self, text: str) -> tuple[str, str]:
+        """The same by the button of a browser."""
+        paragraph = self.add(text)
+        url = self.person.http.base_url
+        browser = Socket(self.person, f"{url.host}:{url.port}")
+        browser.ask("GET_NOTE", {"id": self.note})
+        browser.send(browser.message("RUN_PARAGRAPH", {"id": paragraph, "title": "", "paragraph": text, "config": {}, "params": {}}))
+        ended = self._ended(paragraph)
+        browser.close()
+        return ended
+
+    def _ended(self, paragraph: str) -> tuple[str, str]:
+        """How a paragraph has ended, and what it said."""
+        eventually(lambda: self._paragraph(paragraph)["status"] in ("FINISHED", "ERROR", "ABORT"), 900, pause=0.2)
         ended = self._paragraph(paragraph)
         return ended["status"], "".join(each["data"] for each in ended.get("results", {}).get("msg", []))
 
@@ -100,6 +131,10 @@ class Notebook:
         """The id of a new paragraph, which has not run."""
         words = {"title": "", "text": text}
         return self.person.http.post(f"/api/notebook/{self.note}/paragraph", json=words).json()["body"]
+
+    def status(self, paragraph: str) -> str:
+        """READY, PENDING, RUNNING, FINISHED, ERROR or ABORT."""
+        return self._paragraph(paragraph)["status"]
 
     def heads(self) -> list[str]:
         """What stands at the head of each paragraph."""
