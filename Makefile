@@ -118,7 +118,7 @@ bench-kube: .venv/.development ## how soon executors come and go, on the API ser
 	@$(PY) -m tests.cloud.tools
 	@$(PY) -m benchmarks.on_demand
 
-bench-node: .venv/.development ## what each Pod holds of memory, on a real node, to docs/reference/pod-sizes.md
+bench-node: .venv/.development ## what each Pod needs and how long a person waits, to docs/reference/pod-sizes.md; ZEPPELIN_HOME=<a built Zeppelin 0.12>
 	@$(PY) -m tests.cloud.node build
 	@$(PY) -m benchmarks.pod_sizes
 

@@ -55,13 +55,13 @@ class Group:
     """A control group of the same path in every hierarchy: `name` below one of this process' own."""
 
     def __init__(self, name: str) -> None:
-        self._path = f"{_PREFIX}{os.getpid()}/{name}"
+        self.path = Path(f"{_PREFIX}{os.getpid()}", name)
         self._hierarchies = hierarchies()
 
     def make(self) -> None:
         for hierarchy in self._hierarchies:
             folder = place(hierarchy)
-            for part in self._path.split("/"):
+            for part in self.path.parts:
                 parent, folder = folder, folder / part
                 folder.mkdir(exist_ok=True)
                 if hierarchy == "cpuset":
@@ -72,7 +72,7 @@ class Group:
     def enter(self) -> None:
         """Put this process into it, for a child before it runs."""
         for hierarchy in self._hierarchies:
-            (place(hierarchy) / self._path / "cgroup.procs").write_text("0")
+            (place(hierarchy) / self.path / "cgroup.procs").write_text("0")
 
 
 def sweep() -> None:

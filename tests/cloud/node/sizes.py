@@ -1,31 +1,46 @@
-"""What containers hold of memory, against what they request and may have."""
+"""What containers hold and use, against what they request and may have: read from the node's control groups, as its kubelet reads them."""
 
+import contextlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from tests.cloud.api import Object
+from tests.cloud.node.machine import Group, place
 from tests.cloud.node.platform import Platform, amount
 
 _MIB = 2**20
+_WINDOW = 10
+"""Seconds over which the use of a processor is averaged."""
+Place = tuple[str, str, str]
+"""Namespace, workload and container."""
+Kind = Literal["memory", "cpu"]
 
 
 @dataclass
 class Size:
-    """A container of a workload, in MiB. request, limit: None where there is none. rest, work: the most that was seen."""
+    """A container of a workload: memory in MiB, processor in thousandths of a core. request, limit: without what it does not say.
 
-    request: int | None
-    limit: int | None
-    rest: int | None = None
-    work: int | None = None
+    rest: the last that was seen while nobody worked. most: the most that was seen. held: seconds that it waited because its limit of
+    processor was used up.
+    """
 
-    @property
-    def verdict(self) -> str:
-        """What a reader should look at, or nothing."""
-        most = max(self.rest or 0, self.work or 0)
-        if self.limit and most > 0.8 * self.limit:
+    request: Mapping[Kind, int]
+    limit: Mapping[Kind, int]
+    rest: dict[Kind, int] = field(default_factory=dict)
+    most: dict[Kind, int] = field(default_factory=dict)
+    held: float = 0
+
+    def verdict(self, kind: Kind) -> str:
+        """What is not as it should be, or nothing."""
+        most = self.most.get(kind, 0)
+        if kind == "memory" and most > 0.8 * self.limit.get(kind, most * 2):
             return "over 80 % of its limit"
-        return "under 20 % of its request" if self.request and most < 0.2 * self.request else ""
+        return "under 20 % of its request" if most < 0.2 * self.request.get(kind, 0) else ""
 
 
 class Sizes:
@@ -33,49 +48,119 @@ class Sizes:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self.found: dict[tuple[str, str, str], Size] = {}
+        self._used: dict[str, list[tuple[float, int]]] = {}
+        self.found: dict[Place, Size] = {}
 
-    def look(self, *, working: bool) -> None:
-        """Take what the kubelet says now. working: whether somebody uses the platform."""
-        used = self._platform.memory()
+    @contextlib.contextmanager
+    def watching(self, *, working: bool) -> Iterator[None]:
+        """Look every second for the time of a `with`. working: whether somebody uses the platform."""
+        end = threading.Event()
+        failed: list[Exception] = []
+
+        def watch() -> None:
+            try:
+                while not end.wait(1):
+                    self._look(working=working)
+            except Exception as error:  # noqa: BLE001 - a thread would keep it to itself
+                failed.append(error)
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
+        if failed:
+            raise failed[0]
+
+    def _look(self, *, working: bool) -> None:
         for pod in self._platform.api.items("/api/v1/pods"):
-            place = pod["metadata"]
-            for container in pod["spec"]["containers"]:
-                held = used.get((place["namespace"], place["name"], container["name"]))
-                if held is None or not place["namespace"].startswith("gaia-"):
-                    continue
-                size = self.found.setdefault((place["namespace"], workload(pod), container["name"]), _of(container))
-                if working:
-                    size.work = max(size.work or 0, held // _MIB)
-                else:
-                    size.rest = max(size.rest or 0, held // _MIB)
+            if not pod["metadata"]["namespace"].startswith("gaia-"):
+                continue
+            of = {each["name"]: each for each in (*pod["spec"].get("initContainers", []), *pod["spec"]["containers"])}
+            for status in (*pod["status"].get("initContainerStatuses", []), *pod["status"].get("containerStatuses", [])):
+                # A container may end at any time.
+                with contextlib.suppress(FileNotFoundError, OSError):
+                    if "running" in status["state"]:
+                        where = (pod["metadata"]["namespace"], workload(pod), status["name"])
+                        size = self.found.setdefault(where, _of(of[status["name"]]))
+                        self._take(size, self._group(pod, status["containerID"].removeprefix("containerd://")), working=working)
 
-    def lines(self) -> Iterator[str]:
-        """A table in Markdown."""
-        yield "| namespace | workload | container | request | limit | at rest | at work | |"
-        yield "|---|---|---|---|---|---|---|---|"
+    def _take(self, size: Size, group: Path, *, working: bool) -> None:
+        """Read what a container holds and uses now. group: its control group, from the root of a hierarchy."""
+        counted = dict(line.split() for line in (place("memory") / group / "memory.stat").read_text().splitlines())
+        used = int((place("memory") / group / "memory.usage_in_bytes").read_text())
+        # The kernel takes back what of files has not been read lately; the kubelet counts the same.
+        now: dict[Kind, int] = {"memory": (used - int(counted["total_inactive_file"])) // _MIB}
+        if (rate := self._rate(group)) is not None:
+            now["cpu"] = rate
+        throttled = dict(line.split() for line in (place("cpu") / group / "cpu.stat").read_text().splitlines())
+        size.held = max(size.held, int(throttled["throttled_time"]) / 1e9)
+        for kind, value in now.items():
+            size.most[kind] = max(size.most.get(kind, 0), value)
+            if not working:
+                size.rest[kind] = value
+
+    def _rate(self, group: Path) -> int | None:
+        """Thousandths of a core that a container used of late; None where it has not run long enough."""
+        seen = self._used.setdefault(str(group), [])
+        seen.append((time.monotonic(), int((place("cpuacct") / group / "cpuacct.usage").read_text())))
+        while len(seen) > 1 and seen[-1][0] - seen[1][0] >= _WINDOW:
+            seen.pop(0)
+        (begin, before), (end, after) = seen[0], seen[-1]
+        return round((after - before) / (end - begin) / 1e6) if end - begin >= _WINDOW else None
+
+    def _group(self, pod: Object, container: str) -> Path:
+        quality = pod["status"]["qosClass"].lower()
+        above = "kubepods" if quality == "guaranteed" else f"kubepods/{quality}"
+        return Group(self._platform.node.name).path / above / f"pod{pod['metadata']['uid']}" / container
+
+    def table(self, kind: Kind, reasons: Mapping[str, str]) -> Iterator[str]:
+        """A table in Markdown. reasons: workload and container, as `executor/executor`, to why a verdict is right."""
+        held = " waited for its limit, s |" if kind == "cpu" else ""
+        yield f"| namespace | workload | container | request | limit | at rest | most |{held} |"
+        yield f"|---|---|---|---|---|---|---|{'---|' if held else ''}---|"
         for (namespace, name, container), size in sorted(self.found.items()):
-            amounts = ("" if each is None else str(each) for each in (size.request, size.limit, size.rest, size.work))
-            yield f"| {namespace} | {name} | {container} | {' | '.join(amounts)} | {size.verdict} |"
+            amounts = " | ".join(str(each.get(kind, "")) for each in (size.request, size.limit, size.rest, size.most))
+            waited = f" {size.held:.1f} |" if held else ""
+            verdict = size.verdict(kind)
+            why = ": ".join(filter(None, (verdict, reasons.get(f"{name}/{container}", "") if verdict else "")))
+            yield f"| {namespace} | {name} | {container} | {amounts} |{waited} {why} |"
+
+    def unexplained(self, kind: Kind, reasons: Mapping[str, str]) -> list[str]:
+        """Containers that are not as they should be, without a reason."""
+        found = ((f"{name}/{container}", size.verdict(kind)) for (_, name, container), size in sorted(self.found.items()))
+        return [f"{kind} of {which} is {verdict}" for which, verdict in found if verdict and which not in reasons]
 
 
 def _of(container: Object) -> Size:
-    resources = container["resources"]
+    def amounts(kind: str) -> dict[Kind, int]:
+        said = container["resources"].get(kind, {})
+        found: dict[Kind, int] = {}
+        if "memory" in said:
+            found["memory"] = amount(said["memory"]) // _MIB
+        if "cpu" in said:
+            found["cpu"] = _milli(said["cpu"])
+        return found
 
-    def of(kind: str) -> int | None:
-        text = resources.get(kind, {}).get("memory")
-        return amount(text) // _MIB if text else None
+    return Size(request=amounts("requests"), limit=amounts("limits"))
 
-    return Size(request=of("requests"), limit=of("limits"))
+
+def _milli(text: str) -> int:
+    """Thousandths of a core of an amount as Kubernetes writes it."""
+    return int(text[:-1]) if text.endswith("m") else int(float(text) * 1000)
 
 
 def workload(pod: Object) -> str:
     """What a Pod is part of, without what differs from one Pod to the next."""
-    place = pod["metadata"]
-    labels = place.get("labels", {})
+    where = pod["metadata"]
+    labels = where.get("labels", {})
     if labels.get("app.kubernetes.io/name") == "zeppelin-interpreter":
         return f"{labels['gaia-dmp/group']} interpreter"
     if labels.get("spark-role") == "executor":
         return "executor"
-    owner = place.get("ownerReferences", [{"name": place["name"], "kind": "Pod"}])[0]
-    return re.sub(r"-[a-z0-9]+$", "", owner["name"]) if owner["kind"] == "ReplicaSet" else owner["name"]
+    owner = where.get("ownerReferences", [{"name": where["name"], "kind": "Pod"}])[0]
+    name = re.sub(r"-[a-z0-9]+$", "", owner["name"]) if owner["kind"] == "ReplicaSet" else owner["name"]
+    # A Job is named by the time of its CronJob, or by its number.
+    return re.sub(r"-([0-9]+|now|[0-9a-f]{8})$", "", name)
