@@ -1,6 +1,8 @@
 """One cluster with one real node, for all tests of this folder."""
 
+import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -47,10 +49,49 @@ def second(cluster: Cluster) -> Iterator[Node]:
     cluster.remove_node(node.name)
 
 
+class Stage:
+    """The tests' stack on the first node. It stands until a file of tests needs the node for itself."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster, self._folder = cluster, folder
+        self._platform: Platform | None = None
+        self._ends = contextlib.ExitStack()
+
+    def platform(self) -> Platform:
+        """The stack, as it stands or made anew."""
+        if not self._platform:
+            items = deployed.objects(deployed.stack())
+            platform.load_images(self._cluster.nodes["node-1"], items, self._folder)
+            self._platform = self._ends.enter_context(platform.running(self._cluster, items))
+        return self._platform
+
+    def clear(self) -> None:
+        """Remove it."""
+        self._ends.close()
+        self._platform = None
+
+
+@pytest.fixture(scope="session")
+def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    stage = Stage(cluster, tmp_path_factory.mktemp("images"))
+    yield stage
+    stage.clear()
+
+
 @pytest.fixture(scope="module")
-def deployment(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The tests' stack on the first node, for the tests of one file."""
-    items = deployed.objects(deployed.stack())
-    platform.load_images(cluster.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
-    with platform.running(cluster, items) as found:
-        yield found
+def deployment(stage: Stage) -> Platform:
+    """The tests' stack, which files of tests share: each leaves it as it was."""
+    return stage.platform()
+
+
+@pytest.fixture(scope="module")
+def bare(cluster: Cluster, stage: Stage) -> Cluster:
+    """The cluster, for a file of tests with objects of its own in the platform's namespaces."""
+    stage.clear()
+    return cluster
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that share the tests' stack run one after another, whatever order the tests have."""
+    items.sort(key=lambda item: "stage" in getattr(item, "fixturenames", ()) and "bare" not in getattr(item, "fixturenames", ()))

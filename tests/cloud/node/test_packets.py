@@ -74,8 +74,8 @@ def said(policies: Sequence[Object], ends: Sequence[Pod]) -> set[Flow]:
 
 
 @pytest.fixture(scope="module")
-def roles(cluster: Cluster, second: Node) -> Iterator[Roles]:
-    api = cluster.kube.api
+def roles(bare: Cluster, second: Node) -> Iterator[Roles]:
+    api = bare.kube.api
     for namespace in sorted({pod.namespace for pod in INSIDE}):
         api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     made = [probe(NAMES[pod.name], "serve", "", *map(str, PORTS), namespace=pod.namespace, labels=dict(pod.labels)) for pod in INSIDE]
@@ -85,15 +85,15 @@ def roles(cluster: Cluster, second: Node) -> Iterator[Roles]:
     place = {"name": "stranger", "namespace": STRANGER.namespace}
     api.apply({"apiVersion": "v1", "kind": "Service", "metadata": place, "spec": service})
     addresses = [pod.address for pod in OUTSIDE]
-    cluster.room("ip", "-batch", "-", text="".join(f"address add {each}/32 dev lo\n" for each in addresses if each != API))
+    bare.room("ip", "-batch", "-", text="".join(f"address add {each}/32 dev lo\n" for each in addresses if each != API))
     server = subprocess.Popen(
-        [*enter(cluster.room_pid, "net"), str(program("probe")), "serve", ",".join(addresses), *map(str, PORTS)],
+        [*enter(bare.room_pid, "net"), str(program("probe")), "serve", ",".join(addresses), *map(str, PORTS)],
         stdout=subprocess.PIPE,
         preexec_fn=die_with_parent,
     )
     assert server.stdout
     assert server.stdout.readline() == b"listening\n"
-    yield Roles(cluster, start(api, *made))
+    yield Roles(bare, start(api, *made))
     server.kill()
     server.communicate()
     for pod in made:

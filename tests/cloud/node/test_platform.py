@@ -31,13 +31,13 @@ def stack(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def deployment(cluster: Cluster, stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def deployment(bare: Cluster, stack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     items = deployed.objects(STACKS[stack])
     if stack == "whole":
         charts = releases.of(STACKS[stack], tmp_path_factory.mktemp("charts"))
         items += [item for release in charts.values() for item in release]
-    platform.load_images(cluster.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
-    with platform.running(cluster, items) as found:
+    platform.load_images(bare.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
+    with platform.running(bare, items) as found:
         yield found
 
 

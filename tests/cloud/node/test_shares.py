@@ -84,12 +84,10 @@ def sample(deployment: Platform, whole_cloud: Cloud, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="module")
-def deployment(
-    cluster: Cluster, whole_cloud: Cloud, written: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
+def deployment(bare: Cluster, whole_cloud: Cloud, written: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with (
         shares.made(whole_cloud, data(written["export_path"]), written["keys"]) as items,
-        shares.running(cluster, whole_cloud, items, tmp_path_factory.mktemp("images")) as found,
+        shares.running(bare, whole_cloud, items, tmp_path_factory.mktemp("images")) as found,
     ):
         yield found
 

@@ -6,18 +6,18 @@ from tests.cloud.node.pods import TRIAL, execute, kubectl, probe, start
 from tests.support.eventually import eventually
 
 
-def test_pods_of_two_nodes_reach_each_other(cluster: Cluster, second: Node, trial):
+def test_pods_of_two_nodes_reach_each_other(bare: Cluster, second: Node, trial):
     here, there = probe("here", "serve", "", "8080"), probe("there", "serve", "", "8080")
     here["spec"]["nodeName"], there["spec"]["nodeName"] = "node-1", second.name
     pods = start(trial, here, there)
     first, other = (f"{pod['status']['podIP']}:8080" for pod in pods)
-    assert [execute(cluster.kube, pod, "/probe", "try", text=f"{target}\n") for pod, target in zip(pods, (other, first), strict=True)] == [
+    assert [execute(bare.kube, pod, "/probe", "try", text=f"{target}\n") for pod, target in zip(pods, (other, first), strict=True)] == [
         f"{other}\n",
         f"{first}\n",
     ]
 
 
-def test_a_drained_node_gives_its_pods_to_the_other(cluster: Cluster, second: Node, trial):
+def test_a_drained_node_gives_its_pods_to_the_other(bare: Cluster, second: Node, trial):
     pod = probe("moving")
     spec = pod["spec"] | {"restartPolicy": "Always", "nodeSelector": {"capi.stackhpc.com/node-group": "spark"}}
     labels = {"app": "moving"}
@@ -35,11 +35,11 @@ def test_a_drained_node_gives_its_pods_to_the_other(cluster: Cluster, second: No
         return [pod["spec"]["nodeName"] for pod in pods if not pod["metadata"].get("deletionTimestamp")]
 
     eventually(lambda: where() == [second.name])
-    kubectl(cluster.kube, "label", "node", "node-1", "capi.stackhpc.com/node-group=spark")
+    kubectl(bare.kube, "label", "node", "node-1", "capi.stackhpc.com/node-group=spark")
     try:
-        said = kubectl(cluster.kube, "drain", second.name, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--grace-period=1")
+        said = kubectl(bare.kube, "drain", second.name, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--grace-period=1")
         eventually(lambda: where() == ["node-1"])
     finally:
-        kubectl(cluster.kube, "label", "node", "node-1", "capi.stackhpc.com/node-group-")
+        kubectl(bare.kube, "label", "node", "node-1", "capi.stackhpc.com/node-group-")
         trial.delete(f"/apis/apps/v1/namespaces/{TRIAL}/deployments/moving", propagationPolicy="Foreground")
     assert f"node/{second.name} drained" in said
