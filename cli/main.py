@@ -2,6 +2,7 @@
 """The command line of `gaia`. A sub-command's module is imported only when it runs: a preview must not wait for OpenStack's modules."""
 
 import argparse
+import gc
 import importlib
 import importlib.metadata
 import math
@@ -134,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command. Returns one of cli.exit.Exit; `smoke` returns the test notebook's own 0 or 1."""
+    gc.set_threshold(1_000_000)  # as in __main__.py
     program = parser()
     if "_ARGCOMPLETE" in os.environ:
         importlib.import_module("argcomplete").autocomplete(program)

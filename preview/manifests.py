@@ -15,6 +15,8 @@ from recording import SECRET, UNKNOWN, Recording
 CUSTOM_SCHEMAS = Path(__file__).resolve().parent.parent / "schema" / "custom-resources"
 """JSON Schemas of the custom resources that we make, `<group>_<version>_<kind>.json`."""
 
+_DEFINITIONS = "urn:kubernetes:definitions"
+
 
 def of(recording: Recording) -> list[dict[str, Any]]:
     """The objects of a recording, as one would apply them; secrets masked, unknown values marked."""
@@ -74,17 +76,18 @@ def _validator(api_version: str, kind: str, minor: int) -> Any:
     custom = CUSTOM_SCHEMAS / f"{api_version.replace('/', '_')}_{kind}.json"
     if custom.exists():
         return jsonschema_rs.validator_for(json.loads(custom.read_text(encoding="utf-8")))
-    definitions, names = _definitions(minor)
+    registry, names = _definitions(minor)
     group, _, api = api_version.rpartition("/")
     name = names.get((group, api, kind))
-    return jsonschema_rs.validator_for({"$ref": f"#/$defs/{name}", "$defs": definitions}) if name else None
+    return jsonschema_rs.validator_for({"$ref": f"{_DEFINITIONS}#/$defs/{name}"}, registry=registry) if name else None
 
 
 @functools.cache
-def _definitions(minor: int) -> tuple[dict[str, Any], dict[tuple[str, str, str], str]]:
+def _definitions(minor: int) -> tuple[jsonschema_rs.Registry, dict[tuple[str, str, str], str]]:
     """The strict definitions of the newest bundled version up to 1.`minor`, and their names by (group, version, kind).
 
-    They are the data of the package kubernetes-validate. Its own validator reads them anew for each object; this one keeps them.
+    They are the data of the package kubernetes-validate. Its own validator reads them anew for each object; this one keeps them, in a
+    registry, so that no kind's validator goes through all of them.
     """
     package = importlib.util.find_spec("kubernetes_validate")
     if package is None or package.origin is None:
@@ -99,4 +102,4 @@ def _definitions(minor: int) -> tuple[dict[str, Any], dict[tuple[str, str, str],
         for name, definition in definitions.items()
         for kind in definition.get("x-kubernetes-group-version-kind", [])
     }
-    return definitions, names
+    return jsonschema_rs.Registry([(_DEFINITIONS, {"$defs": definitions})]), names
