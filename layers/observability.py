@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.kubernetes.connections import monitoring_flows
+from components.kubernetes.connections import PROMETHEUS, STATE_METRICS, monitoring_flows
 from components.kubernetes.network_policies import NetworkPolicies
-from components.names import GATEWAY, MONITORING_NAMESPACE, PROMETHEUS_LABELS, STATE_METRICS_LABELS, ZEPPELIN, ZEPPELIN_PORT
+from components.names import GATEWAY, MONITORING_NAMESPACE, ZEPPELIN, ZEPPELIN_PORT
 from components.observability.args import MonitoringArgs, Receiver
 from components.observability.smoke_test import SmokeTest, SmokeTestArgs
 from components.observability.stack import Monitoring
@@ -53,7 +53,7 @@ def build(stack: Stack, data: Storage, engine: Spark, notebooks: Notebooks) -> O
         data.inside,
     )
     flows = monitoring_flows(str(stack.settings.cloud.node_network), outside.egress)
-    callers = [PROMETHEUS_LABELS, STATE_METRICS_LABELS]
+    callers = [PROMETHEUS, STATE_METRICS]
     NetworkPolicies("monitoring-network", stack.network_policies(watched.namespace, flows, callers), data.inside)
     return Observability(test_user=settings.smoke_test.user, namespaces={"monitoring": MONITORING_NAMESPACE})
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.connections import notebook_flows
+from components.kubernetes.connections import DRIVER, notebook_flows
 from components.kubernetes.namespace import NamespaceRef
 from components.kubernetes.network_policies import NetworkPolicies
-from components.names import DRIVER_ACCOUNT, DRIVER_LABELS, EXECUTOR_ACCOUNT, INTERPRETER_ACCOUNT, SPARK_NAMESPACE, SPARK_UID
+from components.names import DRIVER_ACCOUNT, EXECUTOR_ACCOUNT, INTERPRETER_ACCOUNT, SPARK_NAMESPACE, SPARK_UID
 from components.spark.admission import SparkAdmission, SparkAdmissionArgs
 from components.spark.dataset_check import DatasetCheck, DatasetCheckArgs
 from components.spark.hadoop_conf import SECRET, HadoopConf, HadoopConfArgs
@@ -85,7 +85,7 @@ def build(stack: Stack, cloud: Cloud, data: Storage) -> Spark:
     )
     admission = SparkAdmission("spark-admission", SparkAdmissionArgs(title=stack.title, namespace=where, pods=pods), data.inside)
     flows = notebook_flows(stack.settings.outside.egress, monitoring=stack.settings.monitoring is not None)
-    network = NetworkPolicies("spark-network", stack.network_policies(where, flows, [DRIVER_LABELS]), data.inside)
+    network = NetworkPolicies("spark-network", stack.network_policies(where, flows, [DRIVER]), data.inside)
     _beside_notebooks(stack, data, where, pods)
     return Spark(namespace=where, pods=pods, rights=[rbac, admission], network=network, namespaces={"spark": SPARK_NAMESPACE})
 

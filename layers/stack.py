@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.kubernetes.namespace import NamespaceRef
-from components.kubernetes.network_policies import Flow, NetworkPoliciesArgs
+from components.kubernetes.network_policies import Flow, NetworkPoliciesArgs, Pods
 from settings import StackFileError, StackSettings, load
 from settings.values.entry import LoadBalancerEntry, NoEntry
 from settings.values.login import slug
@@ -102,10 +102,8 @@ class Stack:
             result |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"), "/opt/platform/ca-bundle.pem")
         return result
 
-    def network_policies(
-        self, namespace: NamespaceRef, flows: Sequence[Flow], api_callers: Sequence[Mapping[str, str]]
-    ) -> NetworkPoliciesArgs:
-        """The network policies of one namespace. api_callers: labels of the Pods that call the Kubernetes API."""
+    def network_policies(self, namespace: NamespaceRef, flows: Sequence[Flow], api_callers: Sequence[Pods]) -> NetworkPoliciesArgs:
+        """The network policies of one namespace. api_callers: the Pods that call the Kubernetes API."""
         cloud = self.settings.cloud
         return NetworkPoliciesArgs(
             namespace=namespace,

@@ -7,10 +7,10 @@ import pulumi
 import pulumi_random as random
 from pulumi_kubernetes.core import v1 as core
 
-from components.kubernetes.connections import server_flows
+from components.kubernetes.connections import CLEANER, SERVER, server_flows
 from components.kubernetes.namespace import NamespaceRef
 from components.kubernetes.network_policies import NetworkPolicies
-from components.names import CLEANER_LABELS, ZEPPELIN_LABELS, ZEPPELIN_NAMESPACE
+from components.names import ZEPPELIN_NAMESPACE
 from components.zeppelin.backup import NotebookBackup, NotebookBackupArgs
 from components.zeppelin.cleaner import InterpreterCleaner, InterpreterCleanerArgs
 from components.zeppelin.examples import example_notebooks
@@ -76,7 +76,7 @@ def build(stack: Stack, data: Storage, engine: Spark) -> Notebooks:
     )
     where = server.namespace
     flows = server_flows(settings.outside.egress, monitoring=settings.monitoring is not None)
-    NetworkPolicies("zeppelin-network", stack.network_policies(where, flows, [ZEPPELIN_LABELS, CLEANER_LABELS]), data.inside)
+    NetworkPolicies("zeppelin-network", stack.network_policies(where, flows, [SERVER, CLEANER]), data.inside)
     images = [pods.zeppelin_image, pods.spark_image]
     ImagePuller("image-puller", ImagePullerArgs(namespace=where, images=images, node_selector=pods.node_selector), data.inside)
     InterpreterCleaner(

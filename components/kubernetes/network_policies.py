@@ -1,8 +1,9 @@
-"""Who may talk to whom: everything is closed, and each flow that the platform has is opened by name."""
+"""Who may talk to whom: everything is closed, and each role of Pods has one policy with all of its flows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import Literal
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -13,39 +14,46 @@ from components.kubernetes.namespace import NamespaceRef
 from settings.values.api_server import ApiServer
 from settings.values.network import METADATA
 
-NODE_LOCAL_DNS = "169.254.20.10/32"
-"""Address of the node-local DNS cache (kubernetes: nodelocaldns add-on), which is no Pod that a selector could find."""
+
+@dataclass(frozen=True, kw_only=True)
+class Pods:
+    """The Pods of one role."""
+
+    role: str
+    """Name of their NetworkPolicy."""
+
+    namespace: str
+    """Name of their namespace."""
+
+    labels: Mapping[str, str]
+    """Labels that select them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Peer:
-    """The other end of a connection: Pods of a namespace, or a network. With neither, whatever there is: some container networks take no
-    Pod for an address of a network.
+class Network:
+    """Whatever has an address of an IPv4 network. Addresses of Pods and Services within a wider one are excepted: a network means what is
+    outside the cluster.
     """
 
-    namespace: str | None = None
-    """Name of the Pods' namespace."""
-
-    labels: Mapping[str, str] | None = None
-    """Labels of the Pods; all Pods of the namespace where there are none."""
-
-    cidr: str | None = None
-    """An IPv4 network. Addresses of Pods and Services within a wider one are excepted: a network means what is outside the cluster."""
+    cidr: str
 
     nodes: bool = False
     """Whether the network is that of the nodes, from which nothing but the metadata address is excepted: some clusters give Pods addresses
     of the same network (VPC CNI of Amazon)."""
 
 
+Anybody = Literal["anybody"]
+"""Whatever there is: some container networks take no Pod for an address of a network."""
+
+Peer = Pods | Network | Anybody
+"""The other end of a connection."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One flow of the Pods with these labels."""
+    """One flow of the Pods of a role."""
 
-    title: str
-    """Name of its NetworkPolicy."""
-
-    labels: Mapping[str, str]
-    """Labels of the Pods; all Pods of the namespace where there are none."""
+    pods: Pods
 
     ingress: Sequence[Peer] = ()
     """Who may connect to them."""
@@ -53,11 +61,15 @@ class Flow:
     egress: Sequence[Peer] = ()
     """Whom they may connect to."""
 
-    ports: Sequence[int] = ()
+    ports: Sequence[int]
     """TCP ports of the end that listens."""
 
-    udp: bool = False
-    """Whether UDP is open as well."""
+
+_DNS: Sequence[Peer] = (
+    Pods(role="dns", namespace="kube-system", labels={"k8s-app": "kube-dns"}),
+    # The node-local cache (kubernetes: nodelocaldns add-on) is no Pod that a selector could find.
+    Network(cidr="169.254.20.10/32"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +82,8 @@ class NetworkPoliciesArgs:
     flows: Sequence[Flow] = ()
     """What is open."""
 
-    api_callers: Sequence[Mapping[str, str]] = ()
-    """Labels of the Pods that call the Kubernetes API."""
+    api_callers: Sequence[Pods] = ()
+    """The Pods that call the Kubernetes API."""
 
     api_server: ApiServer
     """The API server's own addresses."""
@@ -86,55 +98,42 @@ class NetworkPoliciesArgs:
 class NetworkPolicies(pulumi.ComponentResource):
     """The NetworkPolicies of one namespace.
 
-    Creates: a NetworkPolicy that closes everything, one that opens DNS for every Pod, one per flow, and one per caller of the Kubernetes
-    API. Cilium takes no address of a node for a peer, so there a CiliumNetworkPolicy for the API server stands beside it.
+    Creates: a NetworkPolicy that closes everything but DNS, and one for the Pods of each role, with all of their flows. Cilium takes no
+    address of a node for a peer, so there a CiliumNetworkPolicy for the API server stands beside that of each role that calls it.
     """
 
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:NetworkPolicies", name, {}, opts)
         self._name, self._namespace, self._inner = name, args.namespace.title, args.inner_networks
         self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
-        self._policy("closed", {}, types=("Ingress", "Egress"))
-        dns = [Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}), Peer(cidr=NODE_LOCAL_DNS)]
-        for flow in [Flow(title="dns", labels={}, egress=dns, ports=(53,), udp=True), *args.flows]:
-            self._flow(flow)
-        for index, labels in enumerate(args.api_callers):
-            title = f"api-server-{index}"
-            addresses = [Peer(cidr=str(network)) for network in args.api_server.cidrs]
-            self._flow(Flow(title=title, labels=labels, egress=addresses, ports=args.api_server.ports))
-            if args.cilium:
-                CustomResource(
-                    f"{name}-{title}-cilium",
-                    api_version="cilium.io/v2",
-                    kind="CiliumNetworkPolicy",
-                    metadata=meta.ObjectMetaArgs(name=title, namespace=self._namespace),
-                    spec={"endpointSelector": {"matchLabels": dict(labels)}, "egress": [{"toEntities": ["kube-apiserver"]}]},
-                    opts=self._inside,
-                )
+        self._policy("closed", {}, ("Ingress", "Egress"), egress=[self._egress(_DNS, _ports([53], "TCP", "UDP"))])
+        api_server = [Network(cidr=str(network)) for network in args.api_server.cidrs]
+        calls = [Flow(pods=pods, egress=api_server, ports=args.api_server.ports) for pods in args.api_callers]
+        by_role: dict[str, list[Flow]] = {}
+        for flow in [*args.flows, *calls]:
+            by_role.setdefault(flow.pods.role, []).append(flow)
+        for role, flows in by_role.items():
+            ingress = [self._ingress(flow.ingress, _ports(flow.ports, "TCP")) for flow in flows if flow.ingress]
+            egress = [self._egress(flow.egress, _ports(flow.ports, "TCP")) for flow in flows if flow.egress]
+            types = [kind for kind, rules in (("Ingress", ingress), ("Egress", egress)) if rules]
+            self._policy(role, flows[0].pods.labels, types, ingress=ingress or None, egress=egress or None)
+        for pods in args.api_callers if args.cilium else ():
+            CustomResource(
+                f"{name}-{pods.role}-cilium",
+                api_version="cilium.io/v2",
+                kind="CiliumNetworkPolicy",
+                metadata=meta.ObjectMetaArgs(name=pods.role, namespace=self._namespace),
+                spec={"endpointSelector": {"matchLabels": dict(pods.labels)}, "egress": [{"toEntities": ["kube-apiserver"]}]},
+                opts=self._inside,
+            )
         self.register_outputs({"namespace": args.namespace.resource})
-
-    def _flow(self, flow: Flow) -> None:
-        ports = [
-            networking.NetworkPolicyPortArgs(protocol=protocol, port=port)
-            for port in flow.ports
-            for protocol in (("TCP", "UDP") if flow.udp else ("TCP",))
-        ]
-        ingress = [networking.NetworkPolicyIngressRuleArgs(from_=self._peers(flow.ingress), ports=ports)]
-        egress = [networking.NetworkPolicyEgressRuleArgs(to=self._peers(flow.egress), ports=ports)]
-        self._policy(
-            flow.title,
-            flow.labels,
-            types=tuple(kind for kind, peers in (("Ingress", flow.ingress), ("Egress", flow.egress)) if peers),
-            ingress=ingress if flow.ingress else None,
-            egress=egress if flow.egress else None,
-        )
 
     def _policy(
         self,
         title: str,
         labels: Mapping[str, str],
-        *,
         types: Sequence[str],
+        *,
         ingress: list[networking.NetworkPolicyIngressRuleArgs] | None = None,
         egress: list[networking.NetworkPolicyEgressRuleArgs] | None = None,
     ) -> None:
@@ -147,18 +146,35 @@ class NetworkPolicies(pulumi.ComponentResource):
             opts=self._inside,
         )
 
+    def _ingress(self, peers: Sequence[Peer], ports: list[networking.NetworkPolicyPortArgs]) -> networking.NetworkPolicyIngressRuleArgs:
+        return networking.NetworkPolicyIngressRuleArgs(from_=self._peers(peers), ports=ports)
+
+    def _egress(self, peers: Sequence[Peer], ports: list[networking.NetworkPolicyPortArgs]) -> networking.NetworkPolicyEgressRuleArgs:
+        return networking.NetworkPolicyEgressRuleArgs(to=self._peers(peers), ports=ports)
+
     def _peers(self, peers: Sequence[Peer]) -> list[networking.NetworkPolicyPeerArgs] | None:
         """The peers of a rule; None, which means anybody, where one of them is anybody."""
-        return None if Peer() in peers else [_peer(peer, () if peer.nodes else self._inner) for peer in peers]
+        found: list[networking.NetworkPolicyPeerArgs] = []
+        for peer in peers:
+            if peer == "anybody":
+                return None
+            found.append(_pods(peer) if isinstance(peer, Pods) else _network(peer, () if peer.nodes else self._inner))
+        return found
 
 
-def _peer(peer: Peer, inner: Sequence[IPv4Network]) -> networking.NetworkPolicyPeerArgs:
-    if peer.cidr:
-        network = IPv4Network(peer.cidr)
-        # Kubernetes takes no exception that is the whole network; who names a network within one of these means it.
-        cut = [str(each) for each in (METADATA, *inner) if each != network and each.subnet_of(network)]
-        return networking.NetworkPolicyPeerArgs(ip_block=networking.IPBlockArgs(cidr=peer.cidr, except_=cut or None))
+def _ports(ports: Sequence[int], *protocols: str) -> list[networking.NetworkPolicyPortArgs]:
+    return [networking.NetworkPolicyPortArgs(protocol=protocol, port=port) for port in ports for protocol in protocols]
+
+
+def _pods(pods: Pods) -> networking.NetworkPolicyPeerArgs:
     return networking.NetworkPolicyPeerArgs(
-        namespace_selector=meta.LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": peer.namespace or ""}),
-        pod_selector=meta.LabelSelectorArgs(match_labels=dict(peer.labels or {})),
+        namespace_selector=meta.LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": pods.namespace}),
+        pod_selector=meta.LabelSelectorArgs(match_labels=dict(pods.labels)),
     )
+
+
+def _network(network: Network, inner: Sequence[IPv4Network]) -> networking.NetworkPolicyPeerArgs:
+    whole = IPv4Network(network.cidr)
+    # Kubernetes takes no exception that is the whole network; who names a network within one of these means it.
+    cut = [str(each) for each in (METADATA, *inner) if each != whole and each.subnet_of(whole)]
+    return networking.NetworkPolicyPeerArgs(ip_block=networking.IPBlockArgs(cidr=network.cidr, except_=cut or None))

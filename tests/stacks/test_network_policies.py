@@ -1,4 +1,4 @@
-"""Who reaches whom: the whole matrix, by what the policies say. That a container network enforces them is not tested here."""
+"""Who reaches whom: the whole matrix, by what the policies say. `tests/cloud/node/test_packets.py` tries the same with packets."""
 
 from typing import Any
 
@@ -77,10 +77,11 @@ def everywhere(stack: str) -> dict[str, Any]:
     return data
 
 
-def rule(recording: Recording, namespace: str, title: str) -> list[Any]:
-    """The other ends of the one egress rule of a policy."""
-    (policy,) = [p for p in policies(recording) if (p["metadata"]["namespace"], p["metadata"]["name"]) == (namespace, title)]
-    return policy["spec"]["egress"][0]["to"]
+def networks(recording: Recording, namespace: str, role: str, port: int) -> list[Any]:
+    """The networks that the Pods of a role may reach on a port."""
+    (policy,) = [p for p in policies(recording) if (p["metadata"]["namespace"], p["metadata"]["name"]) == (namespace, role)]
+    rules = [rule for rule in policy["spec"]["egress"] if port in [each["port"] for each in rule["ports"]]]
+    return [peer["ipBlock"] for rule in rules for peer in rule["to"] if "ipBlock" in peer]
 
 
 def found(recording: Recording) -> set[tuple[str, str, int]]:
@@ -151,32 +152,42 @@ def test_cilium_is_told_of_the_api_server_in_its_own_words():
     ours = [r.inputs for r in record_data(data).resources if r.inputs.get("kind") == "CiliumNetworkPolicy"]
     assert [(p["metadata"]["namespace"], p["spec"]["endpointSelector"]["matchLabels"]) for p in ours] == [
         (SPARK, DRIVER_LABELS),
-        (SERVER, ZEPPELIN_LABELS),
         (SERVER, CLEANER_LABELS),
+        (SERVER, ZEPPELIN_LABELS),
     ]
     assert all(p["spec"]["egress"] == [{"toEntities": ["kube-apiserver"]}] for p in ours)
 
 
 def test_an_api_server_may_have_several_addresses():
     data = document("local")
-    data["gaia-dmp:cloud"] |= {"api_server": {"cidrs": ["10.0.1.16/32", "198.51.100.9/32"]}, "pod_cidrs": ["10.0.1.0/24"]}
-    assert rule(record_data(data), SPARK, "api-server-0") == [
-        {"ipBlock": {"cidr": "10.0.1.16/32"}},
-        {"ipBlock": {"cidr": "198.51.100.9/32"}},
-    ]
+    data["gaia-dmp:cloud"] |= {
+        "api_server": {"cidrs": ["10.0.1.16/32", "198.51.100.9/32"], "ports": [6444]},
+        "pod_cidrs": ["10.0.1.0/24"],
+    }
+    assert networks(record_data(data), SPARK, "driver", 6444) == [{"cidr": "10.0.1.16/32"}, {"cidr": "198.51.100.9/32"}]
 
 
 def test_a_wide_network_of_the_api_server_leads_to_no_pod():
     data = document("local")
-    data["gaia-dmp:cloud"] |= {"api_server": {"cidrs": ["10.0.0.0/16"]}, "pod_cidrs": ["10.0.64.0/18"], "service_cidrs": ["10.0.9.0/24"]}
-    assert rule(record_data(data), SERVER, "api-server-0") == [
-        {"ipBlock": {"cidr": "10.0.0.0/16", "except": ["10.0.64.0/18", "10.0.9.0/24"]}}
-    ]
+    data["gaia-dmp:cloud"] |= {
+        "api_server": {"cidrs": ["10.0.0.0/16"], "ports": [6444]},
+        "pod_cidrs": ["10.0.64.0/18"],
+        "service_cidrs": ["10.0.9.0/24"],
+    }
+    assert networks(record_data(data), SERVER, "server", 6444) == [{"cidr": "10.0.0.0/16", "except": ["10.0.64.0/18", "10.0.9.0/24"]}]
 
 
 def test_prometheus_reaches_nodes_that_share_a_network_with_pods():
     data = document("local") | {"gaia-dmp:monitoring": {}}
     data["gaia-dmp:cloud"]["pod_cidrs"] = ["10.0.0.0/16"]
-    assert rule(record_data(data), MONITORING_NAMESPACE, "prometheus-to-nodes") == [
-        {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}}
+    found = networks(record_data(data), MONITORING_NAMESPACE, "prometheus", 9100)
+    assert found == [{"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_role_has_one_policy(stack):
+    selectors = [
+        (p["metadata"]["namespace"], sorted(p["spec"]["podSelector"]["matchLabels"].items()))
+        for p in policies(record_data(networked(stack)))
     ]
+    assert len(selectors) == len({str(each) for each in selectors}) > 8

@@ -338,7 +338,8 @@ def test_notebooks_are_backed_up(recorded, kind):
     assert environment.get("AWS_SECRET_ACCESS_KEY", "from a Secret") == "from a Secret"
     assert pod["securityContext"]["runAsUser"] == 1000
     assert not pod["automountServiceAccountToken"]
-    assert "zeppelin-network-backup-out-s3" in [r.name for r in recording.resources]
+    (way_out,) = named(recording, "zeppelin-network-backup").inputs["spec"]["egress"]
+    assert way_out["to"][0]["ipBlock"]["cidr"] == "10.0.0.0/8"
 
 
 def test_a_second_port_leads_to_ceph(recorded):

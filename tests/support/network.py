@@ -1,6 +1,6 @@
 """Who reaches whom under recorded NetworkPolicies: an evaluator of what the Kubernetes documentation says of them.
 
-A container network enforces policies and none runs here, so this asserts what the policies say, not that packets stop.
+This asserts what the policies say. `tests/cloud/node/test_packets.py` compares it with packets, cell by cell.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
