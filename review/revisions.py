@@ -10,7 +10,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 from recording import VERSION, Recording
 
 ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gaia-dmp" / "environments"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gaia-dmp"
+KEPT = 30
+"""How many recordings of commits are kept; one of prod has 1 MiB."""
+
 MAX_BYTES = 32 * 1024 * 1024
 """Largest file of a recording; prod's has 1 MiB."""
 
@@ -72,7 +75,7 @@ def interpreter(folder: Path, root: Path = ROOT) -> Path:
     wanted = (folder / "requirements.txt").read_bytes()
     if wanted == (root / "requirements.txt").read_bytes():
         return Path(sys.executable)
-    place = CACHE / hashlib.sha256(wanted + sys.version.encode()).hexdigest()[:16]
+    place = CACHE / "environments" / hashlib.sha256(wanted + sys.version.encode()).hexdigest()[:16]
     if not (place / "whole").exists():
         print(f"Installing requirements.txt of the base into {place} ...", file=sys.stderr)
         shutil.rmtree(place, ignore_errors=True)
@@ -125,6 +128,40 @@ class TreePreview:
             return read(file.read_bytes(), self.stack)
         finally:
             self.close()
+
+
+class KeptPreview:
+    """The preview of one stack at a commit, from the user's cache: what a commit's program registers never changes.
+
+    there: whether it is kept, in a form that this program reads.
+    """
+
+    def __init__(self, revision: str, stack: str) -> None:
+        self._recording = None
+        with suppress(OSError, RevisionError):
+            self._recording = read(_kept(revision, stack).read_bytes(), stack)
+        self.there = self._recording is not None
+
+    def result(self) -> Recording | None:
+        """The recording, or None if none is kept."""
+        return self._recording
+
+
+def keep(revision: str, recording: Recording) -> None:
+    """Keep the recording of a commit, and only the newest of the others. A cache that cannot be written is not an error."""
+    file = _kept(revision, recording.stack)
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Another process may read it meanwhile.
+        new = file.with_suffix(f".{os.getpid()}")
+        new.write_text(recording.to_json(), encoding="utf-8")
+        new.replace(file)
+        for old in sorted(file.parent.iterdir(), key=lambda each: each.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+
+def _kept(revision: str, stack: str) -> Path:
+    return CACHE / "recordings" / f"{revision}.{stack}.json"
 
 
 def read(data: bytes, stack: str) -> Recording:

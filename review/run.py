@@ -10,28 +10,34 @@ from policy import rules
 from review import markdown, page, plan
 from review.compare import compare
 from review.report import Report, build
-from review.revisions import ROOT, NoStackFileError, Refused, TreePreview, commit, interpreter, tree
+from review.revisions import ROOT, KeptPreview, NoStackFileError, Refused, TreePreview, commit, interpreter, keep, tree
 
 
 def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root: Path = ROOT) -> list[Report]:
     """Reports on some stacks: a base revision against the working tree of `root`. Raises RevisionError and rules.WaiversError."""
     today, waivers = dt.datetime.now(dt.UTC).date(), rules.waivers()
-    title = f"{base} ({commit(base, root)[:9]})"
+    revision = commit(base, root)
+    title = f"{base} ({revision[:9]})"
     reports = []
     with ExitStack() as stack:
-        before = stack.enter_context(tree(base, root))
-        python = interpreter(before, root)
         # They all run at the same time, each as its own process.
-        recorders = [(TreePreview(before, name, python), TreePreview(root, name, Path(sys.executable))) for name in stacks]
-        for recorder in (each for pair in recorders for each in pair):
-            stack.callback(recorder.close)
-        for name, pair in zip(stacks, recorders, strict=True):
-            if not any(each.there for each in pair):
+        heads = {name: _preview(stack, root, name, Path(sys.executable)) for name in stacks}
+        bases: dict[str, KeptPreview | TreePreview] = {name: KeptPreview(revision, name) for name in stacks}
+        unknown = [name for name, each in bases.items() if not each.there]
+        if unknown:
+            before = stack.enter_context(tree(base, root))
+            python = interpreter(before, root)
+            bases |= {name: _preview(stack, before, name, python) for name in unknown}
+        for name in stacks:
+            if not bases[name].there and not heads[name].there:
                 raise NoStackFileError(f"stack {name}: neither {base} nor the working tree has Pulumi.{name}.yaml")
             refused, sides = {}, []
-            for side, recorder in zip(("base", "head"), pair, strict=True):
+            for side, recorder in (("base", bases[name]), ("head", heads[name])):
                 try:
-                    sides.append(recorder.result())
+                    recording = recorder.result()
+                    sides.append(recording)
+                    if recording and name in unknown and side == "base":
+                        keep(revision, recording)
                 except Refused as refusal:
                     refused[side] = str(refusal)
                     sides.append(None)
@@ -50,6 +56,13 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
                 report = build(name, sides[0], sides[1], base=title, head="working tree", today=today, waivers=waivers)
             reports.append(report)
     return reports
+
+
+def _preview(stack: ExitStack, folder: Path, name: str, python: Path) -> TreePreview:
+    """The preview of one stack in a tree, which ends with `stack`."""
+    preview = TreePreview(folder, name, python)
+    stack.callback(preview.close)
+    return preview
 
 
 def refused(reports: Sequence[Report]) -> bool:

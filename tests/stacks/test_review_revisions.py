@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from cli.main import main
-from review import revisions
-from review.revisions import Refused, RevisionError, TreePreview, commit, interpreter, read, tree
+from recording import Recording
+from review import revisions, run
+from review.revisions import KeptPreview, Refused, RevisionError, TreePreview, commit, interpreter, keep, read, tree
 from review.run import compared, write
 from review.terminal import print_reports
 from tests.support.changes import copied
@@ -26,8 +27,9 @@ def git(root: Path, *words: str) -> None:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A repository with one commit: the project, and dev."""
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit: the project, and dev. Nothing is in the cache."""
+    monkeypatch.setattr(revisions, "CACHE", tmp_path / "cache")
     folder = copied(tmp_path / "project", {})
     write_stack(folder, "dev", document("dev"))
     git(folder, "init", "-q", "-b", "main")
@@ -100,6 +102,37 @@ def test_a_reference_is_a_commit(root, reference):
         commit(reference, root)
 
 
+def test_a_commit_is_recorded_once(root, tmp_path, monkeypatch):
+    write_stack(root, "dev", changed("dev", "datasets.0.source.size_gib", 12))
+    (first,) = compared(["dev"], "main", root=root)
+
+    def refused(*_):
+        raise AssertionError("the base is recorded again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "tree", refused)
+        (second,) = compared(["dev"], "main", root=root)
+    assert (second.before, second.counts) == (first.before, {"update": 1})
+    (kept,) = (tmp_path / "cache" / "recordings").iterdir()
+    kept.write_text("{")
+    (third,) = compared(["dev"], "main", root=root)
+    assert (third.before, third.counts) == (first.before, {"update": 1})
+    git(root, "commit", "-qam", "second")
+    assert compared(["dev"], "main", root=root)[0].counts == {}
+
+
+def test_only_the_newest_recordings_are_kept(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(revisions, "KEPT", 2)
+    recording = Recording("gaia-dmp", "dev", "preview")
+    for revision in ("a", "b", "c"):
+        keep(revision, recording)
+    assert {path.name for path in (tmp_path / "cache" / "recordings").iterdir()} == {"b.dev.json", "c.dev.json"}
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(revisions, "CACHE", tmp_path / "file")
+    keep("d", recording)
+    assert KeptPreview("d", "dev").result() is None
+
+
 def test_a_stack_that_is_nowhere_is_refused(root):
     with pytest.raises(RevisionError, match=r"neither main nor the working tree has Pulumi\.x\.yaml"):
         compared(["x"], "main", root=root)
@@ -136,13 +169,12 @@ def test_a_program_sees_no_credential_of_this_shell(root, monkeypatch):
         TreePreview(root, "dev", Path(sys.executable)).result()
 
 
-def test_an_environment_is_made_where_the_packages_differ(root, tmp_path, monkeypatch):
+def test_an_environment_is_made_where_the_packages_differ(root, tmp_path):
     assert interpreter(root, root) == Path(sys.executable)
     other = tmp_path / "other"
     other.mkdir()
     # Nothing to install: it is the place that counts.
     (other / "requirements.txt").write_text("# nothing\n")
-    monkeypatch.setattr(revisions, "CACHE", tmp_path / "cache")
     python = interpreter(other, root)
     assert python.is_file()
     assert python.is_relative_to(tmp_path / "cache")
@@ -151,11 +183,10 @@ def test_an_environment_is_made_where_the_packages_differ(root, tmp_path, monkey
     assert python.stat().st_mtime_ns == made
 
 
-def test_a_requirement_that_nobody_has_is_told(root, tmp_path, monkeypatch):
+def test_a_requirement_that_nobody_has_is_told(root, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "requirements.txt").write_text("./no-such-package\n")
-    monkeypatch.setattr(revisions, "CACHE", tmp_path / "cache")
     with pytest.raises(RevisionError, match="cannot be installed"):
         interpreter(other, root)
 
