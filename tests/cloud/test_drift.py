@@ -93,7 +93,7 @@ BY_HAND = [
         "subjects[default]",
         f"{NOTEBOOKS}/default gains create, delete, deletecollection, get, list, watch on pods in {NOTEBOOKS}",
     ),
-    ("NetworkPolicy", "executor", ("add", "/spec/egress/-", ANYWHERE), "spec.egress[2]", "to 0.0.0.0/0, all ports"),
+    ("NetworkPolicy", "executor", ("add", "/spec/egress/-", ANYWHERE), "spec.egress[3]", "to 0.0.0.0/0, all ports"),
     (
         "Deployment",
         "gateway",
