@@ -78,6 +78,9 @@ MANILA_DRIVER = "cephfs.manila.csi.openstack.org"
 PULL_SECRET = "registry"  # noqa: S105 - the name of a Secret
 """Name of the pull secret in each namespace."""
 
+NOT_AWAITED: Labels = {"pulumi.com/skipAwait": "true"}
+"""Annotation of an object that an update does not wait for (pulumi-kubernetes: installation and configuration, await)."""
+
 # Labels. `gaia-dmp/user` is whose Pod it is, `gaia-dmp/group` which language it speaks.
 NAME, COMPONENT, MANAGED_BY = "app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/managed-by"
 USER, GROUP = "gaia-dmp/user", "gaia-dmp/group"

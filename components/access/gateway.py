@@ -29,6 +29,7 @@ from components.names import (
     GATEWAY_LABELS,
     HISTORY_PORT,
     MONITORING_NAMESPACE,
+    NOT_AWAITED,
     SPARK_NAMESPACE,
     UI_PORT,
 )
@@ -175,7 +176,7 @@ class Gateway(pulumi.ComponentResource):
     def _service(self, name: str, port: int) -> core.Service:
         return core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name=GATEWAY, namespace=self._namespace, labels=GATEWAY_LABELS),
+            metadata=meta.ObjectMetaArgs(name=GATEWAY, namespace=self._namespace, labels=GATEWAY_LABELS, annotations=dict(NOT_AWAITED)),
             spec=core.ServiceSpecArgs(selector=GATEWAY_LABELS, ports=[core.ServicePortArgs(name="http", port=port, target_port="http")]),
             opts=self._inside,
         )
@@ -191,7 +192,7 @@ class Gateway(pulumi.ComponentResource):
                 name=GATEWAY,
                 namespace=self._namespace,
                 # Whether an Ingress gets an address is the business of the cluster's controller, which is not ours.
-                annotations={"pulumi.com/skipAwait": "true"},
+                annotations=dict(NOT_AWAITED),
             ),
             spec=networking.IngressSpecArgs(
                 ingress_class_name=class_name,

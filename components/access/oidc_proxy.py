@@ -10,7 +10,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.kubernetes.namespace import NamespaceRef
 from components.kubernetes.pod import disruption_budget, http_probe, restricted_container, restricted_pod, secret_variable
-from components.names import OIDC_PROXY, OIDC_PROXY_LABELS, OIDC_PROXY_PORT
+from components.names import NOT_AWAITED, OIDC_PROXY, OIDC_PROXY_LABELS, OIDC_PROXY_PORT
 from components.zeppelin.server import generation
 from settings.values.entry import Gate
 
@@ -83,7 +83,7 @@ class OidcProxy(pulumi.ComponentResource):
         disruption_budget(name, OIDC_PROXY, args.namespace, OIDC_PROXY_LABELS, self)
         self.service = core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name=OIDC_PROXY, namespace=namespace, labels=OIDC_PROXY_LABELS),
+            metadata=meta.ObjectMetaArgs(name=OIDC_PROXY, namespace=namespace, labels=OIDC_PROXY_LABELS, annotations=dict(NOT_AWAITED)),
             spec=core.ServiceSpecArgs(
                 selector=OIDC_PROXY_LABELS, ports=[core.ServicePortArgs(name="http", port=OIDC_PROXY_PORT, target_port="http")]
             ),

@@ -23,7 +23,7 @@ from components.kubernetes.pod import (
     scratch_volume,
     variables,
 )
-from components.names import HISTORY_CLAIM, HISTORY_LABELS, HISTORY_PORT, HISTORY_SERVER, SPARK_UID
+from components.names import HISTORY_CLAIM, HISTORY_LABELS, HISTORY_PORT, HISTORY_SERVER, NOT_AWAITED, SPARK_UID
 from components.spark.notebook_pods import Identities
 from components.storage.writable_share import Home, HomeClaim, bind_home
 
@@ -114,7 +114,7 @@ class HistoryServer(pulumi.ComponentResource):
         )
         core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name=HISTORY_SERVER, namespace=namespace, labels=HISTORY_LABELS),
+            metadata=meta.ObjectMetaArgs(name=HISTORY_SERVER, namespace=namespace, labels=HISTORY_LABELS, annotations=dict(NOT_AWAITED)),
             spec=core.ServiceSpecArgs(
                 selector=HISTORY_LABELS, ports=[core.ServicePortArgs(name="http", port=HISTORY_PORT, target_port="http")]
             ),

@@ -10,6 +10,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.kubernetes.namespace import NamespaceRef
 from components.kubernetes.pod import claim_volume, mount
+from components.names import NOT_AWAITED
 from components.storage.data_volume import DataVolume
 
 
@@ -127,7 +128,7 @@ def _prepare(name: str, share: WritableShare, claim: HomeClaim, parent: pulumi.R
             name=share.prepare.claim_name,
             namespace=keys.title,
             # A Pod that uses the folder waits for it by itself, so nothing else needs to wait for the Job.
-            annotations={"pulumi.com/skipAwait": "true"},
+            annotations=dict(NOT_AWAITED),
         ),
         spec=batch.JobSpecArgs(
             backoff_limit=20,

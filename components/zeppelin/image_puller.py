@@ -10,7 +10,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.kubernetes.namespace import NamespaceRef
 from components.kubernetes.pod import restricted_container, restricted_pod
-from components.names import IMAGE_PULLER, IMAGE_PULLER_LABELS, SPARK_UID
+from components.names import IMAGE_PULLER, IMAGE_PULLER_LABELS, NOT_AWAITED, SPARK_UID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class ImagePuller(pulumi.ComponentResource):
                 namespace=args.namespace.title,
                 labels=IMAGE_PULLER_LABELS,
                 # A stack is up before gigabytes have arrived on its last node.
-                annotations={"pulumi.com/skipAwait": "true"},
+                annotations=dict(NOT_AWAITED),
             ),
             spec=apps.DaemonSetSpecArgs(
                 selector=meta.LabelSelectorArgs(match_labels=IMAGE_PULLER_LABELS),

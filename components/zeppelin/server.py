@@ -14,6 +14,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from components.files import text
 from components.kubernetes.namespace import NamespaceRef, secured_namespace
 from components.names import (
+    NOT_AWAITED,
     NOTEBOOKS_CLAIM,
     RPC_PORT,
     WEBSOCKET_PORT,
@@ -142,7 +143,7 @@ class Zeppelin(pulumi.ComponentResource):
             claim=self.notebooks_claim,
             certificates=args.ca_bundle is not None,
         )
-        deployment = apps.Deployment(
+        apps.Deployment(
             f"{name}-server",
             metadata=meta.ObjectMetaArgs(name=ZEPPELIN, namespace=where, labels=ZEPPELIN_LABELS),
             spec=apps.DeploymentSpecArgs(
@@ -157,7 +158,8 @@ class Zeppelin(pulumi.ComponentResource):
         )
         self.service = core.Service(
             f"{name}-service",
-            metadata=meta.ObjectMetaArgs(name=ZEPPELIN, namespace=where, labels=ZEPPELIN_LABELS),
+            # The Deployment tells whether the server is there, and the gateway only needs the name.
+            metadata=meta.ObjectMetaArgs(name=ZEPPELIN, namespace=where, labels=ZEPPELIN_LABELS, annotations=dict(NOT_AWAITED)),
             spec=core.ServiceSpecArgs(
                 selector=ZEPPELIN_LABELS,
                 ports=[
@@ -166,7 +168,7 @@ class Zeppelin(pulumi.ComponentResource):
                     core.ServicePortArgs(name="websocket", port=WEBSOCKET_PORT, target_port="websocket"),
                 ],
             ),
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.namespace.resource, depends_on=[deployment]),
+            opts=inside,
         )
         self.register_outputs(
             {

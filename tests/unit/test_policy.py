@@ -99,7 +99,7 @@ def _second_way(stack: Recording) -> None:
 
 
 def _open_policy(stack: Recording) -> None:
-    named(stack, "spark-network-spark-ui").inputs["spec"]["ingress"][0]["from"] = [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
+    named(stack, "spark-network-driver").inputs["spec"]["ingress"][0]["from"] = [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
 
 
 def _gone(name: str) -> Callable[[Recording], None]:
@@ -132,7 +132,7 @@ def _untagged_network(stack: Recording) -> None:
         (_untagged, "images-pinned", "entry-gateway"),
         (_limits, "requests-and-limits", "entry-gateway"),
         (_second_way, "closed-to-the-world", "zeppelin-service"),
-        (_open_policy, "closed-to-the-world", "zeppelin-network-gateway-from-anywhere"),
+        (_open_policy, "closed-to-the-world", "zeppelin-network-gateway"),
         (_gone("spark-network-closed"), "quotas-and-policies", "spark-namespace"),
         (_gone("spark-limits"), "quotas-and-policies", "spark-namespace"),
         (_untagged_network, "tags", "network-network"),
