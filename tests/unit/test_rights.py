@@ -61,7 +61,7 @@ class TestConnections:
         assert opened(dev, dev) == []
 
     def test_a_port_to_whom(self, dev, after):
-        rule = named(after, "spark-network-driver-from-executors").inputs["spec"]["ingress"][0]
+        rule = named(after, "spark-network-driver").inputs["spec"]["ingress"][0]
         rule["ports"] = [*rule["ports"], {"protocol": "TCP", "port": 22}]
         (line,) = opened(dev, after)
         assert line.startswith("gaia-spark: ")
