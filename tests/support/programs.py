@@ -1,5 +1,7 @@
 """Small Pulumi programs under the recorder."""
 
+import functools
+import pickle
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ import pulumi_kubernetes as kubernetes
 import pulumi_openstack as openstack
 import pulumi_random as random
 import pulumi_tls as tls
+import yaml
 
 from components.kubernetes.namespace import NamespaceRef
 from preview.run import record, record_with_fingerprints, run, stack_config
@@ -44,24 +47,33 @@ def namespace_ref(opts: pulumi.ResourceOptions, name: str = "ns") -> NamespaceRe
 
 def record_stack(stack: str, mode: Mode = "preview") -> Recording:
     """Record one of the real stacks."""
-    config, secret_keys = stack_config(ROOT, stack)
-    return record(ROOT, stack, mode=mode, config=config, secret_keys=secret_keys)
+    return _copy(stack, mode, None)
 
 
 def record_data(data: dict[str, Any], mode: Mode = "preview", stack: str = "x") -> Recording:
     """Record a stack that no committed file describes."""
-    with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder), stack, data)
-        config, secret_keys = stack_config(Path(folder), stack)
-    return record(ROOT, stack, mode=mode, config=config, secret_keys=secret_keys)
+    return _copy(stack, mode, yaml.safe_dump(data))
 
 
 def record_for_review(data: dict[str, Any], stack: str = "dev") -> Recording:
     """Record a stack that no committed file describes, as `make diff` does it."""
+    return _copy(stack, None, yaml.safe_dump(data))
+
+
+def _copy(stack: str, mode: Mode | None, data: str | None) -> Recording:
+    return pickle.loads(_recorded(stack, mode, data))
+
+
+@functools.cache
+def _recorded(stack: str, mode: Mode | None, data: str | None) -> bytes:
+    """A pickled recording, made once in each process: every test changes its own copy. mode: None for one with fingerprints."""
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder), stack, data)
-        config, secret_keys = stack_config(Path(folder), stack)
-    return record_with_fingerprints(ROOT, stack, config=config, secret_keys=secret_keys)
+        if data:
+            write(Path(folder), stack, yaml.safe_load(data))
+        config, secret_keys = stack_config(Path(folder) if data else ROOT, stack)
+    if mode:
+        return pickle.dumps(record(ROOT, stack, mode=mode, config=config, secret_keys=secret_keys))
+    return pickle.dumps(record_with_fingerprints(ROOT, stack, config=config, secret_keys=secret_keys))
 
 
 def only(recording: Recording, type_: str) -> RecordedResource:

@@ -1,6 +1,7 @@
 """What is imported is required: directly, by the program's, the policy pack's or the tests' own list, and not by way of somebody else."""
 
 import ast
+import functools
 import importlib.metadata
 import re
 import sys
@@ -42,16 +43,22 @@ def required(*files: str) -> set[str]:
     return {re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^([A-Za-z][\w.-]*)", text, re.MULTILINE)}
 
 
+# Both read the metadata of every package that is installed.
+distributions = functools.cache(importlib.metadata.packages_distributions)
+
+
+@functools.cache
+def files_of(distribution: str) -> frozenset[str]:
+    """The files of an installed distribution."""
+    return frozenset(str(file) for file in importlib.metadata.files(distribution) or ())
+
+
 def distribution(module: str) -> set[str]:
     """The distributions that bring a module: those that have its file, where several share a namespace."""
-    candidates = importlib.metadata.packages_distributions().get(module.split(".", maxsplit=1)[0], [])
+    candidates = distributions().get(module.split(".", maxsplit=1)[0], [])
     if len(candidates) > 1:
         path = module.replace(".", "/")
-        candidates = [
-            each
-            for each in candidates
-            if any(str(file) in (f"{path}.py", f"{path}/__init__.py") for file in importlib.metadata.files(each) or ())
-        ] or candidates
+        candidates = [each for each in candidates if files_of(each) & {f"{path}.py", f"{path}/__init__.py"}] or candidates
     return {re.sub(r"[-_.]+", "-", name).lower() for name in candidates}
 
 
