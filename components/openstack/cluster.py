@@ -165,7 +165,8 @@ class KubernetesCluster(pulumi.ComponentResource):
         before: pulumi.Resource = self.cluster
         for pool in cluster.pools:
             before = self._pool(name, pool, made, before)
-        self.kubeconfig = pulumi.Output.secret(pulumi.Output.all(made, self.cluster.kubeconfig).apply(lambda facts: facts[1]["raw_config"]))
+        found = pulumi.Output.all(made, self.cluster.api_address, self.cluster.kubeconfig)
+        self.kubeconfig = pulumi.Output.secret(found.apply(lambda facts: _kubeconfig(facts[2]["raw_config"], facts[1])))
         self.provider = kubernetes.Provider(
             f"{name}-provider",
             kubeconfig=self.kubeconfig,
@@ -259,6 +260,15 @@ def _made(cluster: containerinfra.Cluster, title: str, cluster_id: str, api_addr
         )
         raise RuntimeError(f"cluster {title} is not there")
     return cluster_id
+
+
+def _kubeconfig(written: str, api_address: str) -> str:
+    """A kubeconfig with its server.
+
+    The provider writes it once, and without a server where Magnum was still making the cluster: an engine was killed, and a refresh came
+    before the end (terraform-provider-openstack: containerinfra_shared_v1.go, flattenContainerInfraV1Kubeconfig).
+    """
+    return written.replace('server: ""', f"server: {api_address}")
 
 
 def _version(cluster: containerinfra.Cluster, found: str | None, stated: str) -> str:

@@ -4,11 +4,13 @@ import json
 
 import pulumi
 import pytest
+import yaml
 
 from components.openstack.cluster import (
     NODE_GROUP_LABEL,
     KubernetesCluster,
     KubernetesClusterArgs,
+    _kubeconfig,
     cluster_labels,
     template_labels,
 )
@@ -135,6 +137,13 @@ def test_kubeconfig_is_secret_from_end_to_end(mode):
     if mode == "update":
         assert provider.inputs["kubeconfig"] == SECRET
     assert "kind: Config" not in recording.to_json()
+
+
+@pytest.mark.parametrize(("written", "server"), [("", "https://192.0.2.1:6443"), ("https://192.0.2.9:6443", "https://192.0.2.9:6443")])
+def test_a_kubeconfig_that_was_written_too_early_gets_its_server(written, server):
+    """The provider writes `server: ""` where the cluster has no address yet, and never looks again."""
+    text = yaml.safe_dump({"clusters": [{"name": "dev", "cluster": {"server": written}}]}).replace("''", '""')
+    assert yaml.safe_load(_kubeconfig(text, "https://192.0.2.1:6443"))["clusters"][0]["cluster"]["server"] == server
 
 
 def test_a_renewed_kubeconfig_replaces_nothing():
