@@ -112,7 +112,8 @@ def standing(project: Connection) -> dict[str, str]:
         for each in things:
             add(kind, each.id, each.name if kind != "floating ip" else each.description)
     for each in plain.ports(project_id=mine):
-        if not each.device_owner:
+        # Those of routers and of DHCP have no name.
+        if each.name:
             add("port", each.id, each.name)
     for each in project.compute.keypairs():
         add("keypair", f"keypair {each.name}", each.name)
