@@ -134,7 +134,7 @@ def _ways(made: pulumi.ResourceHookArgs, kind: _Kind, identity: str, mark: str) 
         # Swift makes a container and its mark in one call, so nothing that was killed leaves one without.
         ways += [f"Did an earlier version make and keep it? This marks it: openstack container set --property stack={mark} {identity}"]
     else:
-        ways += [f"Was an `up` killed that was making it? This takes it over: gaia resume {pulumi.get_stack()}"]
+        ways += [f"Was an `up` killed that was making it, or its answer lost? This takes it over: gaia resume {pulumi.get_stack()}"]
     if made.type == ADDRESS:
         ways += ["Does this update replace it, and is the address to stay? Set the site's external_network back to the one before."]
     if made.type == SHARE:
