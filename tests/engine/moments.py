@@ -148,6 +148,8 @@ def said(output: str, *names: str) -> str:
     wanted = [block for block in blocks if any(f"({name}" in block.splitlines()[0] for name in names)] or blocks
     lines = [line.strip() for block in wanted for line in block.split("\nResources:")[0].splitlines()]
     text = " ".join(line for line in lines if line and line != "error: update failed")
+    # Of a traceback its end says what happened.
+    text = re.sub(r"Traceback \(most recent call last\):.*(?=\b[\w.]+(?:Error|Exception|Unauthorized)\b)", "", text)
     return short(text or output)
 
 

@@ -268,10 +268,11 @@ def with_second(data: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def small_disc(folder: Path) -> Iterator[Callable[..., None]]:
-    """A disc of 60 MB in place of a folder; what is called fills it, or frees it."""
+    """A small disc in place of a folder; what is called fills it, or frees it."""
     kept = folder.with_name("kept-aside")
     shutil.copytree(folder, kept)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder)], check=True)
+    mebibytes = 60 + sum(file.stat().st_size for file in kept.rglob("*") if file.is_file()) // 2**20
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)], check=True)
     shutil.copytree(kept, folder, dirs_exist_ok=True)
     file = folder / "full"
 
