@@ -35,7 +35,7 @@ class Resumed:
     """Names of what no listing tells: nobody looked."""
 
     in_kubernetes: Sequence[str]
-    """Names of objects in the cluster, which the next `up` takes over by a variable."""
+    """Names of objects in the cluster, which the next `up` takes over by variables."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class _Listing:
     headers: Mapping[str, str] | None = None
     marked: bool = False
 
+
+TAKE_OVER = ("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "PULUMI_K8S_ENABLE_PATCH_FORCE")
+"""Variables by which the next `up` takes over objects of Kubernetes that exist. Each object has a field manager of its own, and the dead
+engine's still owns what the API server has completed (pulumi-kubernetes: provider/pkg/await/await.go, Creation).
+"""
 
 _NAME = {"name": "name"}
 _INTERFACE = "openstack:networking/routerInterface:RouterInterface"
@@ -253,5 +258,5 @@ def show(done: Resumed, stack: str, console: Console) -> None:
         console.print(f"in the cluster, the next `up` takes it over where it is there: {name}", markup=False)
     if not (done.taken or done.forgotten or done.unsought or done.in_kubernetes):
         console.print("The state has no note of something that was being made.")
-    upsert = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS=true " if done.in_kubernetes else ""
-    console.print(f"Go on with: {upsert}pulumi up --stack {stack}", markup=False)
+    variables = "".join(f"{name}=true " for name in TAKE_OVER) if done.in_kubernetes else ""
+    console.print(f"Go on with: {variables}pulumi up --stack {stack}", markup=False)

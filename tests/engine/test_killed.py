@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli.main import main
+from operate.resume import TAKE_OVER
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.inventory import held
@@ -139,7 +140,8 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> Callable[[Platform], None]:
     def set_up(dev: Platform) -> None:
         for name, value in dev.environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
+        for variable in TAKE_OVER:
+            monkeypatch.setenv(variable, "true")
 
     return set_up
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from operate.api import Api, Object
+from operate.resume import TAKE_OVER
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
@@ -108,7 +109,8 @@ def _back(dev: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     dev.data = rebuilt(balanced(), "ssd")
     dev.killed(lambda: dev.pending().get("spark-namespace") == "deleting")
     dev.data = rebuilt(balanced(), "nvme")
-    monkeypatch.setitem(dev.environment, "PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "true")
+    for variable in TAKE_OVER:
+        monkeypatch.setitem(dev.environment, variable, "true")
     # What the killed engine had asked for goes on; the refresh finds it gone.
     api = Api(dev.outputs()["kubeconfig"])
     eventually(lambda: not (api.get(NAMESPACE) or {}).get("metadata", {}).get("deletionTimestamp"), 120)
