@@ -123,7 +123,8 @@ class Killed:
             mended.append("gaia resume dev --unmarked")
         done = self.capsys.readouterr().out
         assert "creating" not in self.dev.pending().values(), (when, done)
-        mended.append("pulumi destroy" if operation == "destroy" else "pulumi up")
+        told_next = done.partition("Go on with: ")[2].split(" --stack")[0]
+        mended.append("pulumi destroy" if operation == "destroy" else " ".join(told_next.split()))
         if "taken over: cluster-cluster" in done:
             magnum = self.project.container_infrastructure_management
             eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
