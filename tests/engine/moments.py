@@ -142,15 +142,15 @@ def masked(text: str) -> str:
 
 
 def said(output: str, *names: str) -> str:
-    """What a person reads of some resources in the engine's output, shortened. It is every error where the output has none of theirs."""
+    """What a person reads of some resources in the engine's output, shortened; every error where none is named."""
     _, _, diagnostics = output.partition("Diagnostics:")
     blocks = [block for block in re.split(r"\n(?=  \S)", diagnostics or output) if "error:" in block]
-    wanted = [block for block in blocks if any(f"({name}" in block.splitlines()[0] for name in names)] or blocks
+    wanted = [block for block in blocks if not names or any(f"({name}" in block for name in names)]
     lines = [line.strip() for block in wanted for line in block.split("\nResources:")[0].splitlines()]
     text = " ".join(line for line in lines if line and line != "error: update failed")
     # Of a traceback its end says what happened.
     text = re.sub(r"Traceback \(most recent call last\):.*(?=\b[\w.]+(?:Error|Exception|Unauthorized)\b)", "", text)
-    return short(text or output)
+    return short(text or ("the engine says nothing of it" if names else output))
 
 
 def short(text: str) -> str:

@@ -22,38 +22,48 @@ from tests.support.stack_files import document
 
 @dataclass(frozen=True)
 class Request:
-    """A request that makes or removes a resource. name: how the resource's name begins."""
+    """A request that makes or removes a resource. names: how the names of those begin of which the first that comes meets the fault."""
 
-    name: str
+    names: tuple[str, ...]
     service: str
     pattern: str
     words: str
 
 
 MAKES = (
-    Request("network-network", "neutron", "^POST /v2.0/networks$", "the network is made"),
-    Request("network-subnet", "neutron", "^POST /v2.0/subnets$", "the subnet is made"),
-    Request("network-router", "neutron", "^POST /v2.0/routers$", "a router is made"),
-    Request("network-router-interface", "neutron", "^PUT /v2.0/routers/[^/]+/add_router_interface$", "a router gets its interface"),
-    Request("network-ceph-port", "neutron", "^POST /v2.0/ports$", "the port to Ceph is made"),
-    Request("network-ceph-subnet-route", "neutron", "^PUT /v2.0/subnets/[^/]+$", "the subnet gets its route to Ceph"),
-    Request("notebooks-share", "manila", "^POST /v2/.*shares$", "a share is made"),
-    Request("notebooks-access", "manila", "^POST /v2/.*shares/[^/]+/action$", "a share gets its access rule"),
-    Request("cluster-keypair", "nova", "^POST /v2.1/os-keypairs$", "the key pair is made"),
-    Request("cluster-template", "magnum", "^POST /v1/clustertemplates$", "the cluster's template is made"),
-    Request("cluster-cluster", "magnum", "^POST /v1/clusters$", "the cluster is made"),
-    Request("cluster-pool-spark", "magnum", "^POST /v1/clusters/[^/]+/nodegroups$", "a pool is made"),
+    Request(("network-network",), "neutron", "^POST /v2.0/networks$", "the network is made"),
+    Request(("network-subnet",), "neutron", "^POST /v2.0/subnets$", "the subnet is made"),
+    Request(("network-router", "network-ceph-router"), "neutron", "^POST /v2.0/routers$", "a router is made"),
+    Request(
+        ("network-router-interface", "network-ceph-router-interface"),
+        "neutron",
+        "^PUT /v2.0/routers/[^/]+/add_router_interface$",
+        "a router gets its interface",
+    ),
+    Request(("network-ceph-port",), "neutron", "^POST /v2.0/ports$", "the port to Ceph is made"),
+    Request(("network-ceph-subnet-route",), "neutron", "^PUT /v2.0/subnets/[^/]+$", "the subnet gets its route to Ceph"),
+    Request(("data-sample-share", "notebooks-share"), "manila", "^POST /v2/.*shares$", "a share is made"),
+    Request(("data-sample-access", "notebooks-access"), "manila", "^POST /v2/.*shares/[^/]+/action$", "a share gets its access rule"),
+    Request(("cluster-keypair",), "nova", "^POST /v2.1/os-keypairs$", "the key pair is made"),
+    Request(("cluster-template",), "magnum", "^POST /v1/clustertemplates$", "the cluster's template is made"),
+    Request(("cluster-cluster",), "magnum", "^POST /v1/clusters$", "the cluster is made"),
+    Request(("cluster-pool-spark",), "magnum", "^POST /v1/clusters/[^/]+/nodegroups$", "a pool is made"),
 )
 REMOVES = (
-    Request("cluster-cluster", "magnum", "^DELETE /v1/clusters/[^/]+$", "the cluster is deleted"),
-    Request("cluster-template", "magnum", "^DELETE /v1/clustertemplates/", "the cluster's template is deleted"),
-    Request("cluster-keypair", "nova", "^DELETE /v2.1/os-keypairs/", "the key pair is deleted"),
-    Request("notebooks-share", "manila", "^DELETE /v2/.*shares/[^/]+$", "a share is deleted"),
-    Request("network-router-interface", "neutron", "^PUT /v2.0/routers/[^/]+/remove_router_interface$", "a router loses its interface"),
-    Request("network-ceph-port", "neutron", "^DELETE /v2.0/ports/", "the port to Ceph is deleted"),
-    Request("network-router", "neutron", "^DELETE /v2.0/routers/", "a router is deleted"),
-    Request("network-subnet", "neutron", "^DELETE /v2.0/subnets/", "the subnet is deleted"),
-    Request("network-network", "neutron", "^DELETE /v2.0/networks/", "the network is deleted"),
+    Request(("cluster-cluster",), "magnum", "^DELETE /v1/clusters/[^/]+$", "the cluster is deleted"),
+    Request(("cluster-template",), "magnum", "^DELETE /v1/clustertemplates/", "the cluster's template is deleted"),
+    Request(("cluster-keypair",), "nova", "^DELETE /v2.1/os-keypairs/", "the key pair is deleted"),
+    Request(("data-sample-share", "notebooks-share"), "manila", "^DELETE /v2/.*shares/[^/]+$", "a share is deleted"),
+    Request(
+        ("network-router-interface", "network-ceph-router-interface"),
+        "neutron",
+        "^PUT /v2.0/routers/[^/]+/remove_router_interface$",
+        "a router loses its interface",
+    ),
+    Request(("network-ceph-port",), "neutron", "^DELETE /v2.0/ports/", "the port to Ceph is deleted"),
+    Request(("network-router", "network-ceph-router"), "neutron", "^DELETE /v2.0/routers/", "a router is deleted"),
+    Request(("network-subnet",), "neutron", "^DELETE /v2.0/subnets/", "the subnet is deleted"),
+    Request(("network-network",), "neutron", "^DELETE /v2.0/networks/", "the network is deleted"),
 )
 
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -94,7 +104,7 @@ class Answers:
             done = self.dev.plain(operation, "--yes", "--skip-preview")
             new = [request for request, fault in faults.items() if request not in noted and self.cloud.happened(fault)]
             noted.update(new)
-            told = {request: said(done.output, request.name) if done.error else "nothing: the engine goes on" for request in new}
+            told = {request: said(done.output, *request.names) if done.error else "nothing: the engine goes on" for request in new}
             mended = self._mend(operation) if done.error else []
             goes = set(before.values()) if operation == "destroy" else set()
             for request in new:
