@@ -185,6 +185,7 @@ class CephFSShare(pulumi.ComponentResource):
         )
 
     def _create(self, name: str, args: CreateShareArgs, *, protect: bool) -> sharedfilesystem.Share:
+        looks = [args.first_look] if args.first_look else []
         return sharedfilesystem.Share(
             f"{name}-share",
             name=args.title,
@@ -200,7 +201,7 @@ class CephFSShare(pulumi.ComponentResource):
                 protect=protect,
                 retain_on_delete=args.keep,
                 hooks=pulumi.ResourceHookBinding(
-                    before_create=[args.first_look] if args.first_look else [], before_update=[shrink_refused(name, args.setting)]
+                    before_create=looks, after_create=looks, before_update=[shrink_refused(name, args.setting)]
                 ),
             ),
         )

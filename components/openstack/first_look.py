@@ -82,7 +82,11 @@ def first_look(name: str, wanted: OpenStackProject) -> pulumi.ResourceHook:
 
     The engine asks by ids alone, and a killed one has not noted the id of what it was making: the next would make another of the same
     name. It also refuses a share type that the project does not see; Manila says so after all that the stack makes before its shares.
-    Both are said in the preview already; a cluster is looked for when it is made, because one that is replaced stands until then.
+
+    After a share is made it looks again. The provider asks once more where the answer was 500 to 504, and where only the answer was lost the
+    share stands twice (terraform-provider-openstack: util.go, checkForRetryableError).
+
+    All but that is said in the preview already; a cluster is looked for when it is made, because one that is replaced stands until then.
     """
 
     def look(made: pulumi.ResourceHookArgs) -> None:
@@ -94,6 +98,9 @@ def first_look(name: str, wanted: OpenStackProject) -> pulumi.ResourceHook:
         cloud: Any = openstack.connect(cloud=wanted.clouds_yaml, region_name=wanted.region)
         if made.type == SHARE:
             _share_type_is_known(cloud, made.name, inputs["shareType"], wanted.project)
+        if made.id:
+            _stands_once(made, cloud, inputs)
+            return
         kind, mark = _KINDS[made.type], f"{pulumi.get_project()}-{pulumi.get_stack()}"
         for identity, owner in kind.find(cloud, inputs, mark).items():
             raise ValueError(_stands(made, kind, identity, owner, wanted.project))
@@ -113,6 +120,17 @@ def _share_type_is_known(cloud: Any, name: str, wanted: str, project: str) -> No
         raise ValueError(
             f"{name}: share type {wanted} is not known to project {project}; the share was not made.\n"
             f"  accepted in share_type, or in cloud.site.share_type: {', '.join(known[::2]) or 'none, the project sees no share type'}"
+        )
+
+
+def _stands_once(made: pulumi.ResourceHookArgs, cloud: Any, inputs: Mapping[str, Any]) -> None:
+    """Raises ValueError where a share that has just been made stands twice, with the command that removes the other one."""
+    mark = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+    others = [identity for identity, owner in _shares(cloud, inputs, mark).items() if identity != made.id and owner == mark]
+    if others:
+        raise ValueError(
+            f"share {inputs['name']} stands more than once: the answer was lost, and the provider asked again. {made.id} is in the state.\n"
+            "  Each other one was made just now and holds nothing. This removes it: openstack share delete " + " ".join(others)
         )
 
 

@@ -3,6 +3,7 @@
 Each request that makes or removes something fails once. What was seen is written down for docs/reference/faults.md.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +106,7 @@ class Answers:
             new = [request for request, fault in faults.items() if request not in noted and self.cloud.happened(fault)]
             noted.update(new)
             told = {request: said(done.output, *request.names) if done.error else "nothing: the engine goes on" for request in new}
-            mended = self._mend(operation) if done.error else []
+            mended = self._mend(operation, done.output) if done.error else []
             goes = set(before.values()) if operation == "destroy" else set()
             for request in new:
                 self.book.saw(f"`{operation}`, while {request.words}", told[request], mended, before, goes=goes)
@@ -114,10 +115,11 @@ class Answers:
         assert not done.error, done.output[-3000:]
         assert noted == set(requests)
 
-    def _mend(self, operation: str) -> list[str]:
+    def _mend(self, operation: str, output: str) -> list[str]:
         """What a person does next, and which commands that were."""
         if operation == "destroy" or not self.how.get("done"):
             return [f"pulumi {operation}"]
+        removed = self._remove_twins(output)
         words = ["resume", "dev", "--folder", str(self.dev.folder)]
         mended = ["gaia resume dev"]
         if main(words):
@@ -130,7 +132,26 @@ class Answers:
             eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
             assert not self.dev.refresh().error
             mended.append("pulumi refresh")
-        return [*mended, "pulumi up"]
+        return [*removed, *mended, "pulumi up"]
+
+    def _remove_twins(self, output: str) -> list[str]:
+        """Remove what the state does not name: shares as the message says, and what has a random name as a list of them shows."""
+        commands = []
+        shares, magnum = self.project.shared_file_system, self.project.container_infrastructure_management
+        for twin in set(re.findall(r"openstack share delete (\S+)", output)) if "stands more than once" in output else ():
+            shares.delete_share(twin)
+            eventually(lambda twin=twin: twin not in [each.id for each in shares.shares()])
+            commands.append("openstack share delete <id>")
+        known = set(self.dev.ids().values())
+        for each in list(self.project.compute.keypairs()):
+            if each.name not in known:
+                self.project.compute.delete_keypair(each)
+                commands.append("openstack keypair delete <name>")
+        for each in magnum.get("/clustertemplates").json()["clustertemplates"]:
+            if each["name"].startswith("cluster-template-") and each["uuid"] not in known:
+                magnum.delete(f"/clustertemplates/{each['uuid']}").raise_for_status()
+                commands.append("openstack coe cluster template delete <id>")
+        return commands
 
 
 @pytest.mark.parametrize("kind", KINDS)

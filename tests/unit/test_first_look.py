@@ -39,6 +39,20 @@ def test_a_persons_space_is_taken_over_or_put_aside() -> None:
     assert "openstack share set --name <other name> 1-2" in said
 
 
+def test_a_share_that_was_asked_for_twice_is_told_with_the_one_to_remove() -> None:
+    made = pulumi.ResourceHookArgs("urn", "kept", "data-sample-share", SHARE, new_inputs={"name": "n"})
+
+    def look(*others: SimpleNamespace) -> None:
+        shares = [SimpleNamespace(id="kept", name="n", status="available", metadata={"stack": MARK}), *others]
+        cloud = SimpleNamespace(shared_file_system=SimpleNamespace(shares=lambda **_: shares))
+        first_look._stands_once(made, cloud, made.new_inputs or {})
+
+    look()
+    look(SimpleNamespace(id="theirs", name="n", status="available", metadata={"stack": "gaia-dmp-other"}))
+    with pytest.raises(ValueError, match=r"kept is in the state\.\n.*openstack share delete twin$"):
+        look(SimpleNamespace(id="twin", name="n", status="available", metadata={"stack": MARK}))
+
+
 @pytest.mark.parametrize("name", ["notebooks-share", "data-sample-share"])
 def test_notebooks_and_datasets_are_adopted(name: str) -> None:
     assert "{kind: adopt, share: 1-2}" in words(SHARE, name)
