@@ -83,8 +83,8 @@ def first_look(name: str, wanted: OpenStackProject) -> pulumi.ResourceHook:
     The engine asks by ids alone, and a killed one has not noted the id of what it was making: the next would make another of the same
     name. It also refuses a share type that the project does not see; Manila says so after all that the stack makes before its shares.
 
-    After a share is made it looks again. The provider asks once more where the answer was 500 to 504, and where only the answer was lost the
-    share stands twice (terraform-provider-openstack: util.go, checkForRetryableError).
+    After a share is made it looks again. The provider asks once more where the answer was 500 to 504, and where only the answer was lost,
+    the share stands twice (terraform-provider-openstack: util.go, checkForRetryableError).
 
     All but that is said in the preview already; a cluster is looked for when it is made, because one that is replaced stands until then.
     """

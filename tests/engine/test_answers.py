@@ -174,3 +174,60 @@ def test_an_answer_that_goes_wrong_loses_nothing(
     finally:
         answers.book.write()
     answers.book.well()
+
+
+QUOTAS = (
+    ("network-network", "network", "networks"),
+    ("network-router", "network", "routers"),
+    ("network-subnet", "network", "subnets"),
+    ("network-ceph-port", "network", "ports"),
+    ("data-sample-share", "share", "shares"),
+    ("cluster-keypair", "compute", "key pairs"),
+)
+"""Name of a resource, whose quota it is, and what is counted."""
+
+
+def set_quota(admin: Any, project: str, service: str, what: str, limit: int) -> None:
+    key = what.removesuffix("s").replace(" ", "_")
+    if service == "network":
+        admin.network.put(f"/quotas/{project}", json={"quota": {key: limit}}).raise_for_status()
+    elif service == "share":
+        body = {"quota_set": {"shares": limit}}
+        admin.shared_file_system.put(f"/quota-sets/{project}", json=body, microversion="2.7").raise_for_status()
+    else:
+        admin.compute.put(f"/os-quota-sets/{project}", json={"quota_set": {"key_pairs": limit, "force": True}}).raise_for_status()
+
+
+def test_a_full_quota_stops_nothing_for_good(cloud: Cloud, platform: Callable[..., Platform]) -> None:
+    project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    admin: Any = connect(cloud.clouds_yaml, "admin")
+    dev = platform("dev", document("dev"))
+    dev.stack()
+    book = Moments("quotas", "A quota is full", "The project may have none of these. Room is made when the message has come.", project)
+    full = {name: (service, what) for name, service, what in QUOTAS}
+    for service, what in full.values():
+        set_quota(admin, project.current_project_id, service, what, 0)
+    # The cluster is not what this is about.
+    cloud.faults(Fault(service="magnum", request="^POST /v1/clusters$", status=500, message="ordered: no cluster in this test"))
+    try:
+        for _round in range(ROUNDS):
+            before = book.stands()
+            done = dev.plain("up", "--yes", "--skip-preview")
+            assert done.error
+            told = {name: said(done.output, name) for name in full if f"({name}" in done.output}
+            full_now = {name: words for name, words in told.items() if "uota" in words}
+            if not full_now:
+                break
+            for name, words in full_now.items():
+                service, what = full.pop(name)
+                set_quota(admin, project.current_project_id, service, what, 100)
+                book.saw(f"`up`, with no room for {what}", words, ["openstack quota set", "pulumi up"], before)
+        assert full == {}, done.output[-3000:]
+    finally:
+        for _name, service, what in QUOTAS:
+            set_quota(admin, project.current_project_id, service, what, 100)
+        cloud.faults()
+        book.write()
+    assert not dev.destroy().error
+    assert held(project) == {}
+    book.well()
