@@ -1,4 +1,4 @@
-"""What goes wrong on the engine's own side: two at once, a state that is cut or lost, a full disc, a dead plug-in, an API that is silent.
+"""What goes wrong on the engine's own side: two at once, a state that is cut or lost, a full disk, a dead plug-in, an API that is silent.
 
 What was seen is written down for docs/reference/faults.md.
 """
@@ -159,8 +159,8 @@ class Engine:
         self.book.saw("`up`, with a wrong password of the cloud", said(done.output), ["correct clouds.yaml", "pulumi up"], before)
         self.whole()
 
-    def full_disc(self) -> None:
-        with small_disc(self.state.parent) as fill:
+    def full_disk(self) -> None:
+        with small_disk(self.state.parent) as fill:
             before = self.book.stands()
             fill()
             done = self.dev_up()
@@ -169,7 +169,7 @@ class Engine:
             with contextlib.suppress(AssertionError):
                 self.dev.command("cancel", "--yes")
             mended = ["make room", "pulumi cancel", *self.resumed(), "pulumi up"]
-            self.book.saw("`up`, on a full disc", short(done.output), mended, before)
+            self.book.saw("`up`, on a full disk", short(done.output), mended, before)
             self.whole()
 
             before = self.book.stands()
@@ -192,7 +192,7 @@ class Engine:
             with contextlib.suppress(AssertionError):
                 self.dev.command("cancel", "--yes")
             mended = ["make room", "pulumi cancel", *self.resumed(), "pulumi up"]
-            self.book.saw("`up`, on a disc that becomes full while it makes `data-second-share`", short(done.output), mended, before)
+            self.book.saw("`up`, on a disk that becomes full while it makes `data-second-share`", short(done.output), mended, before)
             self.whole()
 
     def dead_plugins(self) -> None:
@@ -267,8 +267,8 @@ def with_second(data: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def small_disc(folder: Path) -> Iterator[Callable[..., None]]:
-    """A small disc in place of a folder; what is called fills it, or frees it."""
+def small_disk(folder: Path) -> Iterator[Callable[..., None]]:
+    """A small disk in place of a folder; what is called fills it, or frees it."""
     kept = folder.with_name("kept-aside")
     shutil.copytree(folder, kept)
     mebibytes = 60 + sum(file.stat().st_size for file in kept.rglob("*") if file.is_file()) // 2**20
@@ -317,7 +317,7 @@ def below(pid: int, above: int) -> bool:
     return False
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a full disc is mounted, which needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="a full disk is mounted, which needs root")
 def test_what_goes_wrong_beside_the_engine_loses_nothing(
     cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -336,7 +336,7 @@ def test_what_goes_wrong_beside_the_engine_loses_nothing(
         engine.silent_cluster()
         engine.dead_plugins()
         engine.clocks()
-        engine.full_disc()
+        engine.full_disk()
         engine.lost_state()
     finally:
         engine.book.write()
