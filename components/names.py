@@ -130,6 +130,9 @@ RPC_FILTER_PORT = 12322
 INTERPRETER_PORT, DRIVER_PORT, BLOCK_MANAGER_PORT, UI_PORT = 12321, 22321, 22322, 4040
 """Ports of an interpreter and of a driver, all fixed by Zeppelin's launcher but that of the Spark UI (K8sRemoteInterpreterProcess)."""
 
+CONNECT_PORT = 15002
+"""Port at which a driver serves Spark Connect."""
+
 GATEWAY_HTTP_PORT, GATEWAY_HTTPS_PORT = 8080, 8443
 OIDC_PROXY_PORT = 4180
 HISTORY_PORT = 18080

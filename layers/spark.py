@@ -80,11 +80,12 @@ def build(stack: Stack, cloud: Cloud, data: Storage) -> Spark:
         fs_group=SPARK_UID if isinstance(stack.settings.zeppelin.user_space, PersonVolumes) else None,
         hadoop_conf=SECRET if data.buckets else None,
         history=data.history is not None,
+        connect=stack.connect_address if settings.connect else None,
         queue=QUEUE if settings.kueue else None,
         web_identity="sts.amazonaws.com" if cloud.identity else None,
     )
     admission = SparkAdmission("spark-admission", SparkAdmissionArgs(title=stack.title, namespace=where, pods=pods), data.inside)
-    flows = notebook_flows(stack.settings.outside.egress, monitoring=stack.settings.monitoring is not None)
+    flows = notebook_flows(stack.settings.outside.egress, monitoring=stack.settings.monitoring is not None, connect=settings.connect)
     network = NetworkPolicies("spark-network", stack.network_policies(where, flows, [DRIVER]), data.inside)
     _beside_notebooks(stack, data, where, pods)
     return Spark(namespace=where, pods=pods, rights=[rbac, admission], network=network, namespaces={"spark": SPARK_NAMESPACE})

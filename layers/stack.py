@@ -56,6 +56,12 @@ class Stack:
         return "http://localhost:8080" if isinstance(entry, NoEntry) else f"https://{entry.hostname}"
 
     @property
+    def connect_address(self) -> str:
+        """Where clients of Spark Connect come, as their URLs begin."""
+        entry = self.settings.entry
+        return "sc://localhost:8080" if isinstance(entry, NoEntry) else f"sc://{entry.hostname}:443"
+
+    @property
     def balanced(self) -> bool:
         """Whether a load balancer of the cloud leads here."""
         return isinstance(self.settings.entry, LoadBalancerEntry)

@@ -75,7 +75,7 @@ def build(stack: Stack, data: Storage, engine: Spark) -> Notebooks:
         pulumi.ResourceOptions.merge(pulumi.ResourceOptions.merge(data.inside, made_here), bounded),
     )
     where = server.namespace
-    flows = server_flows(settings.outside.egress, monitoring=settings.monitoring is not None)
+    flows = server_flows(settings.outside.egress, monitoring=settings.monitoring is not None, connect=settings.spark.connect)
     NetworkPolicies("zeppelin-network", stack.network_policies(where, flows, [SERVER, CLEANER]), data.inside)
     images = [pods.zeppelin_image, pods.spark_image]
     ImagePuller("image-puller", ImagePullerArgs(namespace=where, images=images, node_selector=pods.node_selector), data.inside)

@@ -23,6 +23,7 @@ from components.kubernetes.pod import (
     secret_volume,
 )
 from components.names import (
+    CONNECT_PORT,
     GATEWAY,
     GATEWAY_HTTP_PORT,
     GATEWAY_HTTPS_PORT,
@@ -94,6 +95,9 @@ class GatewayArgs:
     monitoring: bool = False
     """Whether it leads to Grafana."""
 
+    connect: bool = False
+    """Whether it leads clients of Spark Connect to drivers."""
+
     oidc_proxy: bool = False
     """Whether it asks the OIDC proxy about every request."""
 
@@ -107,8 +111,8 @@ class Gateway(pulumi.ComponentResource):
     Creates: ConfigMap, Deployment of two Pods and its PodDisruptionBudget, Service; the certificate as Secret (given or self-signed)
     or as Certificate of cert-manager; an Ingress where the stack asks for one. The gateway lets the interface and the login through and
     nothing else: `/metrics`, `/ping` and `/health` of Zeppelin ask for no login. By `/spark-ui/<Pod>` it leads a person to the Spark
-    UI of their own notebooks. A load balancer is not `deleted_with` the namespace: it goes while the cluster lives, and our floating
-    IP stays.
+    UI of their own notebooks, and by the header `x-driver` a client of Spark Connect to a driver, which itself knows its person. A load
+    balancer is not `deleted_with` the namespace: it goes while the cluster lives, and our floating IP stays.
     """
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -215,13 +219,19 @@ def _locations(args: GatewayArgs) -> dict[str, str]:
     """Nginx's files of what it leads to."""
     known = {
         "spark_settings": " ".join(args.spark_settings),
+        "drivers": "|".join(args.spark_settings),
         "spark_domain": f"{SPARK_NAMESPACE}.svc.cluster.local:{UI_PORT}",
+        "connect_domain": f"{SPARK_NAMESPACE}.svc.cluster.local:{CONNECT_PORT}",
+        # Without TLS, a client of Spark Connect begins with HTTP/2; with TLS the server has that switched on already.
+        "http2": "" if isinstance(args.exposure, LoadBalancer) else "http2 on;",
         "history_domain": f"{SPARK_NAMESPACE}.svc.cluster.local:{HISTORY_PORT}",
         "monitoring_domain": f"{MONITORING_NAMESPACE}.svc.cluster.local",
     }
     files = {"locations.inc": "gateway-locations.conf"}
     if args.oidc_proxy:
         files["gate.inc"] = "gateway-gate.conf"
+    if args.connect:
+        files["way-connect.inc"] = "gateway-connect.conf"
     if args.history:
         files["way-history.inc"] = "gateway-history.conf"
     if args.monitoring:

@@ -10,6 +10,7 @@ from components.names import (
     BLOCK_MANAGER_PORT,
     CEPH_PLUGIN_PORT,
     CLEANER_LABELS,
+    CONNECT_PORT,
     DATASET_CHECK_LABELS,
     DATASET_CHECK_PORT,
     DRIVER_LABELS,
@@ -65,8 +66,11 @@ JSON_EXPORTER = Pods(role="json-exporter", namespace=MONITORING_NAMESPACE, label
 GRAFANA = Pods(role="grafana", namespace=MONITORING_NAMESPACE, labels=GRAFANA_LABELS)
 
 
-def notebook_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
-    """Flows of interpreters and executors, of the history server and of the checks of datasets. monitoring: whether Prometheus asks."""
+def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool) -> list[Flow]:
+    """Flows of interpreters and executors, of the history server and of the checks of datasets.
+
+    monitoring: whether Prometheus asks. connect: whether drivers serve Spark Connect.
+    """
     flows = [
         Flow(pods=INTERPRETER, ingress=[SERVER], ports=[INTERPRETER_PORT]),
         Flow(pods=INTERPRETER, egress=[SERVER], ports=[RPC_FILTER_PORT]),
@@ -79,6 +83,8 @@ def notebook_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
         Flow(pods=EXECUTOR, egress=[EXECUTOR], ports=[BLOCK_MANAGER_PORT]),
         Flow(pods=HISTORY, ingress=[GATEWAY], ports=[HISTORY_PORT]),
     ]
+    if connect:
+        flows.append(Flow(pods=DRIVER, ingress=[GATEWAY], ports=[CONNECT_PORT]))
     if monitoring:
         flows += [
             Flow(pods=DRIVER, ingress=[PROMETHEUS, JSON_EXPORTER], ports=[UI_PORT]),
@@ -87,8 +93,11 @@ def notebook_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
     return flows + _leading_out(egress, {"notebooks": [INTERPRETER, EXECUTOR]})
 
 
-def server_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
-    """Flows of Zeppelin, of the gateway, of the OIDC proxy and of the test notebook. monitoring: whether Prometheus asks."""
+def server_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool) -> list[Flow]:
+    """Flows of Zeppelin, of the gateway, of the OIDC proxy and of the test notebook.
+
+    monitoring: whether Prometheus asks. connect: whether drivers serve Spark Connect.
+    """
     flows = [
         Flow(pods=SERVER, ingress=[GATEWAY], ports=[ZEPPELIN_PORT, WEBSOCKET_PORT]),
         # Nobody reaches RPC_PORT, which believes every caller.
@@ -102,6 +111,8 @@ def server_flows(egress: Sequence[Egress], *, monitoring: bool) -> list[Flow]:
         Flow(pods=GATEWAY, egress=[HISTORY], ports=[HISTORY_PORT]),
         Flow(pods=OIDC_PROXY, ingress=[GATEWAY], ports=[OIDC_PROXY_PORT]),
     ]
+    if connect:
+        flows.append(Flow(pods=GATEWAY, egress=[DRIVER], ports=[CONNECT_PORT]))
     if monitoring:
         flows += [
             Flow(pods=SERVER, ingress=[PROMETHEUS, SMOKE_TEST], ports=[ZEPPELIN_PORT]),

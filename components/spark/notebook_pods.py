@@ -85,6 +85,9 @@ class NotebookPods:
     history: bool = False
     """Whether drivers write their event logs on the claim of the history server, each person's in a folder of their own."""
 
+    connect: str | None = None
+    """Where clients of Spark Connect come to the platform, such as `sc://gaia.example.org:443`; None where drivers do not serve it."""
+
     queue: str | None = None
     """LocalQueue of Kueue in which Pods wait, or None where there is no Kueue."""
 

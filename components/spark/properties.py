@@ -1,5 +1,6 @@
 """The Spark settings of a notebook. A plain function, no resource."""
 
+from components.names import CONNECT_PORT
 from components.spark.notebook_pods import NotebookPods
 from settings.values.spark import NotebookSize, SparkSettings
 
@@ -78,6 +79,9 @@ def spark_properties(pods: NotebookPods, spark: SparkSettings, size: NotebookSiz
     if pods.web_identity:
         # Hadoop 3.3's name of it, which Hadoop 3.4 takes for its own.
         properties["spark.hadoop.fs.s3a.aws.credentials.provider"] = "com.amazonaws.auth.WebIdentityTokenCredentialsProvider"
+    if pods.connect:
+        properties["spark.plugins"] = "org.apache.spark.sql.connect.SparkConnectPlugin"
+        properties["spark.connect.grpc.binding.port"] = str(CONNECT_PORT)
     if maven_mirror:
         properties["spark.jars.repositories"] = maven_mirror
     return properties

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from components.files import parsed, text
-from components.names import HISTORY_CLAIM, RPC_PORT, SPARK_NAMESPACE, SPARK_UID, ZEPPELIN, ZEPPELIN_NAMESPACE, user_claim
+from components.names import CONNECT_PORT, HISTORY_CLAIM, RPC_PORT, SPARK_NAMESPACE, SPARK_UID, ZEPPELIN, ZEPPELIN_NAMESPACE, user_claim
 from components.spark.notebook_pods import NotebookPods
 from settings.values.spark import LanguageSize, NotebookSize, PodSize
 
@@ -58,12 +58,13 @@ def interpreter_template(
         "sizes": {name: _driver_amounts(size.driver) for name, size in sizes.items()},
         "languages": _amounts(_language_resources(languages), {"cpu": f"{languages.cores * 1000 // LANGUAGE_BURST}m"}),
         "environment": [{"name": key, "value": value} for key, value in variables.items()],
-        "fixed_environment": [*variables, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR", "SPARK_CONF_DIR"],
+        "fixed_environment": [*variables, "APPLICATION_WEB_PROXY_BASE", "HADOOP_CONF_DIR", "SPARK_CONF_DIR", "CONNECT_ADDRESS"],
         "user_space": pods.user_space,
         "history": HISTORY_CLAIM if pods.history else "",
         "queue_labels": dict(pods.queue_labels),
         "security": _security(pods),
         "hadoop_conf": pods.hadoop_conf or "",
+        "connect": {"address": pods.connect, "port": CONNECT_PORT} if pods.connect else "",
         "datasets": [
             {"volume": _volume(index), "claim": mount.claim, "path": mount.dataset.location} for index, mount in enumerate(pods.mounts)
         ],

@@ -21,6 +21,9 @@ _PRECODE = {
 """Interpreter group to class to what it runs once, when it starts: which datasets are lost on its node. What that prints stands above the
 first paragraph's result (zeppelin: RemoteInterpreterServer.InterpretJob, 0.12.1)."""
 
+_CONNECT = "import sys as _sys; _sys.path.append('/opt/platform'); from connect_url import connect_url"
+"""The same for Python beside Spark, where a stack has Spark Connect: `connect_url()` prints how one's own machine comes to this Spark."""
+
 _LANGUAGES: Mapping[str, Mapping[str, str]] = {
     "python": {"zeppelin.python": "python3", "zeppelin.python.useIPython": "false"},
     "md": {"markdown.parser.type": "flexmark"},
@@ -57,8 +60,8 @@ def interpreter_settings(args: InterpreterArgs) -> str:
     properties_of = functools.partial(spark_properties, args.pods, args.spark, maven_mirror=args.maven_mirror)
     kinds = {name: ("spark", properties_of(size) | spark) for name, size in args.spark.sizes().items()}
     kinds |= {language: (language, dict(_LANGUAGES[language])) for language in args.languages}
-    for group, properties in kinds.values() if args.pods.mounts else ():
-        properties.update({f"zeppelin.{title}.precode": code for title, code in _PRECODE.get(group, {}).items()})
+    for group, properties in kinds.values():
+        properties.update({f"zeppelin.{title}.precode": code for title, code in _precode(group, args.pods).items()})
     settings = {
         name: {
             "id": name,
@@ -81,3 +84,12 @@ def interpreter_settings(args: InterpreterArgs) -> str:
         for name, (group, properties) in kinds.items()
     }
     return json.dumps({"interpreterSettings": settings}, indent=2)
+
+
+def _precode(group: str, pods: NotebookPods) -> dict[str, str]:
+    """What an interpreter runs when it starts, by class. group: its interpreter group."""
+    found = dict(_PRECODE.get(group, {})) if pods.mounts else {}
+    if pods.connect and group == "spark":
+        for title in ("PySparkInterpreter", "IPySparkInterpreter"):
+            found[title] = "\n".join(code for code in (found.get(title), _CONNECT) if code)
+    return found

@@ -194,6 +194,7 @@ class Zeppelin(pulumi.ComponentResource):
                 "check_datasets.py": text("spark/files/check_datasets.py"),
                 "datasets.json": check_config(pods.mounts),
             }
+            | ({"connect_url.py": text("spark/files/connect_url.py")} if pods.connect else {})
             | _certificates(args),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.spark_namespace.resource),
         )

@@ -64,7 +64,12 @@ def _between(settings: StackSettings, path: KeyPath, problem: Problem) -> Findin
             break
     if isinstance(value, Settings | tuple):
         value = None
-    return Finding(key_text(full), problem.message, problem.accepted, shown(None if value is None else str(value), full[-1]))
+    return Finding(
+        key_text(full),
+        problem.message,
+        problem.accepted,
+        shown(value if value is None or isinstance(value, bool) else str(value), full[-1]),
+    )
 
 
 def _mended(data: dict[str, Any], errors: list[Any]) -> StackSettings | None:

@@ -165,6 +165,9 @@ class SparkSettings(Settings):
     kueue: KueueSettings | None = None
     """Kueue; none by default."""
 
+    connect: bool = False
+    """Whether people may use the Spark of a notebook from their own machines, by Spark Connect: true or false. Needs Spark 4.0 or later."""
+
     executor_idle_seconds: Annotated[int, Field(ge=10, le=86400)] = 60
     """Seconds after which an idle executor is released."""
 

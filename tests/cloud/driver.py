@@ -63,17 +63,20 @@ def running(
     minor: str = "3.5",
     setting: str = "spark",
     name: str = "spark-alice-2abcdefgh-driver",
+    person: str = "alice",
     hostile: Mapping[str, str] | None = None,
     history: Path | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Driver]:
-    """A driver of alice, whose Pod the Zeppelin server has made from the template.
+    """A driver of one person, whose Pod the Zeppelin server has made from the template.
 
     Beside the stack's settings stand those that Zeppelin's launcher forces (K8sRemoteInterpreterProcess.addSparkK8sProperties), and what
     differs because the process is no Pod: addresses, ports, paths, the files of token and certificate. hostile: settings of a person.
-    history: what is mounted at /history.
+    history: what is mounted at /history. variables: more of its environment.
     """
     folder.mkdir(parents=True, exist_ok=True)
     change = {"zeppelin.k8s.interpreter.pod.name": name, "zeppelin.k8s.interpreter.setting.name": setting}
+    change["zeppelin.k8s.interpreter.user"] = person
     (interpreter, _), *_ = pods.rendered(items, folder, change)
     server = api.acting_as(api.token(SERVER, "zeppelin-server"))
     pod = server.create(interpreter)
@@ -108,10 +111,11 @@ def running(
     site = tools.spark(minor)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_", "KUBERNETES_"))}
     environment |= {
-        "PYTHONPATH": str(site),
+        "PYTHONPATH": f"{site}:{platform}",
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_DIRS": str(folder),
+        **(variables or {}),
     }
     log = folder / "driver.log"
     with log.open("wb") as errors:

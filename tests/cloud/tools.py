@@ -67,6 +67,10 @@ SPARK = {"3.5": ("pyspark==3.5.8", "py4j==0.10.9.7"), "4.0": ("pyspark==4.0.3", 
 """Spark's minor versions to the packages that carry driver, jars and Python side."""
 
 
+CONNECT = ("pyspark-client==4.0.4", "grpcio==1.85.3", "grpcio-status==1.85.3", "numpy==2.2.6", "pandas==2.2.3", "pyarrow==25.0.1")
+"""The thin client of Spark Connect, with the numpy, pandas and pyarrow of the image."""
+
+
 class ToolError(Exception):
     """A tool could not be built; the message says what is missing or what its builder said."""
 
@@ -171,6 +175,13 @@ def spark(minor: str) -> Path:
     return made(target, packages[0], lambda part: run(*pip, str(part), *packages))
 
 
+def connect() -> Path:
+    """A folder for PYTHONPATH that holds a person's thin client of Spark Connect: neither jars nor Java."""
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target")
+    target = cached(CONNECT[0].replace("==", "-")) / "site"
+    return made(target, CONNECT[0], lambda part: run(*pip, str(part), *CONNECT))
+
+
 def mermaid() -> Path:
     """The script that draws Mermaid graphs in a browser, as GitHub does."""
     digest = "4113TdXeLAsMruJ79OpFL5O8+LTFXhQqZ260rF3tgUmiNAtRm4Uume04I+65PRN6yZ69J4f8rVYWW8zRk65UYw=="
@@ -272,6 +283,7 @@ def main() -> None:
         charts()
         for minor in SPARK:
             spark(minor)
+        connect()
         plotting()
     except ToolError as error:
         sys.exit(str(error))

@@ -17,7 +17,7 @@ from components.names import (
 from recording import Recording
 from tests.support.network import API_SERVER, Pod, matrix, may, networked, policies
 from tests.support.programs import record_data
-from tests.support.stack_files import STACKS, document
+from tests.support.stack_files import STACKS, connected, document
 
 SPARK, SERVER = "gaia-spark", "gaia-zeppelin"
 PODS = (
@@ -40,7 +40,7 @@ PODS = (
     Pod("the world", address="198.51.100.7"),
     Pod("Ceph", address="10.4.200.9"),
 )
-PORTS = (22, 53, 80, 443, 4040, 4180, 6443, 6789, 8080, 8443, 10250, 12320, 12321, 12322, 22321, 22322)
+PORTS = (22, 53, 80, 443, 4040, 4180, 6443, 6789, 8080, 8443, 10250, 12320, 12321, 12322, 15002, 22321, 22322)
 DRIVERS, EXECUTORS = ("driver", "other driver"), ("executor", "other executor")
 INTERPRETERS = (*DRIVERS, "python")
 NOTEBOOKS = (*INTERPRETERS, *EXECUTORS)
@@ -48,10 +48,10 @@ OURS = ("server", "gateway", "gate", "cleaner", *INTERPRETERS, *EXECUTORS, "stra
 OUTSIDE = ("stranger", "monitoring", "dns", "API server", "node DNS", "metadata", "the world", "Ceph")
 
 
-def expected(*, ways_out: bool) -> set[tuple[str, str, int]]:
+def expected(*, ways_out: bool, connect: bool = False) -> set[tuple[str, str, int]]:
     """The flows that Zeppelin's launcher (apache/zeppelin: K8sRemoteInterpreterProcess.java) and Spark in client mode
     (https://spark.apache.org/docs/3.5.8/running-on-kubernetes.html#client-mode-networking) need, and no other. ways_out: whether notebooks
-    may go anywhere by https.
+    may go anywhere by https. connect: whether drivers serve Spark Connect.
     """
     flows = {(pod, where, 53) for pod in OURS for where in ("dns", "node DNS")}
     flows |= {("server", pod, 12321) for pod in INTERPRETERS} | {(pod, "server", 12322) for pod in INTERPRETERS}
@@ -61,9 +61,16 @@ def expected(*, ways_out: bool) -> set[tuple[str, str, int]]:
     # Browsers come from anywhere: by a load balancer, a node, an Ingress controller's Pod.
     flows |= {(where, "gateway", port) for where in OUTSIDE for port in (8080, 8443)}
     flows |= {(pod, "API server", 6443) for pod in ("server", "cleaner", *DRIVERS)}
+    if connect:
+        flows |= {("gateway", driver, 15002) for driver in DRIVERS}
     if ways_out:
         flows |= {(pod, where, 443) for pod in NOTEBOOKS for where in ("API server", "the world", "Ceph", "node DNS")}
     return flows
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_spark_connect_opens_one_flow(stack):
+    assert found(record_data(connected(networked(stack)))) == expected(ways_out=stack != "local", connect=True)
 
 
 SERVICE = "10.254.77.77"

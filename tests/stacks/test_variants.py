@@ -8,7 +8,7 @@ from preview import manifests
 from recording import SECRET, Mode, Recording
 from settings import StackFileError
 from tests.support.programs import named, record_data
-from tests.support.stack_files import changed, document
+from tests.support.stack_files import SPARK_4, changed, connected, document
 
 
 @pytest.fixture
@@ -498,3 +498,38 @@ def test_the_test_user_is_nobody_else(recorded, user, profile, words):
     with pytest.raises(StackFileError, match=words) as caught:
         recorded(data)
     assert "gaia-dmp:monitoring.smoke_test.user" in str(caught.value)
+
+
+TLS_ENTRY = {"kind": "load_balancer", "hostname": "gaia.example.org", "tls": {"kind": "self_signed"}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "address", "http2"),
+    [(TLS_ENTRY, "sc://gaia.example.org:443", False), ({"kind": "none"}, "sc://localhost:8080", True)],
+    ids=["load_balancer", "none"],
+)
+def test_spark_connect_changes_drivers_and_gateway_and_nothing_else(recorded, entry, address, http2):
+    data = document("dev") | {
+        "gaia-dmp:entry": entry,
+        "gaia-dmp:images": {"spark": SPARK_4, "versions": {"spark": "4.0.3", "scala": "2.13"}},
+    }
+    before, after = recorded(data), recorded(connected(data))
+    known = {resource.urn: resource.inputs for resource in before.resources}
+    differ = {resource.name for resource in after.resources if known.get(resource.urn) != resource.inputs}
+    assert differ == {
+        "entry-config",
+        "spark-network-driver",
+        "zeppelin-files",
+        "zeppelin-interpreter-files",
+        "zeppelin-network-gateway",
+    }
+    files = named(after, "entry-config").inputs["data"]
+    assert 'if ($http_x_driver ~ "^((spark|spark-small|spark-large)-' in files["way-connect.inc"]
+    assert "grpc_pass grpc://$connect_driver.gaia-spark.svc.cluster.local:15002;" in files["way-connect.inc"]
+    assert ("http2 on;" in files["way-connect.inc"]) is http2
+    assert "@" not in files["way-connect.inc"].replace("@no-driver", "").replace("@driver-silent", "")
+    # Twice would be refused by nginx.
+    assert sum("http2 on;" in text for text in files.values()) == 1
+    assert f'"connect": {{"address": "{address}", "port": 15002}}' in named(after, "zeppelin-files").inputs["data"]["100-interpreter.yaml"]
+    assert "connect_url.py" in named(after, "zeppelin-interpreter-files").inputs["data"]
+    assert "connect_url.py" not in named(before, "zeppelin-interpreter-files").inputs["data"]

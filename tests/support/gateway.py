@@ -12,6 +12,7 @@ from typing import ClassVar
 import pytest
 
 from components.files import text
+from components.names import CONNECT_PORT, SPARK_NAMESPACE
 from tests.support.eventually import eventually
 from tests.support.servers import Quiet, free_ports
 
@@ -55,10 +56,13 @@ class Backend(Quiet):
         self.wfile.write(json.dumps({"path": self.path, "asked": asked, "person": self.headers.get("X-WEBAUTH-USER")}).encode())
 
 
-def configure(folder: Path, file: str, backend: str, listen: int, gate: str = "", messages: str = "") -> Path:
+def configure(
+    folder: Path, file: str, backend: str, listen: int, gate: str = "", messages: str = "", tls: int = 0, resolver: str = "127.0.0.1"
+) -> Path:
     """The gateway's files as its Pod has them, with the addresses of this test.
 
-    backend, gate, messages: host:port of Zeppelin, of the OIDC proxy, and of what stands before the websocket.
+    backend, gate, messages: host:port of Zeppelin, of the OIDC proxy, and of what stands before the websocket. tls: port of 127.0.0.1 for
+    TLS, 0 for any. resolver: the name server; drivers of Spark Connect are found by it, under the names that they have in a cluster.
     """
     locations = text("access/files/gateway-locations.conf").replace("@spark_settings@", "spark spark-large")
     locations = locations.replace("/etc/nginx/conf.d", str(folder))
@@ -66,6 +70,8 @@ def configure(folder: Path, file: str, backend: str, listen: int, gate: str = ""
     for way, host in (("history", "spark-history.@history_domain@"), ("grafana", "grafana.@monitoring_domain@")):
         more = text(f"access/files/gateway-{way}.conf").replace("@spark_settings@", "spark spark-large")
         (folder / f"way-{way}.inc").write_text(more.replace(f"http://{host}", f"http://{backend}"))
+    connect = text("access/files/gateway-connect.conf").replace("@http2@", "").replace("@drivers@", "spark|spark-large")
+    (folder / "way-connect.inc").write_text(connect.replace("@connect_domain@", f"{SPARK_NAMESPACE}.svc.cluster.local:{CONNECT_PORT}"))
     server = (
         text(f"access/files/{file}")
         .replace("zeppelin-server:8080", backend)
@@ -75,12 +81,12 @@ def configure(folder: Path, file: str, backend: str, listen: int, gate: str = ""
     # `http2 on` came with nginx 1.25; the image has it, Debian's may not.
     server = (
         server.replace("http2 on;", "")
-        .replace("listen 8443", f"listen 127.0.0.1:{free_ports(1)[0]}")
+        .replace("listen 8443 ssl", f"listen 127.0.0.1:{tls or free_ports(1)[0]} ssl http2")
         .replace("/etc/nginx/tls", str(folder))
     )
     (folder / "default.conf").write_text(server.replace("/etc/nginx/conf.d", str(folder)))
     (folder / "spark-ui.js").write_text(text("access/files/gateway-spark-ui.js"))
-    (folder / "resolver").write_text("resolver 127.0.0.1;\n")
+    (folder / "resolver").write_text(f"resolver {resolver} valid=1s ipv6=off;\n")
     if gate:
         (folder / "gate.inc").write_text(text("access/files/gateway-gate.conf").replace("gate:4180", gate))
     main = (

@@ -40,6 +40,16 @@ def changed(stack: str, path: str, value: Any) -> dict[str, Any]:
     return data
 
 
+SPARK_4 = "docker.io/apache/spark:4.0.3-scala2.13-java17-python3-ubuntu"
+"""An image of Spark 4.0."""
+
+
+def connected(data: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with Spark Connect, and with the Spark that it needs."""
+    images = {"spark": SPARK_4, "versions": {"spark": "4.0.3", "scala": "2.13"}}
+    return data | {"gaia-dmp:images": images, "gaia-dmp:spark": data["gaia-dmp:spark"] | {"connect": True}}
+
+
 def as_config(data: dict[str, Any]) -> dict[str, str]:
     """Configuration as the engine hands it over."""
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in data.items()}

@@ -1,10 +1,13 @@
 """Zeppelin's settings of our interpreters, Spark's among them, and how they come into its own file."""
 
 import json
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from components.files import COMPONENTS
 from components.spark.properties import spark_properties
 from components.zeppelin.files import seed_interpreters
 from components.zeppelin.interpreters import interpreter_settings
@@ -53,6 +56,39 @@ def test_an_interpreter_runs_the_check_of_datasets_when_it_starts():
     bare = replace(INTERPRETERS, pods=replace(PODS, mounts=[]))
     without = json.loads(interpreter_settings(bare))["interpreterSettings"]
     assert "precode" not in json.dumps(without)
+
+
+class TestSparkConnect:
+    ON = replace(INTERPRETERS, pods=replace(PODS, connect="sc://gaia.example.org:443"))
+
+    def test_drivers_serve_it_where_the_stack_says_so_and_nowhere_else(self):
+        on, off = (json.loads(interpreter_settings(args))["interpreterSettings"] for args in (self.ON, INTERPRETERS))
+        for setting in ("spark", "spark-large"):
+            properties = on[setting]["properties"]
+            assert properties["spark.plugins"]["value"] == "org.apache.spark.sql.connect.SparkConnectPlugin"
+            assert properties["spark.connect.grpc.binding.port"]["value"] == "15002"
+        for text in ("onnect.SparkConnect", "connect_url", "spark.connect"):
+            assert text not in json.dumps(off)
+            assert text not in json.dumps({name: setting for name, setting in on.items() if not name.startswith("spark")})
+
+    def test_no_setting_holds_a_token(self):
+        """Settings of Spark reach executors, the Spark UI and the event log."""
+        assert "token" not in interpreter_settings(self.ON).lower()
+
+    @pytest.mark.parametrize("mounts", [PODS.mounts, []], ids=["datasets", "no datasets"])
+    def test_python_learns_how_to_print_the_address(self, mounts, capsys, monkeypatch):
+        args = replace(self.ON, pods=replace(self.ON.pods, mounts=mounts))
+        properties = json.loads(interpreter_settings(args))["interpreterSettings"]["spark"]["properties"]
+        code = properties["zeppelin.PySparkInterpreter.precode"]["value"]
+        assert ("check_datasets.py" in code) is bool(mounts)
+        monkeypatch.setattr(sys, "path", [*sys.path, str(COMPONENTS / "spark/files")])
+        monkeypatch.setitem(sys.modules, "pyspark", SimpleNamespace(__version__="4.0.5"))
+        monkeypatch.setenv("CONNECT_ADDRESS", "sc://gaia.example.org:443/;x-driver=spark-alice-2abc-abcdef")
+        monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "t0ken")
+        exec(code.splitlines()[-1] + "\nconnect_url()", {})
+        said = capsys.readouterr().out
+        assert 'remote("sc://gaia.example.org:443/;x-driver=spark-alice-2abc-abcdef;token=t0ken")' in said
+        assert 'pip install "pyspark-client~=4.0.0"' in said
 
 
 class TestSeedInterpreters:

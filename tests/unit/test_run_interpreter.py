@@ -14,12 +14,12 @@ SCRIPT = COMPONENTS / "spark/files/run-interpreter.sh"
 LOST = "Python has ended, so its interpreter stops, too. Variables are lost; the next paragraph starts a new interpreter.\n"
 
 
-def started(folder: Path, interpreter: str) -> subprocess.Popen[str]:
+def started(folder: Path, interpreter: str, **more: str) -> subprocess.Popen[str]:
     """The script with an interpreter of the test's own."""
     program = folder / "interpreter.sh"
     program.write_text(f"#!/bin/bash\n{interpreter}\n")
     program.chmod(0o755)
-    environment = os.environ | {"INTERPRETER": str(program), "SECONDS_BETWEEN": "0.1", "PATIENCE": "25"}
+    environment = os.environ | {"INTERPRETER": str(program), "SECONDS_BETWEEN": "0.1", "PATIENCE": "25"} | more
     return subprocess.Popen(["bash", str(SCRIPT), "-d", "x"], env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -59,3 +59,26 @@ def test_a_signal_reaches_the_interpreter(tmp_path: Path):
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 7
+
+
+def test_a_driver_that_serves_spark_connect_has_a_token_that_is_nowhere_else(tmp_path: Path):
+    made = []
+    for _ in range(2):
+        process = started(tmp_path, f'echo -n "$SPARK_CONNECT_AUTHENTICATE_TOKEN" > {tmp_path}/seen', CONNECT_ADDRESS="sc://x/")
+        assert process.communicate(timeout=60)[0] == ""
+        made.append((tmp_path / "seen").read_text())
+    assert [len(token) for token in made] == [64, 64]
+    assert made[0] != made[1]
+    started(tmp_path, f'echo -n "${{SPARK_CONNECT_AUTHENTICATE_TOKEN-unset}}" > {tmp_path}/seen').communicate(timeout=60)
+    assert (tmp_path / "seen").read_text() == "unset"
+
+
+def test_without_a_token_no_driver_starts(tmp_path: Path):
+    """A driver whose token is empty might let everybody in."""
+    (tmp_path / "python3").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "python3").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    process = started(tmp_path, f"touch {tmp_path}/started", CONNECT_ADDRESS="sc://x/", PATH=path)
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert not (tmp_path / "started").exists()

@@ -1,8 +1,10 @@
 """What Zeppelin makes interpreters from and Spark makes executors from, and how an interpreter's files come to it."""
 
+import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import jinja2
@@ -10,6 +12,7 @@ import pytest
 import yaml
 
 from components.files import COMPONENTS
+from components.spark.notebook_pods import NotebookPods
 from components.spark.templates import executor_template, interpreter_template
 from preview import manifests
 from tests.support.hostile import HOSTILE
@@ -18,7 +21,7 @@ from tests.support.notebooks import INTERPRETERS, PODS, SIZE, SPARK
 COPY = str(COMPONENTS / "spark/files/copy-zeppelin.sh")
 
 
-def rendered(language: str = "spark", **bindings: Any) -> list[dict]:
+def rendered(language: str = "spark", pods: NotebookPods = PODS, **bindings: Any) -> list[dict]:
     """Both objects of the template. Jinja2 stands in for jinjava here; the two filters that only jinjava has are added."""
     environment = jinja2.Environment(autoescape=False)
     environment.filters["regex_replace"] = lambda value, pattern, by: re.sub(pattern, by, value)
@@ -30,7 +33,7 @@ def rendered(language: str = "spark", **bindings: Any) -> list[dict]:
     }
     interpreter = values | {"namespace": "evil", "serviceAccount": "admin", "container": {"image": "evil:1"}} | bindings
     envs = bindings.get("envs", {"INTERPRETER_GROUP_ID": "spark-alice-2ABC"})
-    template = interpreter_template(PODS, SPARK.sizes(), INTERPRETERS.environment, "files-1", SPARK.languages)
+    template = interpreter_template(pods, SPARK.sizes(), INTERPRETERS.environment, "files-1", SPARK.languages)
     out = environment.from_string(template).render(zeppelin={"k8s": {"interpreter": interpreter, "envs": envs}})
     return list(yaml.safe_load_all(out))
 
@@ -90,6 +93,17 @@ class TestInterpreterTemplate:
         assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
         assert {p["port"] for p in service["spec"]["ports"]} == {12321, 22321, 22322, 4040}
         assert {p["port"] for p in rendered("md")[1]["spec"]["ports"]} == {12321}
+
+    def test_spark_connect_is_served_by_drivers_of_a_stack_that_has_it(self):
+        on = replace(PODS, connect="sc://gaia.example.org:443")
+        pod, service = rendered(pods=on)
+        assert manifests.check([pod, service], "1.35") == []
+        address = {"name": "CONNECT_ADDRESS", "value": "sc://gaia.example.org:443/;x-driver=spark-isolated-2abc-xyz"}
+        assert address in pod["spec"]["containers"][0]["env"]
+        assert {"name": "connect", "containerPort": 15002} in pod["spec"]["containers"][0]["ports"]
+        assert {"name": "connect", "port": 15002} in service["spec"]["ports"]
+        for other in (rendered("python", pods=on), rendered()):
+            assert "onnect" not in json.dumps(other)
 
     @pytest.mark.parametrize("hostile", HOSTILE)
     def test_hostile_values_stay_values(self, hostile):

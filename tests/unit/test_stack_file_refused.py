@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from settings import PROJECT, StackFileError, load, load_file, read
-from tests.support.stack_files import ROOT, STACKS, as_config, changed, document, refusal, settings_of
+from tests.support.stack_files import ROOT, STACKS, as_config, changed, connected, document, refusal, settings_of
 
 LDAP = {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid={0}", "group_search_base": "ou=g", "administrators_group": "admins"}
 S3 = {"kind": "s3", "endpoint": "https://s3.example.org", "bucket": "gaia"}
@@ -131,6 +131,8 @@ WRONG = [
     ("dev", "images", {"versions": {"spark": "4.0.3"}}, ["images.versions.spark: 4.0.3", "3.5.8"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3"}}, ["images.versions.scala: 2.12", "2.13"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3", "scala": "2.13", "java": 21}}, ["images.versions.java: 21", "17"]),
+    ("dev", "spark.connect", True, ["spark.connect: true", "Spark 3.5.8, which does not check the token", "versions.spark 4.0 or later"]),
+    ("dev", "spark.connect", "yes", ["spark.connect: yes", "must be true or false"]),
     ("dev", "images", {"spark": "x/y:1", "versions": {"python": "3.7"}}, ["images.versions.python: 3.7", "3.8"]),
     ("dev", "datasets.0.mount_path", None, ["datasets[0].mount_path", "is missing"]),
     ("dev", "datasets.0.formerly", "sample", ["datasets[0].formerly: sample", "is the current name"]),
@@ -202,6 +204,18 @@ def test_message_names_file_key_value_and_what_is_accepted(stack, key, value, wo
     assert "accepted: " in message
     for word in words:
         assert word in message
+
+
+def test_spark_connect_does_not_come_through_an_ingress():
+    tls = {"kind": "self_signed"}
+    data = connected(document("dev")) | {
+        "gaia-dmp:entry": {"kind": "ingress", "hostname": "z.example.org", "class_name": "nginx", "tls": tls}
+    }
+    message = refusal(data)
+    assert "gaia-dmp:spark.connect: true\n      cannot be reached through an Ingress" in message
+    assert "accepted: false, or entry.kind load_balancer or none" in message
+    settings_of(data | {"gaia-dmp:entry": {"kind": "load_balancer", "hostname": "z.example.org", "tls": tls}})
+    settings_of(data | {"gaia-dmp:entry": {"kind": "none"}})
 
 
 KINDS = [

@@ -1,6 +1,12 @@
 #!/bin/bash
 # Runs an interpreter, and ends it when its Python has ended: it would fail every later paragraph ("Python process is abnormally exited",
 # zeppelin: python/PythonInterpreter.java), for instance when Python alone was killed for its memory. The next paragraph starts a new one.
+if [ -n "${CONNECT_ADDRESS:-}" ]; then
+  # Whoever has this word is this driver's person to Spark Connect. It is made here, so that it stands in no object of Kubernetes and in no
+  # setting of Spark, and it ends with the driver.
+  SPARK_CONNECT_AUTHENTICATE_TOKEN=$(python3 -c 'import secrets; print(secrets.token_hex(32))') || exit 1
+  export SPARK_CONNECT_AUTHENTICATE_TOKEN
+fi
 interpreter="${INTERPRETER:-/opt/zeppelin/bin/interpreter.sh}"
 "$interpreter" "$@" &
 process=$!

@@ -26,6 +26,7 @@ from tests.cloud.tools import program
 from tests.stacks.test_network_policies import NOTEBOOKS, OURS, PODS, PORTS, SERVICE
 from tests.support.eventually import eventually
 from tests.support.network import Pod, matrix, networked
+from tests.support.stack_files import connected
 
 Flow = tuple[str, str, int]
 NAMES = {pod.name: pod.name.lower().replace(" ", "-") for pod in PODS}
@@ -112,13 +113,13 @@ def settled(roles: Roles, expected: set[Flow]) -> set[Flow]:
     return found[-1]
 
 
-@pytest.fixture(params=["local", "dev"])
+@pytest.fixture(params=["local", "dev", "local with Spark Connect"])
 def policies(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[list[Object]]:
     """The NetworkPolicies of a stack that knows the networks of this cluster, on the cluster."""
     api = cluster.kube.api
-    found = [
-        item for item in deployed.objects(networked(request.param, config.PODS, config.SERVICES, API)) if item["kind"] == "NetworkPolicy"
-    ]
+    stack, _, more = request.param.partition(" ")
+    data = networked(stack, config.PODS, config.SERVICES, API)
+    found = [item for item in deployed.objects(connected(data) if more else data) if item["kind"] == "NetworkPolicy"]
     deployed.apply(api, found)
     yield found
     remove(api, found)
