@@ -182,7 +182,8 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         urns.append(resource["urn"])
         deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": resource["inputs"]})
 
-    for resource in pending:
+    # A component is nothing in the cloud.
+    for resource in (each for each in pending if each["custom"]):
         if resource["type"].startswith("kubernetes:"):
             in_kubernetes.append(_name(resource))
         elif role(resource) not in projects or resource["type"] not in _SOUGHT:
