@@ -80,14 +80,14 @@ class Killed:
 
     def at_each(self, operation: str, moments: Iterable[str], delays: tuple[float, ...], words: str) -> int:
         """Kill an operation once at each moment, and mend it each time. Returns how often it was killed before it came to its end."""
-        left, kills = set(moments), 0
+        left, kills = list(moments), 0
         while True:
             delay, before = delays[kills % len(delays)], self.book.stands()
             met = self._killed(left, operation, delay)
             if not met:
                 return kills
             kills += 1
-            self._mend(f"`{operation}`, {delay} s after it began to {words} {', '.join(sorted(met))}", before, operation)
+            self._mend(f"`{operation}`, {delay} s after it began to {words} {met.removesuffix('-')}", before, operation)
 
     def after(self, operation: str, seconds: float) -> None:
         """Kill an operation after some seconds, and mend it."""
@@ -95,20 +95,22 @@ class Killed:
         self.dev.killed(lambda: time.monotonic() > end, operation, everything=self.everything)
         self._mend(f"`{operation}`, {seconds} s after its start", before, operation)
 
-    def _killed(self, left: set[str], operation: str, delay: float) -> set[str]:
-        """The moments at which the engine was killed, which are taken from `left`; none where it came to its end."""
-        met: set[str] = set()
+    def _killed(self, left: list[str], operation: str, delay: float) -> str:
+        """The moment at which the engine was killed, which is taken from `left`; "" where it came to its end."""
+        met = ""
 
         def meets() -> bool:
+            nonlocal met
             pending = self.dev.pending()
-            met.update(each for each in left if any(name == each or (each.endswith("-") and name.startswith(each)) for name in pending))
+            met = next((each for each in left if any(name == each or (each[-1] == "-" and name.startswith(each)) for name in pending)), "")
             if met:
                 time.sleep(delay)
             return bool(met)
 
         outcome = self.dev.killed(meets, operation, everything=self.everything)
         assert met or not outcome.error, outcome.output[-3000:]
-        left.difference_update(met)
+        if met:
+            left.remove(met)
         return met
 
     def _mend(self, when: str, before: dict[str, str], operation: str) -> None:
