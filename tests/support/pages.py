@@ -255,13 +255,14 @@ def faults() -> str:
         lines.append(f"| [{group['title']}](#{anchor}) | {len(group['moments'])} | {group['engine']} | {group['day']} |")
     for group in groups:
         lines += ["", f"## {group['title']}", "", group["text"], ""]
-        lines += ["| when | what the person is told | what mends it | lost | twice |", "|---|---|---|---|---|"]
+        lines += ["| when | the message | what mends it | lost | twice |", "|---|---|---|---|---|"]
         lines += [_moment(each) for each in group["moments"]]
     return "\n".join(lines) + "\n"
 
 
 def _moment(moment: dict[str, Any]) -> str:
-    told = moment["told"].replace("`", "'").replace("|", "/")
+    # What the provider's own log says of itself is no part of the message.
+    told = re.sub(r"sdk-v2/provider2\.go:\d+: sdk\.helper_schema: ", "", moment["told"]).replace("`", "'").replace("|", "/")
     mended = ", ".join(f"`{command}`" for command in moment["mended"]) or "nothing is needed"
     lost, twice = (", ".join(moment[what]) or "nothing" for what in ("lost", "twice"))
     return f"| {moment['when']} | `{told}` | {mended} | {lost} | {twice} |"
