@@ -204,17 +204,17 @@ def test_an_interpreter_that_is_killed_starts_again(deployment: Platform, gatewa
     assert mine.heads()[-1] == ""
 
 
-def test_a_browser_shows_the_notebook(gateway: str, notebook: Notebook):
-    """Debian's Chromium logs in, runs a paragraph by its button, and follows the link to the Spark UI."""
+def test_a_browser_shows_the_notebook(gateway: str):
+    """Debian's Chromium logs in, runs a paragraph by its button, and follows the link to the Spark UI. Bob has room for an interpreter."""
     program = chromium()
     if not program:
         pytest.skip("chromium is not on PATH: Debian has it as `chromium`")
-    mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), "/Alice/seen")
+    mine = Notebook(Person("bob", gateway, zeppelin.ORIGIN), "/Bob/seen")
     mine.add("%spark.pyspark\nprint(spark.range(2_000_000_000).count())")
     with zeppelin.browser(program, gateway) as page:
         page.goto(zeppelin.ORIGIN)
-        page.get_by_placeholder("User Name").fill("alice")
-        page.get_by_placeholder("Password").fill(PEOPLE["alice"])
+        page.get_by_placeholder("User Name").fill("bob")
+        page.get_by_placeholder("Password").fill(PEOPLE["bob"])
         page.get_by_role("button", name="Login").click()
         page.get_by_text("Welcome to Zeppelin!").wait_for()
         page.goto(f"{zeppelin.ORIGIN}/#/notebook/{mine.note}")

@@ -137,9 +137,9 @@ class Notebook:
         return self._paragraph(paragraph)["status"]
 
     def heads(self) -> list[str]:
-        """What stands at the head of each paragraph."""
+        """What stands at the head of each paragraph that has run. A browser's button adds an empty one."""
         paragraphs = self.person.http.get(f"/api/notebook/{self.note}").json()["body"]["paragraphs"]
-        return [each.get("runtimeInfos", {}).get("jobUrl", {}).get("label", "") for each in paragraphs]
+        return [each.get("runtimeInfos", {}).get("jobUrl", {}).get("label", "") for each in paragraphs if each.get("results")]
 
     def _paragraph(self, paragraph: str) -> dict[str, Any]:
         return self.person.http.get(f"/api/notebook/{self.note}/paragraph/{paragraph}").json()["body"]
