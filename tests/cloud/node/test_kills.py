@@ -107,14 +107,15 @@ def files(folder: Path) -> dict[str, str]:
     return after
 
 
-def well(deployment: Platform) -> bool:
-    """Whether the node and all that runs on it for everybody is ready."""
+def well(deployment: Platform, address: str) -> bool:
+    """Whether the node and all that runs on it for everybody is ready, and Zeppelin answers behind the gateway. address: host:port."""
     with contextlib.suppress(ApiError, httpx.TransportError):
         api = deployment.api
         deployments, daemons = (api.items(f"/apis/apps/v1/{kind}") for kind in ("deployments", "daemonsets"))
         ready = [each["status"].get("readyReplicas") == each["spec"]["replicas"] for each in deployments]
         ready += [each["status"]["numberReady"] == each["status"]["desiredNumberScheduled"] for each in daemons]
-        return all(ready) and serves(deployment) and deployment.cluster.ready(deployment.node.name)
+        answers = httpx.get(f"http://{address}/api/version").status_code == 200
+        return answers and all(ready) and serves(deployment) and deployment.cluster.ready(deployment.node.name)
     return False
 
 
@@ -123,7 +124,7 @@ def test_nothing_is_lost_but_what_ran_in_what_was_killed(deployment: Platform):
     print(f"SEED={SEED} KILLS={KILLS}")
     killer = Killer(deployment, random.Random(SEED))
     with zeppelin.entrance(deployment) as address:
-        eventually(lambda: well(deployment), 300)
+        eventually(lambda: well(deployment, address), 300)
         memories = [Memory(address, person, language) for person in ("alice", "bob") for language in sorted(PROGRAMS)]
         with ThreadPoolExecutor(len(memories)) as pool:
             list(pool.map(lambda turn: memories[turn].keep(1000 + turn), range(len(memories))))
