@@ -132,7 +132,7 @@ def test_nothing_is_lost_but_what_ran_in_what_was_killed(deployment: Platform):
             kept = files(folder)
             begin = time.monotonic()
             kill = killer.kill()
-            eventually(lambda: serves(deployment), 300)
+            eventually(lambda: well(deployment, address), 300)
             back = time.monotonic() - begin
             assert files(folder) == kept, kill.words
             check(memories, kill, turn)
