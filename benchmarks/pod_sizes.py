@@ -6,6 +6,7 @@ docs/reference/pod-sizes.md.
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -58,6 +59,7 @@ def stack() -> dict[str, Any]:
     data["gaia-dmp:spark"] |= {"driver": _SMALL, "executor": _SMALL, "quota": {"cores": 14, "memory_gib": 48, "scratch_gib": 80}}
     data["gaia-dmp:spark"] |= {"executor_idle_seconds": _IDLE, "cached_idle_seconds": _CACHED}
     data["gaia-dmp:spark"] |= {"interpreter_idle_minutes": _INTERPRETER_MINUTES}
+    data["gaia-dmp:zeppelin"] |= {"interpreters": ["python", "md"]}
     return data
 
 
@@ -171,7 +173,8 @@ def work(found: Platform, address: str) -> Iterator[tuple[str, float]]:
 def passed(found: Platform) -> bool:
     """Whether the test notebook has run once."""
     with contextlib.suppress(RuntimeError):
-        return "pass in" in kubectl(found.kube, "logs", f"--namespace={SERVER}", "deployment/smoke-test")
+        said = kubectl(found.kube, "logs", f"--namespace={SERVER}", "deployment/smoke-test")
+        return re.search(r"^(pass|slow) in", said, re.MULTILINE) is not None
     return False
 
 

@@ -127,6 +127,18 @@ def test_a_notebook_has_a_path_of_its_own(zeppelin):
     assert all(path.startswith("/smoke-test/2") for path in made)
 
 
+def test_a_login_that_fails_is_tried_again_soon(zeppelin, monkeypatch: pytest.MonkeyPatch):
+    """On a platform that comes up: nobody answers for the first minutes."""
+    monkeypatch.setattr(smoke, "SOON", 1)
+    monkeypatch.setenv("SMOKE_PASSWORD", "wrong")
+    state = smoke.State({"every": 3600, "slow": 100, "port": 0, "certificate": None})
+    threading.Thread(target=state.watch, args=(zeppelin.url,), daemon=True).start()
+    eventually(lambda: (state.result, state.step) == ("fail", "login"))
+    monkeypatch.setenv("SMOKE_PASSWORD", "right")
+    eventually(lambda: state.result == "pass")
+    assert list(state.seconds) == ["login", "notebook", "count", "cross-match", "plot"]
+
+
 def test_what_a_killed_run_left_goes_and_nothing_else_does(zeppelin):
     now = time.time()
     begun = {"2OLD": smoke.OLD + 60, "2NEW": 60}
@@ -186,8 +198,6 @@ def test_a_wrong_result_is_a_failure_though_zeppelin_says_success(zeppelin, monk
 def test_what_a_run_came_to_is_in_the_metrics(zeppelin, broken, slow, result):
     zeppelin.broken = broken
     state = smoke.State({"every": 3600, "slow": slow, "port": 0, "certificate": None})
-    # This thread goes on for as long as all tests: it must not run again.
-    state.soon = 3600
     assert "gaia_dmp_smoke_test_result{" not in state.metrics()
     threading.Thread(target=state.watch, args=(zeppelin.url,), daemon=True).start()
     eventually(lambda: bool(state.result))
@@ -198,21 +208,22 @@ def test_what_a_run_came_to_is_in_the_metrics(zeppelin, broken, slow, result):
         assert 'gaia_dmp_smoke_test_result{result="fail",step="plot"} 1' in lines
 
 
-def test_the_first_failure_is_tried_again_at_once_and_later_ones_within_ten_minutes(monkeypatch):
-    """Nobody answers at that port. A Pod's network rules may come after the Pod, so its first question proves little."""
-    pauses: list[float] = []
+@pytest.mark.parametrize(("password", "pauses"), [("wrong", [20, 20, 20]), ("right", [600, 600, 600])])
+def test_what_started_nothing_is_tried_again_sooner(zeppelin, monkeypatch: pytest.MonkeyPatch, password: str, pauses: list[int]):
+    """A login that fails, against a notebook that does."""
+    zeppelin.broken = "plot"
+    found: list[float] = []
 
     def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 3:
+        found.append(seconds)
+        if len(found) == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(smoke.time, "sleep", sleep)
-    monkeypatch.setenv("SMOKE_USER", "smoke-test")
-    monkeypatch.setenv("SMOKE_PASSWORD", "made up")
+    monkeypatch.setenv("SMOKE_PASSWORD", password)
     with pytest.raises(KeyboardInterrupt):
-        smoke.State({"every": 3600, "slow": 100, "port": 0, "certificate": None}).watch("http://127.0.0.1:1")
-    assert [round(each, -1) for each in pauses] == [20, 600, 600]
+        smoke.State({"every": 3600, "slow": 100, "port": 0, "certificate": None}).watch(zeppelin.url)
+    assert [round(each, -1) for each in found] == pauses
 
 
 def test_the_command_says_each_step_and_ends_with_one_where_it_fails(zeppelin):

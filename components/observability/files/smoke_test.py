@@ -37,6 +37,9 @@ OLD = 3 * 3600
 PATIENCE = 1800
 """Seconds that one step may take: a node of an autoscaled pool takes minutes to come."""
 
+SOON = 20
+"""Seconds until the next try where the login has failed."""
+
 CATALOGUE = """
 from pyspark.sql import functions as F
 def stars(shift):
@@ -184,8 +187,6 @@ class State:
     def __init__(self, config):
         self.config, self.lock = config, threading.Lock()
         self.result, self.step, self.at, self.seconds, self.certificate = None, "", 0.0, {}, None
-        # The rules of a new Pod's network may come after it, and its first question is then refused.
-        self.soon = 20
 
     def watch(self, url):
         while True:
@@ -201,10 +202,11 @@ class State:
             with self.lock:
                 self.result, self.step, self.at, self.seconds = result, step, time.time(), seconds
             print(f"{result} in {time.monotonic() - begin:.1f} s", flush=True)
-            # What failed is tried again soon: an operator who mends it wants to see that.
-            pause = min(self.config["every"], self.soon) if result == "fail" else self.config["every"]
+            # What failed is tried again soon: an operator who mends it wants to see that. A login starts nothing, and on a platform that
+            # comes up nobody answers for some minutes.
+            soon = SOON if step == "login" else 600
+            pause = min(self.config["every"], soon) if result == "fail" else self.config["every"]
             time.sleep(max(1, pause - (time.monotonic() - begin)))
-            self.soon = 600
 
     def metrics(self):
         with self.lock:
