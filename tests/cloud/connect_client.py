@@ -6,6 +6,7 @@ It has the thin client alone: no Java, no jars, no Kubernetes. Prints {"answers"
 import json
 import os
 import sys
+import time
 
 from pyspark.sql import SparkSession, functions
 from pyspark.sql.types import LongType
@@ -17,6 +18,11 @@ def doubled(rows, partitions=4):
     """The sum of so many numbers, each doubled by a Python function on an executor."""
     double = functions.udf(lambda x: 2 * x, LongType())
     return spark.range(0, rows, 1, partitions).select(double("id").alias("two")).agg(functions.sum("two")).first()[0]
+
+
+def slow(seconds):
+    """A query that takes so long: its one row."""
+    return spark.range(1).select(functions.udf(lambda x: time.sleep(seconds) or x, LongType())("id")).first()[0]
 
 
 def hosts():

@@ -26,7 +26,9 @@ from tests.cloud.kube import running
 from tests.cloud.kubelet import Kubelet
 from tests.support.certificates import self_signed
 from tests.support.dns import names
+from tests.support.eventually import eventually
 from tests.support.gateway import Backend, configure, needs_nginx, serve
+from tests.support.rpc import recorder
 from tests.support.servers import free_ports, serving
 from tests.support.stack_files import SPARK_4, connected
 
@@ -253,6 +255,24 @@ def test_the_token_stands_nowhere_else(door: Door, api: Api, folder: Path):
     ]
     assert started != []
     assert [each for each in started if token.encode() in each] == []
+
+
+def test_a_query_counts_as_use_and_an_open_session_does_not(door: Door):
+    """What keeps an interpreter from its idle end, in a driver as a notebook has it; test_connect_url.py has Zeppelin's own part."""
+    bob, url = door.drivers[BOB], door.url(BOB)
+    with recorder() as interpreter:
+        for name, value in (("INTERPRETER_PORT", interpreter.port), ("EVERY", 1)):
+            bob(f"setattr(__import__('connect_url'), '{name}', {value})")
+        bob("__import__('connect_url').connect_url()")
+        time.sleep(4)
+        assert interpreter.got == []
+        assert door.ask(url, "slow(8)") == [0]
+        eventually(lambda: len(interpreter.got) >= 5)
+        time.sleep(3)
+        used = len(interpreter.got)
+        # One query, and a session that stays open after it.
+        door.ask(url, "spark.range(1).count()", "time.sleep(10)")
+        assert 1 <= len(interpreter.got) - used <= 5
 
 
 def _readable(path: Path) -> bool:

@@ -85,6 +85,7 @@ class TestSparkConnect:
         monkeypatch.setitem(sys.modules, "pyspark", SimpleNamespace(__version__="4.0.5"))
         monkeypatch.setenv("CONNECT_ADDRESS", "sc://gaia.example.org:443/;x-driver=spark-alice-2abc-abcdef")
         monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "t0ken")
+        monkeypatch.setattr("connect_url.WATCHING", ["already"], raising=True)
         exec(code.splitlines()[-1] + "\nconnect_url()", {})
         said = capsys.readouterr().out
         assert 'remote("sc://gaia.example.org:443/;x-driver=spark-alice-2abc-abcdef;token=t0ken")' in said
