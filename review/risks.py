@@ -108,7 +108,7 @@ def _of_data(change: Change) -> Iterator[Risk]:
     if change.type == ACCESS and change.operation in {"delete", "replace"} and after:
         yield Risk(
             "data",
-            f"{name} is created again with a new key: volumes mounted with the old key hang until they are mounted again",
+            f"{name} is created again with a new key: every mount with the old key is lost until it is mounted again",
             change.urn,
         )
 

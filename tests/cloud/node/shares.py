@@ -30,6 +30,7 @@ from tests.cloud.openstack.apply import applied
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.tools import ROOT
+from tests.support import programs
 from tests.support.eventually import eventually
 from tests.support.programs import record_data
 
@@ -104,7 +105,8 @@ def objects(cloud: Cloud, data: dict[str, Any], brought: Mapping[str, Key]) -> l
             rules = [rule for rule in shares.access_rules(share.id) if rule.access_to in ours]
             for rule in sorted(rules, key=lambda rule: ours.index(rule.access_to))[:1]:
                 keys[parse_export_path(path).root_path] = Key(rule.access_to, rule.access_key)
-    with patch.object(answers, "_export_path", paths.__getitem__):
+    # A recording is kept, but this one has other answers.
+    with patch.object(answers, "_export_path", paths.__getitem__), patch.object(programs, "_recorded", programs._recorded.__wrapped__):
         items = deployed.objects(data)
     volumes = [item["spec"]["csi"] for item in items if item["kind"] == "PersistentVolume"]
     secrets = {csi["nodeStageSecretRef"]["name"]: keys[csi["volumeAttributes"]["rootPath"]] for csi in volumes}

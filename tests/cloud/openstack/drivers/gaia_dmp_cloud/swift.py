@@ -6,6 +6,7 @@ Each server listens on a port of its own, because the proxy finds the others by 
 import os
 import sys
 from pathlib import Path
+from time import monotonic as now
 
 import eventlet
 
@@ -28,17 +29,19 @@ class Memory:
         self._values = {}
 
     def get(self, key, *_, **__):
-        return self._values.get(key)
+        value, end = self._values.get(key, (None, 0))
+        return value if not end or now() < end else None
 
-    def set(self, key, value, *_, **__):
-        self._values[key] = value
+    def set(self, key, value, *_, time=0, **__):
+        self._values[key] = (value, time and now() + time)
 
     def delete(self, key, *_, **__):
         self._values.pop(key, None)
 
-    def incr(self, key, delta=1, *_, **__):
-        self._values[key] = self._values.get(key, 0) + delta
-        return self._values[key]
+    def incr(self, key, delta=1, *_, time=0, **__):
+        value = (self.get(key) or 0) + delta
+        self.set(key, value, time=time)
+        return value
 
 
 def remembering(application):
