@@ -106,7 +106,7 @@ def test_what_somebody_edits_is_found_and_put_back(
     touched = kubernetes(api, names)
     shares = project.shared_file_system
     share = shares.get_share(ids["data-sample-share"])
-    shares.extend_share(share.id, 11)
+    shares.resize_share(share.id, 11)
     eventually(lambda: shares.get_share(share.id).status == "available")
     rule = shares.create_access_rule(share.id, access_type="cephx", access_to="somebody", access_level="rw")
     (group,) = project.network.security_groups(name="default", project_id=project.current_project_id)
