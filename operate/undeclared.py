@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openstack.connection import Connection
+from openstack.exceptions import NotFoundException
 
 from review.risks import Category
 
@@ -53,16 +54,30 @@ def _rules(cloud: Connection, share: Mapping[str, Any], declared: set[Any]) -> I
 
 
 def _default_group(cloud: Connection) -> Iterator[Undeclared]:
-    """Rules of ingress that are not Neutron's own: those let in what is in the group itself."""
+    """Rules of ingress that neither Neutron nor the site gives every project: Neutron's own let in what is in the group itself."""
     network: Any = cloud.network
+    usual = {_opening(each) for each in _of_every_project(network)}
     for group in network.security_groups(name="default", project_id=cloud.current_project_id):
         for rule in group.security_group_rules:
-            if rule["direction"] == "ingress" and rule["remote_group_id"] != group.id:
-                what = " ".join(filter(None, [rule["protocol"] or "everything", _ports(rule)]))
-                source = rule["remote_ip_prefix"] or rule["remote_group_id"] or "anywhere"
+            if rule["direction"] == "ingress" and rule["remote_group_id"] != group.id and _opening(rule) not in usual:
+                what, source = _opening(rule)
                 ends = f"openstack security group rule delete {rule['id']}"
                 says = f"security group default lets in {what} from {source}: {ends}"
                 yield Undeclared(f"default: {what}", "security group rule", "network", says)
+
+
+def _of_every_project(network: Any) -> list[Any]:
+    """The rules that the site puts into every new default group; none where Neutron is older than these."""
+    try:
+        return [each for each in network.default_security_group_rules() if each["used_in_default_sg"] and each["direction"] == "ingress"]
+    except NotFoundException:
+        return []
+
+
+def _opening(rule: Mapping[str, Any]) -> tuple[str, str]:
+    """What a rule lets in, and from where."""
+    what = " ".join(filter(None, [rule["protocol"] or "everything", _ports(rule)]))
+    return what, rule["remote_ip_prefix"] or rule["remote_group_id"] or "anywhere"
 
 
 def _ports(rule: Mapping[str, Any]) -> str:
