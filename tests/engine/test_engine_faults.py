@@ -273,7 +273,6 @@ def small_disk(folder: Path) -> Iterator[Callable[..., None]]:
     shutil.copytree(folder, kept)
     mebibytes = 60 + sum(file.stat().st_size for file in kept.rglob("*") if file.is_file()) // 2**20
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)], check=True)
-    shutil.copytree(kept, folder, dirs_exist_ok=True)
     file = folder / "full"
 
     def fill(*, free: bool = False) -> None:
@@ -285,10 +284,11 @@ def small_disk(folder: Path) -> Iterator[Callable[..., None]]:
                 big.write(b"0" * 4096)
 
     try:
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
         yield fill
-    finally:
         shutil.rmtree(kept)
         shutil.copytree(folder, kept)
+    finally:
         subprocess.run(["umount", str(folder)], check=True)
         shutil.rmtree(folder)
         kept.rename(folder)
