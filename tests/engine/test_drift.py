@@ -106,7 +106,8 @@ def test_what_somebody_edits_is_found_and_put_back(
     touched = kubernetes(api, names)
     shares = project.shared_file_system
     share = shares.get_share(ids["data-sample-share"])
-    shares.resize_share(share.id, 11)
+    body = {"extend": {"new_size": 11}}
+    shares.post(f"/shares/{share.id}/action", json=body, microversion="2.7").raise_for_status()
     eventually(lambda: shares.get_share(share.id).status == "available")
     rule = shares.create_access_rule(share.id, access_type="cephx", access_to="somebody", access_level="rw")
     (group,) = project.network.security_groups(name="default", project_id=project.current_project_id)
