@@ -115,6 +115,22 @@ def parser() -> argparse.ArgumentParser:
     smoke.add_argument("--url", default="", help="address, if it is not the stack's, such as http://localhost:8080 with a port-forward")
     _folder(smoke, "folder of the program")
 
+    words = "start, list or stop a Spark driver of your own, and print its address for Spark Connect"
+    connect = commands.add_parser(
+        "connect",
+        help=words,
+        description=f"{words}. The password is read from GAIA_PASSWORD, or asked for.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    connect.add_argument("url", metavar="URL", help="address of the platform, such as https://gaia.example.org")
+    connect.add_argument("--user", required=True, help="login name")
+    connect.add_argument("--size", default="spark", help="one of the sizes of Spark, such as spark-large; spark by default")
+    what = connect.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="list your drivers that were started in this way, and whether they run")
+    what.add_argument("--stop", action="store_true", help="stop your driver of this size")
+
     switch = _command(commands, "switch", "point the public name to the stack that switch/Pulumi.<STACK>.yaml calls live", stack="required")
     switch.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 

@@ -17,7 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
+from components.files import COMPONENTS
 from tests.support.rpc import PodsApi, pod
+
+RUN = COMPONENTS / "spark/files/run-interpreter.sh"
 
 
 def _pour(source: socket.socket, target: socket.socket) -> None:
@@ -53,8 +56,11 @@ def main(arguments: list[str]) -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=_relay, args=(listening, address, int(os.environ["FILTER"])), daemon=True).start()
         given |= {"-c": "127.0.0.1", "-p": str(listening.getsockname()[1])}
-        command = [f"{os.environ['ZEPPELIN_HOME']}/bin/interpreter.sh", *itertools.chain.from_iterable(given.items())]
-        process = subprocess.Popen(command, env=os.environ | {"ZEPPELIN_LOCAL_IP": address})
+        script = f"{os.environ['ZEPPELIN_HOME']}/bin/interpreter.sh"
+        # A driver that serves Spark Connect gets its token where Pods get it.
+        started = ["bash", str(RUN)] if "CONNECT_ADDRESS" in os.environ else [script]
+        command = [*started, *itertools.chain.from_iterable(given.items())]
+        process = subprocess.Popen(command, env=os.environ | {"ZEPPELIN_LOCAL_IP": address, "INTERPRETER": script})
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         code = process.wait()
     api.show(address, pod(address, group, "Succeeded"))

@@ -16,10 +16,11 @@ import pytest
 from components.files import COMPONENTS
 from components.zeppelin.files.seed_interpreters import seeded
 from components.zeppelin.shiro import shiro_hash, shiro_ini
-from tests.cloud import deployed
+from tests.cloud import deployed, tools
 from tests.support.eventually import eventually
 from tests.support.rpc import pods_api, rpc_filter
 from tests.support.servers import free_ports
+from tests.support.stack_files import connected
 
 HOME = os.environ.get("ZEPPELIN_HOME", "")
 needs_zeppelin = pytest.mark.skipif(not HOME, reason="ZEPPELIN_HOME names no built Zeppelin 0.12: it is in no package registry")
@@ -53,9 +54,56 @@ class Running:
     """All that the server wrote."""
 
 
-def _files(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+@dataclass(frozen=True)
+class Connect:
+    """A Spark 4.0 of this machine in the place of the one in Pods, which serves Spark Connect."""
+
+    url: str
+    """Address of every driver, without its token."""
+
+    host: str
+    """Address of the loopback that it listens on."""
+
+    ui: int
+    """Port of its Spark UI."""
+
+
+def _spark_home(folder: Path) -> Path:
+    """A Spark laid out as Apache does it, of the package that pip has (images/contents.py does the same with copies)."""
+    site, home = tools.spark("4.0") / "pyspark", folder / "spark-home"
+    (home / "python").mkdir(parents=True)
+    for place, origin in {"bin": "bin", "sbin": "sbin", "jars": "jars", "python/pyspark": ".", "python/lib": "python/lib"}.items():
+        (home / place).symlink_to((site / origin).resolve())
+    return home
+
+
+def _local(text: str, connect: Connect, folder: Path) -> str:
+    """interpreter.json with a Spark without Kubernetes."""
+    settings = json.loads(text)
+    properties = settings["interpreterSettings"]["spark"]["properties"]
+    pods = ("spark.kubernetes.", "spark.dynamicAllocation.", "spark.decommission.", "spark.storage.", "spark.executor.", "spark.eventLog.")
+    for name in [name for name in properties if name.startswith(pods)]:
+        del properties[name]
+    ours = {
+        "SPARK_HOME": str(_spark_home(folder)),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "spark.master": "local[1]",
+        "spark.driver.memory": "512m",
+        "spark.local.dir": str(folder / "spark"),
+        "spark.jars.ivy": str(folder / "ivy"),
+        "spark.ui.port": str(connect.ui),
+        "spark.connect.grpc.binding.address": connect.host,
+    }
+    for name, value in ours.items():
+        properties[name] = {"name": name, "value": value, "type": "string"}
+    return json.dumps(settings).replace("/opt/platform", str(COMPONENTS / "spark/files"))
+
+
+def _files(folder: Path, connect: Connect | None) -> tuple[dict[str, str], dict[str, str]]:
     """The server's environment with the paths of this test, and its files."""
-    maps = [item["data"] for item in deployed.objects(deployed.stack()) if item["kind"] == "ConfigMap"]
+    stack = connected(deployed.stack()) if connect else deployed.stack()
+    maps = [item["data"] for item in deployed.objects(stack) if item["kind"] == "ConfigMap"]
     environment = next(data for data in maps if "ZEPPELIN_ADDR" in data)
     files = next(data for data in maps if "interpreter.json" in data)
     moved = {
@@ -73,13 +121,15 @@ def _runner(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
+def zeppelin(folder: Path, origin: str, connect: Connect | None = None) -> Iterator[Running]:
     """A server until the end of the `with`. Its interpreters are processes of this machine, each with the address of a Pod.
 
-    origin: where browsers come from.
+    origin: where browsers come from. connect: the Spark that it has, if any.
     """
     http, rpc, websocket = free_ports(3)
-    environment, files = _files(folder)
+    environment, files = _files(folder, connect)
+    if connect:
+        files["interpreter.json"] = _local(files["interpreter.json"], connect, folder)
     conf = folder / "conf"
     for each in ("conf", "notebooks/conf", "notebooks/recovery", "notebooks/notebook", "work/local-repo"):
         (folder / each).mkdir(parents=True)
@@ -100,8 +150,10 @@ def zeppelin(folder: Path, origin: str) -> Iterator[Running]:
         "ZEPPELIN_MEM": "-Xmx512m",
         "ZEPPELIN_INTP_MEM": "-Xmx256m",
         "ZEPPELIN_INTERPRETER_REMOTE_RUNNER": str(_runner(folder)),
-        "ZEPPELIN_INTERPRETER_INCLUDES": "md,python",
+        "ZEPPELIN_INTERPRETER_INCLUDES": "md,python,spark" if connect else "md,python",
     }
+    if connect:
+        environment["CONNECT_ADDRESS"] = connect.url
     log = folder / "server.log"
     guard = [sys.executable, str(COMPONENTS / "zeppelin/files/websocket_guard.py"), str(websocket), str(http), str(folder / "closing")]
     with log.open("wb") as out, pods_api(folder / "api") as api, rpc_filter(rpc, api.environment, folder / "filter.log") as filter_port:

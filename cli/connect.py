@@ -1,0 +1,36 @@
+"""`gaia connect`: a driver of one's own for Spark Connect, without a notebook."""
+
+import argparse
+import getpass
+import os
+
+from cli.exit import Exit
+from cli.output import complain, errors
+from operate.connect import ConnectError, Platform
+
+PASSWORD = "GAIA_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start, list or stop drivers. Prints an address and nothing else to standard output. Returns WELL or FAILED."""
+
+    def say(line: str) -> None:
+        errors().print(line, style="dim", markup=False)
+
+    try:
+        password = os.environ.get(PASSWORD) or getpass.getpass(f"Password of {options.user} at {options.url}: ")
+        platform = Platform(options.url, options.user, password)
+        if options.list:
+            for driver in platform.drivers():
+                print(f"{driver.size:<20} {driver.pod or '-':<50} {'runs' if platform.runs(driver) else 'has ended'}")
+        elif options.stop:
+            for driver in platform.drivers():
+                if driver.size == options.size:
+                    platform.stop(driver)
+                    say(f"{driver.size}: stopped")
+        else:
+            print(platform.start(options.size, say))
+    except ConnectError as error:
+        complain(error)
+        return Exit.FAILED
+    return Exit.WELL

@@ -1,0 +1,110 @@
+"""`gaia connect` at a real Zeppelin, which starts a real Spark with the plug-in; a thin client uses it through the gateway."""
+
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from components.names import CONNECT_PORT, SPARK_NAMESPACE
+from tests.cloud import tools
+from tests.cloud.zeppelin.server import Connect, needs_zeppelin, zeppelin
+from tests.support.certificates import self_signed
+from tests.support.dns import names
+from tests.support.eventually import eventually
+from tests.support.gateway import configure, needs_nginx, serve
+from tests.support.servers import free_ports
+from tests.support.stack_files import ROOT
+
+pytestmark = [needs_zeppelin, needs_nginx]
+POD = "spark-bob-2abcdefgh-qwerty"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A platform on this machine. url: of the gateway. driver: address of a driver. certificate: PEM file. log: of Zeppelin's server."""
+
+    url: str
+    driver: str
+    certificate: Path
+    log: Path
+
+    def gaia(self, *arguments: str, user: str = "bob", password: str = "bob-secret") -> subprocess.CompletedProcess[str]:
+        """What `gaia connect` says."""
+        environment = os.environ | {"SSL_CERT_FILE": str(self.certificate), "GAIA_PASSWORD": password}
+        command = [sys.executable, "-m", "cli.main", "connect", self.url, "--user", user, *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder, web = tmp_path_factory.mktemp("zeppelin"), tmp_path_factory.mktemp("gateway")
+    certificate, _ = self_signed(web)
+    plain, tls, ui = free_ports(3)
+    host = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}.1"
+    connect = Connect(url=f"sc://127.0.0.1:{tls}/;x-driver={POD}", host=host, ui=ui)
+    url = f"https://127.0.0.1:{tls}"
+    with names({f"{POD}.{SPARK_NAMESPACE}.svc.cluster.local": host}) as resolver, zeppelin(folder, url, connect) as server:
+        config = configure(web, "gateway-tls.conf", server.address, plain, messages=server.messages, tls=tls, resolver=resolver)
+        locations = web / "locations.inc"
+        locations.write_text(locations.read_text().replace(f"{server.address}$spark_path", f"127.0.0.1:{ui}$spark_path"))
+        process = serve(web, config, plain)
+        try:
+            yield Place(url=url, driver=host, certificate=certificate, log=server.log)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def closed(address: str) -> bool:
+    """Whether nobody listens for clients of Spark Connect."""
+    try:
+        socket.create_connection((address, CONNECT_PORT), timeout=10).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def asked(place: Place, url: str) -> subprocess.CompletedProcess[str]:
+    """A thin client that takes the address as Spark's own variable has it."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_", "JAVA_"))}
+    environment |= {"SPARK_REMOTE": url, "PYTHONPATH": str(tools.connect()), "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(place.certificate)}
+    program = (
+        "from pyspark.sql import SparkSession; spark = SparkSession.builder.getOrCreate(); print('counted', spark.range(12345).count())"
+    )
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_a_driver_is_started_used_listed_and_stopped(place: Place):
+    assert place.gaia("--list").stdout == ""
+    started = place.gaia()
+    assert started.returncode == 0, started.stderr + place.log.read_text()[-3000:]
+    url = started.stdout.strip()
+    assert re.fullmatch(rf"sc://127\.0\.0\.1:\d+/;x-driver={POD};token=[0-9a-f]{{64}}", url)
+    answer = asked(place, url)
+    assert answer.stdout == "counted 12345\n", answer.stderr
+    # The same driver again, and its token in no notebook, log or file of Zeppelin's.
+    assert place.gaia().stdout.strip() == url
+    token = url.split(";token=")[1]
+    folder = place.log.parent
+    assert [path for path in folder.rglob("*") if path.is_file() and token.encode() in path.read_bytes()] == []
+    assert re.fullmatch(rf"spark +{POD} +runs\n", place.gaia("--list").stdout)
+    assert place.gaia("--list", user="alice", password="alice-secret").stdout == ""
+    assert place.gaia("--stop").returncode == 0
+    assert place.gaia("--list").stdout == ""
+    eventually(lambda: closed(place.driver))
+
+
+def test_a_wrong_password_and_a_size_that_is_not_there_are_said(place: Place):
+    refused = place.gaia(password="wrong")
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "does not let bob in: 403" in refused.stderr
+    unknown = place.gaia("--size", "spark-huge")
+    assert (unknown.returncode, unknown.stdout) == (3, "")
+    assert "spark-huge gave no address" in unknown.stderr
