@@ -11,12 +11,13 @@ SNAPSHOT ?= latest
 CONFIRM ?=
 URL ?=
 NODES ?= 1
+NOTE ?=
 PYTHON ?= python3
 PY := .venv/bin/python
 GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-kube bench-node lock clean
+.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-engine bench-kube bench-node lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -111,8 +112,12 @@ pictures: .venv/.development ## the dashboards as docs/images/dashboards/*.png, 
 	@$(PY) -m tests.cloud.tools
 	@PICTURES=docs/images/dashboards $(PY) -m pytest tests/cloud/test_metrics.py -n 0 -p no:randomly -k "fires or fire or drawn"
 
-bench: .venv/.runtime ## figures as ratios, each against a floor taken in the same run
-	@$(PY) benchmarks/preview.py
+bench: .venv/.runtime ## figures as ratios, each against a floor taken in the same run; NOTE=1 appends them to benchmarks/history.csv
+	@$(PY) -m benchmarks.preview $(if $(NOTE),--note)
+
+bench-engine: .venv/.development ## how long `pulumi up` takes, on the tests' OpenStack services, by the Pulumi that is on PATH
+	@$(PY) -m tests.cloud.openstack.build
+	@$(PY) -m benchmarks.engine
 
 bench-kube: .venv/.development ## how soon executors come and go, on the API server of the tests
 	@$(PY) -m tests.cloud.tools

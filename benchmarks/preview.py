@@ -1,9 +1,10 @@
-"""How long the offline preview takes, as ratios against floors taken in the same run. `make bench`.
+"""How long the offline preview takes, as ratios against floors taken in the same run. `make bench`; NOTE=1 appends them to history.csv.
 
 Floor 1: the bare import of the very provider modules that the preview of prod imports, in a new interpreter. Floor 2: a stack of 100
 datasets. Every figure is the median of several new processes, the two sides of a ratio taken in turn.
 """
 
+import argparse
 import json
 import statistics
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks import history
+
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = 7
 PROVIDERS = ("pulumi_openstack", "pulumi_kubernetes", "pulumi_random", "pulumi_tls")
@@ -23,7 +26,7 @@ LISTING = """
 import contextlib, io, json, sys
 from cli.main import main
 with contextlib.redirect_stdout(io.StringIO()):
-    main(["preview", "prod"])
+    main(["preview", {stack!r}])
 print(json.dumps([m for m in sys.modules if m.split(".")[0] in {packages!r} or m == "pulumi"]))
 """
 SCALED = """
@@ -44,8 +47,15 @@ def seconds(code: str) -> float:
     return time.perf_counter() - start
 
 
-def ratio(title: str, code: str, floor_title: str, floor: str) -> None:
-    """Print the medians of both and the median of their ratios, pair by pair."""
+def floor(stack: str) -> str:
+    """A program that imports the provider modules which the preview of a stack imports, and does nothing else."""
+    code = LISTING.format(packages=PROVIDERS, stack=stack)
+    listed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    return "import " + ", ".join(json.loads(listed.stdout))
+
+
+def ratio(title: str, code: str, floor_title: str, floor: str, *, noted: bool) -> None:
+    """Print the medians of both and the median of their ratios, pair by pair. noted: whether they go into the history."""
     pairs = []
     for run in range(RUNS + 1):
         if sys.stderr.isatty():
@@ -58,6 +68,8 @@ def ratio(title: str, code: str, floor_title: str, floor: str) -> None:
     mine, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
     times = statistics.median(a / b for a, b in pairs)
     print(f"{title:<34} {mine:6.2f} s   {floor_title:<34} {theirs:6.2f} s   ratio {times:.2f}")
+    if noted:
+        history.note(title, mine, floor_title, theirs, times)
 
 
 def stack_of(datasets: int, folder: Path) -> str:
@@ -74,17 +86,16 @@ def stack_of(datasets: int, folder: Path) -> str:
 
 def main() -> None:
     """Print every figure."""
-    listed = subprocess.run(
-        [sys.executable, "-c", LISTING.format(packages=PROVIDERS)], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    modules = json.loads(listed.stdout)
-    floor = "import " + ", ".join(modules)
-    ratio("preview of prod", PREVIEW.format(arguments=["prod"]), "bare import of its provider modules", floor)
-    ratio("diff of prod with HEAD", DIFF, "bare import of its provider modules", floor)
-    ratio("diff of all three with HEAD", DIFF.replace("'prod'", "'dev', 'prod', 'local'"), "bare import of its provider modules", floor)
+    parser = argparse.ArgumentParser(description="Measure the offline preview against floors.")
+    parser.add_argument("--note", action="store_true", help="append the figures to history.csv")
+    noted = parser.parse_args().note
+    imports, title = floor("prod"), "bare import of its provider modules"
+    ratio("preview of prod", PREVIEW.format(arguments=["prod"]), title, imports, noted=noted)
+    ratio("diff of prod with HEAD", DIFF, title, imports, noted=noted)
+    ratio("diff of all three with HEAD", DIFF.replace("'prod'", "'dev', 'prod', 'local'"), title, imports, noted=noted)
     with tempfile.TemporaryDirectory() as folder:
         large, small = stack_of(200, Path(folder) / "large"), stack_of(100, Path(folder) / "small")
-        ratio("prod with 200 datasets", large, "prod with 100 datasets", small)
+        ratio("prod with 200 datasets", large, "prod with 100 datasets", small, noted=noted)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def made():
     return pages()
 
 
-@pytest.mark.parametrize("name", ["command-line.md", "outputs.md", "metrics.md", "alerts.md", "faults.md"])
+@pytest.mark.parametrize("name", ["command-line.md", "outputs.md", "metrics.md", "alerts.md", "faults.md", "speed.md"])
 def test_a_page_is_up_to_date(name, made):
     differences = list(difflib.unified_diff((FOLDER / name).read_text().splitlines(), made[name].splitlines(), lineterm="", n=0))
     assert differences[:20] == [], "run: make docs"

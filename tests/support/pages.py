@@ -1,4 +1,4 @@
-"""`python -m tests.support.pages`: the reference pages of the command line, the outputs, the metrics, the alerts and the faults.
+"""`python -m tests.support.pages`: the reference pages of the command line, the outputs, the metrics, the alerts, the faults and the speed.
 
 tests/stacks/test_pages.py keeps them as the program makes them. settings/reference.py writes the page of stack files.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from benchmarks import history
 from cli.main import EXIT_CODES, parser
 from components.observability import dashboards
 from recording import Recording
@@ -54,7 +55,50 @@ def pages() -> dict[str, str]:
         "metrics.md": metrics(recordings["prod"]),
         "alerts.md": alerts(recordings["prod"]),
         "faults.md": faults(),
+        "speed.md": speed(),
     }
+
+
+WANTED = {
+    "preview of prod": ("1.4", "`gaia preview prod`"),
+    "diff of prod with HEAD": ("2", "`gaia diff prod`"),
+    "diff of all three with HEAD": ("6", "`gaia diff dev prod local`"),
+    "prod with 200 datasets": ("2", "a preview of prod with 200 datasets"),
+}
+"""The ratio that each figure should not exceed, and what is measured."""
+
+
+def speed() -> str:
+    """What `make bench NOTE=1` noted, as a table of the newest figures and a chart of each."""
+    figures = history.read()
+    lines = [
+        "# Speed",
+        "",
+        f"{MADE} The figures are those that `make bench NOTE=1` appends to `benchmarks/history.csv`; a workflow does so every week.",
+        "A ratio compares with a floor that is taken in the same run, on the same machine: it says more than the seconds, which differ",
+        "from machine to machine.",
+        "",
+        "| what | seconds | floor | seconds of the floor | ratio | at most |",
+        "|---|---|---|---|---|---|",
+    ]
+    for title, (most, what) in WANTED.items():
+        last = figures[title][-1]
+        lines.append(f"| {what} | {last.seconds:.2f} | {last.floor} | {last.floor_seconds:.2f} | {last.ratio:.2f} | {most} |")
+    for title, (most, what) in WANTED.items():
+        runs = figures[title]
+        lines += [
+            "",
+            f"## {what[0].upper()}{what[1:]}",
+            "",
+            "```mermaid",
+            "xychart-beta",
+            f"    x-axis [{', '.join(f'{chr(34)}{each.day} {each.commit}{chr(34)}' for each in runs)}]",
+            f'    y-axis "ratio" 0 --> {max(float(most), *(each.ratio for each in runs)) * 1.25:.1f}',
+            f"    bar [{', '.join(f'{each.ratio:.2f}' for each in runs)}]",
+            f"    line [{', '.join([most] * len(runs))}]",
+            "```",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def command_line() -> str:
