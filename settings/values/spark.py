@@ -47,7 +47,7 @@ class LanguageSize(Settings):
 class Quota(Settings):
     """What all Pods of namespace gaia-spark may request together."""
 
-    cores: Annotated[Cores, Field(examples=[64])]
+    cores: Annotated[int, Field(ge=1, le=100_000, examples=[64])]
     """Processor cores."""
 
     memory_gib: Annotated[GiB, Field(examples=[240])]
@@ -56,7 +56,7 @@ class Quota(Settings):
     scratch_gib: Annotated[GiB, Field(examples=[400])]
     """Local disk, in GiB."""
 
-    pods: Annotated[int, Field(ge=2, le=5000)] = 200
+    pods: Annotated[int, Field(ge=2, le=20_000)] = 200
     """Number of Pods."""
 
 

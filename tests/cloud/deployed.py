@@ -1,9 +1,12 @@
 """The Kubernetes objects of a recorded stack, put on a real API server."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from operate.live import PROVIDER
 from preview import manifests
 from tests.cloud.api import Api, Object
 from tests.support.eventually import eventually
@@ -53,6 +56,24 @@ def objects(data: dict[str, Any]) -> list[Object]:
     recording = record_data(data, "update", STACK)
     found = [_filled(item) for item in manifests.of(recording)]
     return sorted(found, key=lambda item: ORDER.index(item["kind"]) if item["kind"] in ORDER else len(ORDER))
+
+
+_SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+"""What marks a secret in an exported state (pulumi: sdk/go/common/resource/sig.go)."""
+MANAGER = "tests"
+"""Who applied the stack, which is the engine's field manager in the state (pulumi-kubernetes: provider/pkg/provider/provider.go)."""
+
+
+def state_of(kubeconfig: Path, items: list[Object]) -> list[dict[str, Any]]:
+    """The resources of an exported state: the provider of a cluster, and a stack's objects on it."""
+
+    def resource(item: Object) -> dict[str, Any]:
+        kind = f"kubernetes:{item['apiVersion']}:{item['kind']}"
+        outputs = {"metadata": item["metadata"], "__fieldManager": MANAGER}
+        return {"type": kind, "urn": f"urn:pulumi:kube::gaia-dmp::{kind}::{item['metadata']['name']}", "inputs": item, "outputs": outputs}
+
+    provider = {"kubeconfig": _SIGNATURE | {"plaintext": json.dumps(kubeconfig.read_text())}}
+    return [{"type": PROVIDER, "urn": "urn:pulumi:kube::gaia-dmp::provider", "inputs": provider}, *map(resource, items)]
 
 
 _MADE_UP = {"kubernetes.io/dockerconfigjson": {".dockerconfigjson": '{"auths": {}}'}, "kubernetes.io/tls": {"tls.crt": "", "tls.key": ""}}

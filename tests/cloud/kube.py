@@ -27,7 +27,7 @@ from tests.cloud.tools import program
 from tests.support.servers import free_ports
 
 _HOST = "127.0.0.1"
-_STAGES = Path(__file__).with_name("kwok.yaml")
+STAGES = Path(__file__).with_name("kwok.yaml")
 _KUBERNETES = "10.254.0.1"  # the Service's address, the first of the range
 
 
@@ -49,11 +49,12 @@ class Kube:
 
     folder: state and one log per program. api: as its administrator. kubeconfig: path of a file for the same.
     own_ca: whether the folder holds `ca.crt` and `ca.key`, which then sign the server's certificate and whose clients are let in.
+    stages: what KWOK plays.
     network: where the nodes are real; it needs `own_ca`, and in the folder `kubelet-client.crt` and `.key`, by which kubelets are asked.
     """
 
-    def __init__(self, folder: Path, *, own_ca: bool = False, network: Network | None = None) -> None:
-        self.folder, self._own_ca, self._network = folder, own_ca, network
+    def __init__(self, folder: Path, *, own_ca: bool = False, network: Network | None = None, stages: Path = STAGES) -> None:
+        self.folder, self._own_ca, self._network, self._stages = folder, own_ca, network, stages
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._arguments: dict[str, tuple[str, ...]] = {}
         self._token = secrets.token_hex(16)
@@ -126,7 +127,7 @@ class Kube:
             self._launch(
                 "kwok",
                 f"--kubeconfig={self.kubeconfig}",
-                f"--config={_STAGES}",
+                f"--config={self._stages}",
                 "--manage-all-nodes",
                 "--node-lease-duration-seconds=40",
                 "--server-address=",

@@ -1,6 +1,5 @@
 """`gaia drift` on a real API server: what somebody changes by hand is found whole, told worst first, and put back."""
 
-import json
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -9,17 +8,13 @@ import pytest
 
 from operate.api import ClusterError
 from operate.drift import of_cluster
-from operate.live import PROVIDER, RELEASE, Live, server
+from operate.live import RELEASE, Live, server
 from tests.cloud import tools
 from tests.cloud.api import Api, Object, collection
-from tests.cloud.deployed import NOTEBOOKS, SERVER, apply, one
+from tests.cloud.deployed import MANAGER, NOTEBOOKS, SERVER, apply, one, state_of
 from tests.cloud.kube import Kube, running
 from tests.support.eventually import eventually
 
-SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
-"""What marks a secret in an exported state (pulumi: sdk/go/common/resource/sig.go)."""
-MANAGER = "tests"
-"""Who applied the stack, which is the engine's field manager in the state (pulumi-kubernetes: provider/pkg/provider/provider.go)."""
 CHART = "prometheus-json-exporter"
 
 
@@ -49,16 +44,8 @@ def release(kube: Kube, api: Api) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def state(kube: Kube, items: list[Object], release: dict[str, Any]) -> list[dict[str, Any]]:
     """The resources of an exported state."""
-
-    def resource(item: Object) -> dict[str, Any]:
-        kind = f"kubernetes:{item['apiVersion']}:{item['kind']}"
-        outputs = {"metadata": item["metadata"], "__fieldManager": MANAGER}
-        return {"type": kind, "urn": f"urn:pulumi:kube::gaia-dmp::{kind}::{item['metadata']['name']}", "inputs": item, "outputs": outputs}
-
-    provider = {"kubeconfig": SIGNATURE | {"plaintext": json.dumps(kube.kubeconfig.read_text())}}
     return [
-        {"type": PROVIDER, "urn": "urn:pulumi:kube::gaia-dmp::provider", "inputs": provider},
-        *map(resource, items),
+        *state_of(kube.kubeconfig, items),
         {"type": RELEASE, "urn": "urn:pulumi:kube::gaia-dmp::release", "inputs": {}, "outputs": {"status": release}},
     ]
 
