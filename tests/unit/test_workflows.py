@@ -14,6 +14,7 @@ WORKFLOWS: dict[str, tuple[str, dict[Any, Any]]] = {
     path.stem: (path.read_text(), yaml.safe_load(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))
 }
 RIGHTS = {
+    "bench": {"contents": "write"},
     "comment": {"actions": "read", "contents": "read", "pull-requests": "write"},
     "docs": {"contents": "read"},
     "drift": {"contents": "read", "issues": "write"},
@@ -62,6 +63,10 @@ def test_what_may_comment_runs_the_default_branch_alone():
     assert checkout["with"]["ref"] == "${{ github.event.repository.default_branch }}"
     assert "download-artifact" not in text
     assert set(re.findall(r"secrets\.(\w+)", text)) == {"GITHUB_TOKEN"}
+
+
+def test_what_may_write_to_the_repository_runs_for_no_pull_request():
+    assert list(WORKFLOWS["bench"][1][True]) == ["schedule", "workflow_dispatch"]
 
 
 def test_the_clouds_are_reached_from_protected_environments_alone():
