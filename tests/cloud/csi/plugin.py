@@ -2,12 +2,13 @@
 
 It is started with the arguments of CephCSI, or of csi-node-driver-registrar, and does what these do with them: it reads monitors from
 /etc/ceph-csi-config/config.json, takes id and key from the Secret of a mount, mounts a share once in the staging folder and binds it into
-Pods. A mount is a process of its container and ends with it. Python 3.11 with Debian's grpcio and protobuf.
+Pods. A mount is a process of its container and ends with it. What has lost its process is mounted again for the next Pod, with the key that
+it was first mounted with (ceph-csi: internal/cephfs/fuserecovery.go, nodeserver.go). Python 3.11 with Debian's grpcio and protobuf.
 """
 
 import argparse
+import errno
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,10 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 CONFIG, CEPH, KEYS = Path("/etc/ceph-csi-config/config.json"), "/etc/ceph/ceph.conf", "/tmp/csi/keys"
+RECORDS = Path("/csi/mountinfo")
 READERS_ONLY = 3  # MULTI_NODE_READER_ONLY
+CORRUPTED = {errno.ENOTCONN, errno.ESTALE, errno.EIO, errno.EACCES, errno.EHOSTDOWN, errno.EWOULDBLOCK}
+"""What the root of a mount says that CephCSI unmounts. A client that was evicted says ENOENT, and its mount is left alone."""
 MESSAGES = {
     "Nothing": {},
     "Entry": {"key": (1, "string"), "value": (2, "string")},
@@ -42,6 +46,7 @@ MESSAGES = {
         "staging_target_path": (3, "string"),
         "target_path": (4, "string"),
         "readonly": (6, "bool"),
+        "volume_context": (8, "*Entry"),
     },
     "Unpublish": {"volume_id": (1, "string"), "target_path": (2, "string")},
     "Registered": {"type": (1, "string"), "name": (2, "string"), "endpoint": (3, "string"), "supported_versions": (4, "*string")},
@@ -80,52 +85,85 @@ def run(*command):
         raise CallError(f"{command[0]} ended with {result.returncode}: {result.stderr[-1000:]}")
 
 
-def stage(request):
-    """Mount a share. Where it is mounted already, nothing is done, whatever the key is by now."""
-    target = Path(request.staging_target_path)
-    if os.path.ismount(target):
-        return TYPES["Nothing"]()
-    context = {each.key: each.value for each in request.volume_context}
-    secrets = {each.key: each.value for each in request.secrets}
+def mounted(path):
+    """Whether a folder is a mount; None for a mount that has lost its process. Raises OSError."""
+    try:
+        return Path(path).stat().st_dev != Path(path).parent.stat().st_dev
+    except OSError as error:
+        if error.errno in CORRUPTED:
+            return None
+        raise
+
+
+def record(volume):
+    return RECORDS / f"nodestage-{volume}.json"
+
+
+def mount(context, staging, secrets, mode):
     if context.get("staticVolume") != "true" or context.get("mounter") != "fuse":
         raise CallError(f"a volume that this node cannot mount: {context}")
     (monitors,) = [each["monitors"] for each in json.loads(CONFIG.read_text()) if each["clusterID"] == context["clusterID"]]
-    # Whatever of a mount is left that has lost its process.
-    subprocess.run(("umount", "--lazy", str(target)), capture_output=True, check=False)
-    target.mkdir(parents=True, exist_ok=True)
-    options = ["-o", "ro"] if request.volume_capability.access_mode.mode == READERS_ONLY else []
+    options = ["-o", "ro"] if mode == READERS_ONLY else []
     if "fsName" in context:
         options.append(f"--client_mds_namespace={context['fsName']}")
     with tempfile.NamedTemporaryFile("w", dir=KEYS) as key:
         key.write(secrets["userKey"])
         key.flush()
         who = ("-n", f"client.{secrets['userID']}", f"--keyfile={key.name}", "-r", context["rootPath"])
-        run("ceph-fuse", str(target), "-m", ",".join(monitors), "-c", CEPH, *who, "--client_mount_timeout=30", *options)
-    return TYPES["Nothing"]()
+        run("ceph-fuse", staging, "-m", ",".join(monitors), "-c", CEPH, *who, "--client_mount_timeout=30", *options)
 
 
-def unmount(path):
-    """Unmount a folder and remove it, if there is one."""
-    if os.path.ismount(path):
-        run("umount", path)
-    if Path(path).is_dir():
-        Path(path).rmdir()
+def stage(request):
+    """Mount a share. Where it is mounted already, nothing is done, whatever the key is by now."""
+    staging = request.staging_target_path
+    if mounted(staging) is None:
+        run("umount", "--all-targets", staging)
+    if mounted(staging):
+        return TYPES["Nothing"]()
+    secrets, mode = {each.key: each.value for each in request.secrets}, request.volume_capability.access_mode.mode
+    mount({each.key: each.value for each in request.volume_context}, staging, secrets, mode)
+    record(request.volume_id).write_text(json.dumps({"secrets": secrets, "mode": mode}))
+    record(request.volume_id).chmod(0o600)
     return TYPES["Nothing"]()
 
 
 def publish(request):
-    """Bind a staged share into a Pod's folder."""
-    if not os.path.ismount(request.target_path):
-        Path(request.target_path).mkdir(parents=True, exist_ok=True)
-        run("mount", "--bind", request.staging_target_path, request.target_path)
+    """Bind a staged share into a Pod's folder; where the share has lost its process, mount it again first."""
+    staging, target = request.staging_target_path, request.target_path
+    Path(target).mkdir(parents=True, exist_ok=True)
+    if not mounted(staging) or mounted(target) is None:
+        kept = json.loads(record(request.volume_id).read_text())
+        if not mounted(staging):
+            subprocess.run(("umount", "--all-targets", staging), capture_output=True, check=False)
+            mount({each.key: each.value for each in request.volume_context}, staging, kept["secrets"], kept["mode"])
+        subprocess.run(("umount", target), capture_output=True, check=False)
+    if not mounted(target):
+        run("mount", "--bind", staging, target)
         if request.readonly:
-            run("mount", "-o", "remount,bind,ro", request.target_path)
+            run("mount", "-o", "remount,bind,ro", target)
+    return TYPES["Nothing"]()
+
+
+def unpublish(request):
+    """Unmount a folder of a Pod and remove it. One that says that it is not there is taken for removed."""
+    try:
+        there = mounted(request.target_path)
+    except FileNotFoundError:
+        return TYPES["Nothing"]()
+    if there is not False:
+        run("umount", request.target_path)
+    Path(request.target_path).rmdir()
     return TYPES["Nothing"]()
 
 
 def unstage(request):
-    if os.path.ismount(request.staging_target_path):
-        run("umount", request.staging_target_path)
+    record(request.volume_id).unlink(missing_ok=True)
+    try:
+        there = mounted(request.staging_target_path)
+    except FileNotFoundError:
+        return TYPES["Nothing"]()
+    if there is not False:
+        run("umount", "--all-targets", request.staging_target_path)
     return TYPES["Nothing"]()
 
 
@@ -171,7 +209,7 @@ def node_plugin(arguments):
         "NodeStageVolume": ("Stage", stage),
         "NodeUnstageVolume": ("Unstage", unstage),
         "NodePublishVolume": ("Publish", publish),
-        "NodeUnpublishVolume": ("Unpublish", lambda request: unmount(request.target_path)),
+        "NodeUnpublishVolume": ("Unpublish", unpublish),
     }
     serve(arguments.endpoint, service("csi.v1.Identity", identity), service("csi.v1.Node", node))
 
