@@ -255,7 +255,9 @@ def _made(cluster: containerinfra.Cluster, title: str, cluster_id: str, api_addr
             f"  openstack coe cluster delete {cluster_id}\n"
             "Then in both cases:\n"
             "  pulumi refresh\n"
-            "  pulumi up",
+            "  pulumi up\n"
+            "After a rebuild, this forgets what was in the old cluster:\n"
+            "  PULUMI_K8S_DELETE_UNREACHABLE=true pulumi up",
             resource=cluster,
         )
         raise RuntimeError(f"cluster {title} is not there")
