@@ -124,7 +124,7 @@ def test_what_somebody_edits_is_found_and_put_back(
     assert told["data-sample-share"] == told["network-subnet"] == "update"
     assert told["gaia-dmp-dev-sample: somebody"] == told["default: tcp 22"] == "create"
     wider = " ".join(each["text"] for each in found["wider"])
-    for word in ("secrets", "by-hand", "0.0.0.0/0", "somebody may read and write share", "lets in tcp 22 from 0.0.0.0/0"):
+    for word in ("secrets", "spark-driver", "0.0.0.0/0", "somebody may read and write share", "lets in tcp 22 from 0.0.0.0/0"):
         assert word in wider, (word, wider)
 
     drift("--mend")
