@@ -261,7 +261,7 @@ def _pod(args: GatewayArgs, config: pulumi.Input[str], certificate: pulumi.Input
     container = restricted_container(
         "nginx",
         args.image,
-        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
+        requests={"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "64Mi"},
         limits={"cpu": "1", "memory": "256Mi", "ephemeral-storage": "2Gi"},
         command=["sh", "-ec", _START],
         ports=ports,

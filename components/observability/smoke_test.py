@@ -102,7 +102,7 @@ def _pod(args: SmokeTestArgs, login: pulumi.Input[str], files: pulumi.Input[str]
     container = restricted_container(
         "smoke-test",
         args.image,
-        requests={"cpu": "20m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
+        requests={"cpu": "10m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
         limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
         command=["python3", "-B", "/files/smoke_test.py", "serve", args.url, "/files/config.json"],
         env=[secret_variable("SMOKE_USER", login, "user"), secret_variable("SMOKE_PASSWORD", login, "password")],

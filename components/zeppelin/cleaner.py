@@ -81,7 +81,7 @@ def _pod(args: InterpreterCleanerArgs, account: pulumi.Input[str], script: pulum
     container = restricted_container(
         "cleaner",
         args.image,
-        requests={"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "16Mi"},
+        requests={"cpu": "50m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
         limits={"cpu": "500m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
         command=["python3", "/script/clean_interpreters.py"],
         env=variables(environment),

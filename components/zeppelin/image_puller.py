@@ -58,7 +58,7 @@ def _pod(args: ImagePullerArgs) -> core.PodSpecArgs:
         return restricted_container(
             title,
             image,
-            requests={"cpu": "1m", "memory": "8Mi", "ephemeral-storage": "1Mi"},
+            requests={"cpu": "1m", "memory": "4Mi", "ephemeral-storage": "1Mi"},
             limits={"cpu": "50m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
             command=["sh", "-c", command],
         )

@@ -23,6 +23,6 @@ def values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> d
         "service": {"enabled": False},
         "tolerations": [{"operator": "Exists"}],
         "containerSecurityContext": RESTRICTED,
-        "resources": resources("20m", "32Mi", "250m", "128Mi"),
+        "resources": resources("10m", "32Mi", "250m", "128Mi"),
         "extraArgs": ["--collector.disable-defaults", *(f"--collector.{each}" for each in _COLLECTORS)],
     }

@@ -77,7 +77,7 @@ def values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> d
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containerSecurityContext": RESTRICTED,
-            "resources": resources("200m", "1Gi", "2", "4Gi"),
+            "resources": resources("50m", "1Gi", "2", "4Gi"),
             "alertmanagers": [{"static_configs": [{"targets": [f"prometheus-alertmanager:{ALERTMANAGER_PORT}"]}]}],
         },
         "serverFiles": {
@@ -100,7 +100,7 @@ def values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> d
             "persistence": {"enabled": False},
             "podSecurityContext": {"fsGroup": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
             "securityContext": RESTRICTED | {"runAsUser": 65534, "runAsNonRoot": True, "runAsGroup": 65534},
-            "resources": resources("10m", "64Mi", "500m", "256Mi"),
+            "resources": resources("10m", "32Mi", "500m", "256Mi"),
             "extraSecretMounts": [
                 {"name": title, "mountPath": path, "secretName": ALERTS, "readOnly": True} for title, path in mounts.items()
             ],
@@ -115,7 +115,7 @@ def values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> d
             "collectors": [*(kind for kinds in WATCHED.values() for kind in kinds), "nodes"],
             "namespaces": f"{SPARK_NAMESPACE},{ZEPPELIN_NAMESPACE}",
             "metricLabelsAllowlist": ["pods=[spark-role,spark-app-selector,spark-exec-id,gaia-dmp/user]"],
-            "resources": resources("20m", "64Mi", "500m", "256Mi"),
+            "resources": resources("10m", "64Mi", "500m", "256Mi"),
         },
         node_exporter.CHART.name: {"enabled": False},
         "prometheus-pushgateway": {"enabled": False},

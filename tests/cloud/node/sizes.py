@@ -36,8 +36,10 @@ class Size:
     held: float = 0
 
     def verdict(self, kind: Kind) -> str:
-        """What is not as it should be, or nothing."""
-        most = self.most.get(kind, 0)
+        """What is not as it should be, or nothing, as of what was not seen: it had ended."""
+        if kind not in self.most:
+            return ""
+        most = self.most[kind]
         if kind == "memory" and most > 0.8 * self.limit.get(kind, most * 2):
             return "over 80 % of its limit"
         return "under 20 % of its request" if most < 0.2 * self.request.get(kind, 0) else ""
