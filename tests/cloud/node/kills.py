@@ -8,7 +8,7 @@ from components.names import USER
 from tests.cloud.api import ApiError, Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.node.platform import Platform
-from tests.cloud.node.pods import current, gone
+from tests.cloud.node.pods import gone
 from tests.cloud.node.sizes import workload
 from tests.support.eventually import eventually
 
@@ -46,11 +46,9 @@ class Killer:
 
     def _deleted(self) -> Kill:
         pod = self._pod()
-        place = pod["metadata"]
-        path = f"/api/v1/namespaces/{place['namespace']}/pods/{place['name']}"
-        self._platform.api.delete(path, gracePeriodSeconds="0")
-        eventually(lambda: gone(self._platform.api, path))
-        return Kill(f"Pod {place['name']} deleted at once", pod)
+        self._platform.api.delete(_path(pod), gracePeriodSeconds="0")
+        eventually(lambda: gone(self._platform.api, _path(pod)))
+        return Kill(f"Pod {pod['metadata']['name']} deleted at once", pod)
 
     def _crashed(self) -> Kill:
         pod = self._pod()
@@ -62,7 +60,7 @@ class Killer:
     def _still(self, pod: Object) -> set[str]:
         """Containers of a Pod that run now, by what the API server has of it."""
         with contextlib.suppress(ApiError):
-            return _running(current(self._platform.api, pod))
+            return _running(self._platform.api.get(_path(pod)))
         return set()
 
     def _node(self) -> Kill:
@@ -78,3 +76,7 @@ class Killer:
 
 def _running(pod: Object) -> set[str]:
     return {each["containerID"] for each in pod["status"].get("containerStatuses", []) if "running" in each["state"]}
+
+
+def _path(pod: Object) -> str:
+    return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
