@@ -109,6 +109,8 @@ def _on(cloud: Cloud, dev: Platform, project: Any, monkeypatch: pytest.MonkeyPat
         patch.setitem(dev.environment, "PULUMI_K8S_DELETE_UNREACHABLE", "true")
         whole = dev.up()
     assert not whole.error, errors(whole)
+    # The provider keeps the variable among its inputs.
+    assert set(dev.up().ops) <= {"cluster-provider"}
     assert dev.up().ops == {}
 
 
