@@ -170,7 +170,7 @@ def test_nothing_is_made_twice_and_nothing_lost(
         assert WHOLE.items() <= found.items(), found
         assert (len(found["key pairs"]), len(found["templates"])) == (1, 1), found
         assert dev.up().ops == {}
-        assert "warning" not in dev.up().output
+        assert "pending operations" not in dev.up().output
 
         for seconds in CLOCK:
             killed.after("refresh", seconds)
