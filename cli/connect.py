@@ -24,12 +24,13 @@ def run(options: argparse.Namespace) -> int:
             for driver in platform.drivers():
                 print(f"{driver.size:<20} {driver.pod or '-':<50} {'runs' if platform.runs(driver) else 'has ended'}")
         elif options.stop:
-            for driver in platform.drivers():
-                if driver.size == options.size:
-                    platform.stop(driver)
-                    say(f"{driver.size}: stopped")
+            platform.stop(options.size)
+            say(f"{options.size}: stopped")
         else:
             print(platform.start(options.size, say))
+    except EOFError:
+        complain(f"no password: set {PASSWORD}, or run this in a terminal")
+        return Exit.FAILED
     except ConnectError as error:
         complain(error)
         return Exit.FAILED

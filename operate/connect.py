@@ -1,17 +1,23 @@
 """Drivers of one's own for Spark Connect, started, listed and stopped through Zeppelin, with the sizes and limits of a notebook."""
 
 import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-PATIENCE = 1800
-"""Seconds that one request may take: a node of an autoscaled pool takes minutes to come."""
+PATIENCE, EVERY = 1800, 1.0
+"""Seconds that a driver may take to start, as a node of an autoscaled pool takes minutes to come; and between two looks."""
 
 ADDRESS = re.compile(r"sc://[^\s\"']+;x-driver=([a-z0-9-]+);token=[0-9a-f]+")
 """What `connect_url()` prints for a driver (components/spark/files/connect_url.py)."""
+
+_POD = re.compile(r"[a-z0-9-]{1,63}")
+_HERE = ("localhost", "127.0.0.1", "::1")
+_ROLES = ("owners", "readers", "writers", "runners")
 
 
 class ConnectError(Exception):
@@ -36,33 +42,52 @@ class Platform:
     """A platform, as one person who is logged in. Raises ConnectError, in all methods, where it does not answer."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
-        self._http, self._folder = httpx.Client(base_url=url.rstrip("/"), timeout=PATIENCE), f"/connect-{user}/"
+        self._http, self._user, self._folder = httpx.Client(base_url=url.rstrip("/"), timeout=120), user, f"/connect-{user}/"
+        if self._http.base_url.scheme != "https" and self._http.base_url.host not in _HERE:
+            raise ConnectError(f"{url} would send the password in clear; accepted: https://<host>, or localhost behind a port-forward")
         try:
             answer = self._http.post("/api/login", data={"userName": user, "password": password})
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ConnectError(f"{url} does not answer: {error}") from error
+        if answer.is_redirect:
+            raise ConnectError(f"{url} leads to {answer.headers.get('location')}: another login stands before it, which this cannot pass")
         if answer.status_code != httpx.codes.OK:
             raise ConnectError(f"{url} does not let {user} in: {answer.status_code} {answer.reason_phrase}")
 
     def drivers(self) -> list[Driver]:
         """Drivers that were started here and not stopped, by size."""
-        notes = [note for note in self._ask("GET", "/notebook") or [] if (note.get("path") or "").startswith(self._folder)]
-        return sorted((self._driver(note) for note in notes), key=lambda driver: driver.size)
+        found = (self._driver(size, note) for size, note in self._notes().items() if self._private(note))
+        return sorted(found, key=lambda driver: driver.size)
 
     def start(self, size: str, say: Callable[[str], None]) -> str:
         """Address of the driver of this size, with its token. It is started if it does not run. say: is called with what goes on."""
-        known = next((driver for driver in self.drivers() if driver.size == size), None)
-        note = known.note if known else self._new(size)
-        (paragraph,) = self._ask("GET", f"/notebook/{note}")["paragraphs"]
-        say(f"{size}: a driver starts, which takes up to some minutes" if not known else f"{size}: asked for its address")
-        result = self._ask("POST", f"/notebook/run/{note}/{paragraph['id']}", {}) or {}
-        said = "\n".join(str(each.get("data")) for each in result.get("msg") or [])
-        # The token is not to stay in the notebook.
-        self._ask("PUT", f"/notebook/{note}/clear")
+        known = self._notes().get(size)
+        note = known or self._new(size)
+        if not self._private(note):
+            # Whoever may change it could have their own code run in this person's driver.
+            raise ConnectError(f"notebook {self._folder}{size} ({note}) is open to others, too: remove it in Zeppelin, and try again")
+        runs = self.runs(self._driver(size, note))
+        say(f"{size}: asked for its address" if runs else f"{size}: a driver starts, which takes up to some minutes")
+        for old in self._paragraphs(note):
+            self._ask("DELETE", f"/notebook/{note}/paragraph/{old['id']}")
+        text = f"%{size}.pyspark\nconnect_url()"
+        paragraph = self._ask("POST", f"/notebook/{note}/paragraph", {"title": "", "text": text})
+        try:
+            said = self._run(note, paragraph)
+        except BaseException:
+            # Nor is the token to come later. Once a paragraph has ended, this would end its Python.
+            with suppress(ConnectError):
+                self._ask("DELETE", f"/notebook/job/{note}/{paragraph}")
+            raise
+        finally:
+            # The token is not to stay in the notebook.
+            self._ask("PUT", f"/notebook/{note}/clear")
         found = ADDRESS.search(said)
         if not found:
-            raise ConnectError(f"{size} gave no address: {said.strip()[-500:] or result.get('code', 'no result')}")
-        self._ask("PUT", f"/notebook/{note}/paragraph/{paragraph['id']}", {"title": found[1], "text": paragraph["text"]})
+            if not known:
+                self._ask("DELETE", f"/notebook/{note}")
+            raise ConnectError(f"{size} gave no address: {said.strip()[-500:] or 'no result'}")
+        self._ask("PUT", f"/notebook/{note}/paragraph/{paragraph}", {"title": found[1], "text": text})
         return found[0]
 
     def runs(self, driver: Driver) -> bool:
@@ -74,22 +99,49 @@ class Platform:
         except httpx.HTTPError as error:
             raise ConnectError(f"{driver.pod}: {error}") from error
 
-    def stop(self, driver: Driver) -> None:
-        """End a driver."""
+    def stop(self, size: str) -> None:
+        """End the driver of this size."""
+        note = self._notes().get(size)
+        if not note:
+            raise ConnectError(f"{size}: no driver was started; `gaia connect --list` shows those that were")
         # Zeppelin ends the interpreters of a notebook that is removed.
-        self._ask("DELETE", f"/notebook/{driver.note}")
+        self._ask("DELETE", f"/notebook/{note}")
 
-    def _driver(self, note: dict[str, Any]) -> Driver:
-        (paragraph,) = self._ask("GET", f"/notebook/{note['id']}")["paragraphs"]
-        return Driver(size=note["path"].removeprefix(self._folder), note=note["id"], pod=paragraph.get("title") or "")
+    def _notes(self) -> dict[str, str]:
+        """Id of each notebook that starts a driver, by the driver's size."""
+        notes = [note for note in self._ask("GET", "/notebook") or [] if (note.get("path") or "").startswith(self._folder)]
+        return {note["path"].removeprefix(self._folder): note["id"] for note in notes}
+
+    def _private(self, note: str) -> bool:
+        """Whether nobody else may read, change or run a notebook."""
+        people = self._ask("GET", f"/notebook/{note}/permissions") or {}
+        return all(people.get(role) == [self._user] for role in _ROLES)
+
+    def _paragraphs(self, note: str) -> list[dict[str, Any]]:
+        return self._ask("GET", f"/notebook/{note}")["paragraphs"]
+
+    def _driver(self, size: str, note: str) -> Driver:
+        titles = [each.get("title") or "" for each in self._paragraphs(note)]
+        return Driver(size=size, note=note, pod=next((title for title in titles if _POD.fullmatch(title)), ""))
 
     def _new(self, size: str) -> str:
-        """A notebook that starts a driver of this size."""
+        """A notebook that starts a driver of this size, and is this person's alone."""
         note = self._ask(
             "POST", "/notebook", {"notePath": self._folder + size, "addingEmptyParagraph": False, "defaultInterpreterGroup": size}
         )
-        self._ask("POST", f"/notebook/{note}/paragraph", {"title": "", "text": f"%{size}.pyspark\nconnect_url()"})
+        self._ask("PUT", f"/notebook/{note}/permissions", {role: [self._user] for role in _ROLES})
         return note
+
+    def _run(self, note: str, paragraph: str) -> str:
+        """What a paragraph prints. The gateway ends a request that takes minutes, so this asks again and again."""
+        self._ask("POST", f"/notebook/job/{note}/{paragraph}", {})
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            (found,) = [each for each in self._paragraphs(note) if each["id"] == paragraph]
+            if found["status"] in {"FINISHED", "ERROR", "ABORT"}:
+                return "\n".join(str(each.get("data")) for each in (found.get("results") or {}).get("msg") or [])
+            time.sleep(EVERY)
+        raise ConnectError(f"no driver came in {PATIENCE // 60} minutes")
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         """The `body` of an answer of Zeppelin's REST API."""

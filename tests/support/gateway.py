@@ -45,6 +45,10 @@ class Backend(Quiet):
         self.send_response(code)
         if code == 302:
             self.send_header("Location", f"http://{self.headers['Host']}/jobs/")
+        if self.path.startswith("/jobs/steer/"):
+            # What a driver's own code could answer.
+            self.send_header("X-Accel-Redirect", "/" + self.path.removeprefix("/jobs/steer/"))
+            self.send_header("Set-Cookie", "JSESSIONID=fixed; Path=/")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
@@ -106,11 +110,11 @@ def configure(
 
 class Browser:
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
 
     def get(self, path: str, method: str = "GET", data: str | None = None, **headers: str) -> tuple[int, str, str]:
         """Status, Location and body. data: what is sent along."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request(method, path, body=data, headers=headers)
         answer = connection.getresponse()
         result = answer.status, answer.headers.get("Location", ""), answer.read().decode(errors="replace")

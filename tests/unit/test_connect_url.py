@@ -24,25 +24,25 @@ DEFAULT_PORT = 29914
 """Where an interpreter listens that no server has started (zeppelin: interpreter/Constants.java, 0.12.1)."""
 
 
-class EnoughError(Exception):
-    """Ends a loop that has no end."""
+class Enough(BaseException):
+    """Ends a loop that has no end, and that no error ends."""
 
 
 class Service:
     """Spark's, as Py4J shows it. looks: what each look finds, None for a query that runs, else when the last one ended."""
 
-    def __init__(self, *looks: int | None) -> None:
+    def __init__(self, *looks: Any) -> None:
         self._looks = list(looks)
 
     def listActiveExecutions(self) -> Any:  # noqa: N802 - Spark's name
         if not self._looks:
-            raise EnoughError
+            raise Enough
         look = self._looks.pop(0)
         return SimpleNamespace(isRight=lambda: look is None, left=lambda: SimpleNamespace(get=lambda: look))
 
 
 def watched(port: int, *looks: int | None) -> None:
-    with pytest.raises(EnoughError):
+    with pytest.raises(Enough):
         connect_url.watch(Service(*looks), port, lambda: None)
 
 
@@ -65,6 +65,20 @@ def test_a_use_that_could_not_be_told_is_told_at_the_next_look(capsys):
     (closed,) = free_ports(1)
     watched(closed, 7, 9, 9)
     assert capsys.readouterr().err.count("the interpreter may take itself for idle") == 2
+
+
+def test_a_look_that_fails_is_not_the_last(capsys):
+    class Flaky(Service):
+        def listActiveExecutions(self) -> Any:  # noqa: N802 - Spark's name
+            found = super().listActiveExecutions()
+            if found.left().get() == "error":
+                raise RuntimeError("Py4J")
+            return found
+
+    with recorder() as interpreter, pytest.raises(Enough):
+        connect_url.watch(Flaky(7, "error", 9), interpreter.port, lambda: None)
+    assert interpreter.got == [USE]
+    assert "may take itself for idle: Py4J" in capsys.readouterr().err
 
 
 def _init(properties: Mapping[str, str]) -> bytes:

@@ -1,6 +1,7 @@
 """The gateway's configuration, run by a real nginx in front of a Zeppelin and a Spark UI of this test's own."""
 
 import contextlib
+import http.client
 import json
 import os
 import subprocess
@@ -57,6 +58,15 @@ class TestSparkUi:
     def test_ones_own(self, browser):
         status, _, body = browser.get(f"/spark-ui/{ALICE}/jobs/job?id=0", Cookie="user=alice; JSESSIONID=secret", Authorization="Bearer x")
         assert (status, json.loads(body)) == (200, {"path": "/jobs/job?id=0", "cookie": None, "authorization": None, "person": None})
+
+    @pytest.mark.parametrize("where", ["who-am-i", "api/version"])
+    def test_a_driver_does_not_steer_the_gateway(self, browser, where):
+        path = f"/spark-ui/{ALICE}/jobs/steer/{where}"
+        connection = http.client.HTTPConnection("127.0.0.1", browser.port)
+        connection.request("GET", path, headers={"Cookie": "user=alice"})
+        answer = connection.getresponse()
+        assert json.loads(answer.read())["path"] == f"/jobs/steer/{where}"
+        assert answer.getheader("Set-Cookie") is None
 
     def test_a_profile(self, browser):
         assert browser.get("/spark-ui/spark-large-alice-2abcdefgh-qwerty/jobs/", Cookie="user=alice")[0] == 200

@@ -66,14 +66,13 @@ def watch(service, port, pause):
     known = last_use(service)
     while True:
         pause()
-        seen = last_use(service)
-        if seen is None or seen != known:
-            try:
+        try:
+            seen = last_use(service)
+            if seen is None or seen != known:
                 touch(port)
-            except OSError as error:
-                print(f"connect_url: the interpreter may take itself for idle: {error}", file=sys.stderr, flush=True)
-                # It is told at the next look.
-                continue
+        except Exception as error:  # noqa: BLE001 - whatever it is: the next look may succeed, and nobody starts this a second time
+            print(f"connect_url: the interpreter may take itself for idle: {error}", file=sys.stderr, flush=True)
+            continue
         known = seen
 
 

@@ -3,13 +3,18 @@
 import os
 import re
 import secrets
+import signal
 import socket
+import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from components.names import CONNECT_PORT, SPARK_NAMESPACE
@@ -90,7 +95,8 @@ def test_a_driver_is_started_used_listed_and_stopped(place: Place):
     answer = asked(place, url)
     assert answer.stdout == "counted 12345\n", answer.stderr
     # The same driver again, and its token in no notebook, log or file of Zeppelin's.
-    assert place.gaia().stdout.strip() == url
+    again = place.gaia()
+    assert again.stdout.strip() == url, again.stderr
     token = url.split(";token=")[1]
     folder = place.log.parent
     assert [path for path in folder.rglob("*") if path.is_file() and token.encode() in path.read_bytes()] == []
@@ -108,3 +114,41 @@ def test_a_wrong_password_and_a_size_that_is_not_there_are_said(place: Place):
     unknown = place.gaia("--size", "spark-huge")
     assert (unknown.returncode, unknown.stdout) == (3, "")
     assert "spark-huge gave no address" in unknown.stderr
+
+
+def test_a_notebook_that_others_may_change_is_not_run(place: Place):
+    """Whoever put it there would have their own code run in bob's driver."""
+    with httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.certificate), timeout=60) as mallory:
+        mallory.post("/api/login", data={"userName": "alice", "password": "alice-secret"}).raise_for_status()
+        note = mallory.post("/api/notebook", json={"notePath": "/connect-bob/spark"}).raise_for_status().json()["body"]
+        rights = {"owners": ["alice"], "readers": ["alice", "bob"], "writers": ["alice"], "runners": ["alice", "bob"]}
+        mallory.put(f"/api/notebook/{note}/permissions", json=rights).raise_for_status()
+        refused = place.gaia()
+        assert (refused.returncode, refused.stdout) == (3, "")
+        assert f"/connect-bob/spark ({note}) is open to others, too" in refused.stderr
+        assert place.gaia("--list").stdout == ""
+        mallory.delete(f"/api/notebook/{note}").raise_for_status()
+
+
+def test_the_token_does_not_stay_where_somebody_gives_up(place: Place):
+    environment = os.environ | {"SSL_CERT_FILE": str(place.certificate), "GAIA_PASSWORD": "bob-secret"}
+    command = [sys.executable, "-m", "cli.main", "connect", place.url, "--user", "bob"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        time.sleep(1)
+        # A background process of a shell ignores SIGINT; this one was started by Python.
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, output) == (130, ""), errors
+    with httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.certificate), timeout=60) as bob:
+        bob.post("/api/login", data={"userName": "bob", "password": "bob-secret"}).raise_for_status()
+        (note,) = [each["id"] for each in bob.get("/api/notebook").json()["body"] if each["path"] == "/connect-bob/spark"]
+
+        def paragraph() -> dict[str, Any]:
+            (found,) = bob.get(f"/api/notebook/{note}").json()["body"]["paragraphs"]
+            return found
+
+        eventually(lambda: paragraph()["status"] not in {"PENDING", "RUNNING"})
+        assert "token=" not in str(paragraph().get("results"))
+    assert place.gaia("--stop").returncode == 0
