@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,13 +74,11 @@ class Platform:
         try:
             said = self._run(note, paragraph)
         except BaseException:
-            # Nor is the token to come later. Once a paragraph has ended, this would end its Python.
-            with suppress(ConnectError):
-                self._ask("DELETE", f"/notebook/job/{note}/{paragraph}")
+            # A paragraph that waits for its driver is not to be cancelled: without it, what it prints later stays nowhere.
+            self._ask("DELETE", f"/notebook/{note}/paragraph/{paragraph}")
             raise
-        finally:
-            # The token is not to stay in the notebook.
-            self._ask("PUT", f"/notebook/{note}/clear")
+        # The token is not to stay in the notebook.
+        self._ask("PUT", f"/notebook/{note}/clear")
         found = ADDRESS.search(said)
         if not found:
             if not known:
