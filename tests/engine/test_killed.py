@@ -158,7 +158,7 @@ def test_nothing_is_made_twice_and_nothing_lost(
     ready(dev)
     everything = victims == "everything"
     victim = "The engine, its plug-ins and the program are killed" if everything else "The engine is killed"
-    told = "The message is what `gaia resume` prints. Before it, each command says that the stack is locked."
+    told = "The message is what `gaia resume <stack>` prints. Before it, each command says that the stack is locked."
     book = Moments("killed-everything" if everything else "killed", victim, told, project)
     killed = Killed(cloud, dev, capsys, book, everything=everything)
     try:
