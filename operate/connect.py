@@ -63,7 +63,7 @@ class Platform:
         known = self._notes().get(size)
         note = known or self._new(size)
         if not self._private(note):
-            # Whoever may change it could have their own code run in this person's driver.
+            # Somebody who may change it could have their own code run in this person's driver.
             raise ConnectError(f"notebook {self._folder}{size} ({note}) is open to others, too: remove it in Zeppelin, and try again")
         runs = self.runs(self._driver(size, note))
         say(f"{size}: asked for its address" if runs else f"{size}: a driver starts, which takes up to some minutes")
