@@ -524,7 +524,7 @@ def test_spark_connect_changes_drivers_and_gateway_and_nothing_else(recorded, en
         "zeppelin-network-gateway",
     }
     files = named(after, "entry-config").inputs["data"]
-    assert 'if ($http_x_driver ~ "^((spark|spark-small|spark-large)-' in files["way-connect.inc"]
+    assert 'if ($http_x_driver ~ "^(?=.{1,63}$)((spark|spark-small|spark-large)-' in files["way-connect.inc"]
     assert "grpc_pass grpc://$connect_driver.gaia-spark.svc.cluster.local:15002;" in files["way-connect.inc"]
     assert ("http2 on;" in files["way-connect.inc"]) is http2
     assert "@" not in files["way-connect.inc"].replace("@no-driver", "").replace("@driver-silent", "")
