@@ -217,16 +217,23 @@ def ids(deployment: Platform, node: str) -> set[str]:
     return set(in_plugin(deployment, node, script).split())
 
 
+_MOUNT = " (fuse.ceph-fuse|ceph) "
+"""In a line of /proc/mounts; the plug-in has folders of that name as well."""
+
+
 def clear(deployment: Platform, *nodes: str, dead: bool = True) -> None:
     """Let everything that mounts a share leave, and come back when no mount is left, as the runbook says it. dead: whether mounts have to
     be ended, because nothing else unmounts them."""
     end = "pkill -KILL ceph-fuse; " if dead else ""
     for node in nodes:
         kubectl(deployment.kube, "taint", "node", node, "gaia-dmp/mounts=lost:NoExecute")
-    for node in nodes:
-        eventually(lambda node=node: in_plugin(deployment, node, f"{end}grep ceph /proc/mounts || true").strip() == "", 180)
-    for node in nodes:
-        kubectl(deployment.kube, "taint", "node", node, "gaia-dmp/mounts-")
+    try:
+        for node in nodes:
+            script = f"{end}grep -E '{_MOUNT}' /proc/mounts || true"
+            eventually(lambda node=node, script=script: in_plugin(deployment, node, script).strip() == "", 180)
+    finally:
+        for node in nodes:
+            kubectl(deployment.kube, "taint", "node", node, "gaia-dmp/mounts-")
 
 
 def well(deployment: Platform) -> None:
