@@ -48,14 +48,21 @@ class Killer:
         pod = self._pod()
         self._platform.api.delete(_path(pod), gracePeriodSeconds="0")
         eventually(lambda: gone(self._platform.api, _path(pod)))
+        # Its processes still have the time that they are granted, and would answer for as long.
+        eventually(lambda: not self._processes(pod))
         return Kill(f"Pod {pod['metadata']['name']} deleted at once", pod)
 
     def _crashed(self) -> Kill:
         pod = self._pod()
-        its = f"grep -l {pod['metadata']['uid']} /proc/[0-9]*/cgroup 2> /dev/null | cut -d/ -f3"
-        self._platform.node.call("sh", "-c", f"kill -KILL $({its}) 2> /dev/null; true")
+        if found := self._processes(pod):
+            self._platform.node.call("sh", "-c", f"kill -KILL {found} 2> /dev/null; true")
         eventually(lambda: not _running(pod) & self._still(pod))
         return Kill(f"every process of Pod {pod['metadata']['name']} killed", pod)
+
+    def _processes(self, pod: Object) -> str:
+        """Numbers of a Pod's processes on the node."""
+        its = f"grep -l {pod['metadata']['uid']} /proc/[0-9]*/cgroup 2> /dev/null | cut -d/ -f3"
+        return " ".join(self._platform.node.call("sh", "-c", f"{its}; true").split())
 
     def _still(self, pod: Object) -> set[str]:
         """Containers of a Pod that run now, by what the API server has of it."""
