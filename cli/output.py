@@ -10,20 +10,27 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
+class _Printer(Console):
+    """A console whose reader may go (`gaia preview --tree | head`): cli/main.py knows what that means, rich would end with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def wide() -> Console:
     """Standard output for trees and lists, never wrapped where it is piped; a terminal wraps by itself."""
-    return Console(highlight=False, soft_wrap=True)
+    return _Printer(highlight=False, soft_wrap=True)
 
 
 def tabular(columns: int = 200) -> Console:
     """Standard output for tables. columns: its width where it is piped."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else columns)
+    return _Printer(highlight=False, width=None if sys.stdout.isatty() else columns)
 
 
 def summary(columns: int = 160) -> Console:
     """Standard output for lines that fit a terminal. columns: the width that summaries are cut to where it is piped; text stays whole."""
     terminal = sys.stdout.isatty()
-    return Console(highlight=False, soft_wrap=not terminal, width=None if terminal else columns)
+    return _Printer(highlight=False, soft_wrap=not terminal, width=None if terminal else columns)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,14 @@
 
 import argparse
 
+import pulumi
+
 from cli.exit import Exit
 from cli.output import complain, progress, tabular
 from doctor.visit import ASKING_FAILS
 from operate import resume
 from operate.engine import EngineError
+from preview.recorder import ProgramError
 from settings import StackFileError
 
 
@@ -15,7 +18,7 @@ def run(options: argparse.Namespace) -> Exit:
     try:
         with progress(f"Looking for what stack {options.stack} was making"):
             done = resume.resume(options.stack, options.folder, unmarked=options.unmarked)
-    except (StackFileError, ValueError) as error:
+    except (StackFileError, ProgramError, pulumi.RunError, ValueError) as error:
         complain(error)
         return Exit.FOUND
     except (EngineError, *ASKING_FAILS) as error:

@@ -168,7 +168,7 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     cloud = settings.cloud
     projects = roles(settings, cloud) if isinstance(cloud, OpenStackCloud) else {}
     state = json.loads(run(stack, "stack", "export", folder=folder))
-    deployment = state["deployment"]
+    deployment = state["deployment"] or {}
     pending = [each["resource"] for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
     clouds = {name: connect(project) for name, project in projects.items()}
     taken, forgotten, unsought, in_kubernetes = {}, [], [], []

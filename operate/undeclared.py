@@ -5,11 +5,12 @@ are in it. Groups that Magnum's driver makes for its nodes are its own affair.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from openstack.connection import Connection
-from openstack.exceptions import NotFoundException
+from openstack.exceptions import BadRequestException, NotFoundException
 
 from review.risks import Category
 
@@ -32,8 +33,10 @@ def undeclared(clouds: Mapping[str, Connection], state: Sequence[Mapping[str, An
     declared = {each.get("id") for each in state if each["type"] == _RULE}
     for share in state:
         # An adopted share is read by its id; who else may read it is its owner's affair.
-        if share["type"] == _SHARE and not share.get("external") and not share.get("delete"):
-            yield from _rules(clouds[role(share)], share, declared)
+        if share["type"] == _SHARE and not share.get("external") and not share.get("delete") and role(share) in clouds:
+            # A share that somebody deleted is told by the refresh; Manila calls the question for its rules a bad one.
+            with suppress(NotFoundException, BadRequestException):
+                yield from _rules(clouds[role(share)], share, declared)
     if "compute" in clouds:
         yield from _default_group(clouds["compute"])
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from recording import VERSION, Recording
 
 ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gaia-dmp"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaia-dmp"
 KEPT = 30
 """How many recordings of commits are kept; one of prod has 1 MiB."""
 

@@ -111,7 +111,10 @@ class NetworkPolicies(pulumi.ComponentResource):
         calls = [Flow(pods=pods, egress=api_server, ports=args.api_server.ports) for pods in args.api_callers]
         by_role: dict[str, list[Flow]] = {}
         for flow in [*args.flows, *calls]:
-            by_role.setdefault(flow.pods.role, []).append(flow)
+            flows = by_role.setdefault(flow.pods.role, [])
+            if flows and flows[0].pods != flow.pods:
+                raise ValueError(f"two kinds of Pods have the role {flow.pods.role}")
+            flows.append(flow)
         for role, flows in by_role.items():
             ingress = [self._ingress(flow.ingress, _ports(flow.ports, "TCP")) for flow in flows if flow.ingress]
             egress = [self._egress(flow.egress, _ports(flow.ports, "TCP")) for flow in flows if flow.egress]

@@ -41,7 +41,7 @@ JSON = {
     "preview": "`recording`, `policy`, `manifests`",
     "diff": "a list of reports",
     "doctor": "`findings`",
-    "drift": "`wider`, `differences`, `mended`, `deadlines`",
+    "drift": "`wider`, `differences`, `mended`, `unseen`, `deadlines`",
 }
 """What a command prints with --json, beside `version` and `stack`."""
 

@@ -169,3 +169,15 @@ def test_a_file_that_is_no_kubeconfig_is_said(text, tmp_path: Path, capsys):
 def test_a_plan_that_is_not_there_is_said(tmp_path: Path, capsys):
     assert main(["diff", "local", "--base", "HEAD", "--plan", str(tmp_path / "plan.json")]) == 3
     assert capsys.readouterr().err == f"the plan {tmp_path}/plan.json cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize("words", [["--tree"], ["--json"], []])
+def test_a_reader_that_goes_is_not_an_error(words):
+    code = "import sys; from cli.main import main; sys.exit(main(sys.argv[1:]))"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "preview", "dev", *words], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

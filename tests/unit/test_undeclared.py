@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from openstack.exceptions import NotFoundException
+from openstack.exceptions import BadRequestException, NotFoundException
 
 from operate.undeclared import Undeclared, undeclared
 
@@ -28,7 +28,14 @@ def found(state: list[dict[str, Any]], *rules: dict[str, Any], usual: list[dict[
     access = [SimpleNamespace(id=each, access_to=to, access_level="rw") for each, to in (("r1", "ours"), ("r2", "theirs"))]
     group = SimpleNamespace(id="g", security_group_rules=rules)
     network = SimpleNamespace(security_groups=lambda **_: [group], default_security_group_rules=of_site)
-    shares = SimpleNamespace(access_rules=lambda share: access if share == "s1" else [])
+
+    def rules_of(share: str) -> list[SimpleNamespace]:
+        # Manila, api/v2/share_accesses.py: a share that is not there is a bad request.
+        if share != "s1":
+            raise BadRequestException(f"Share {share} not found.")
+        return access
+
+    shares = SimpleNamespace(access_rules=rules_of)
     cloud: Any = SimpleNamespace(network=network, shared_file_system=shares, current_project_id="p")
     return list(undeclared({"compute": cloud}, state))
 
@@ -41,6 +48,15 @@ def test_a_rule_that_the_state_does_not_have_is_told_with_the_command_that_ends_
 
 def test_an_adopted_share_is_its_owners_affair():
     assert found([SHARE | {"external": True}]) == []
+
+
+def test_a_share_that_somebody_deleted_hides_nothing_else():
+    assert [rule.name for rule in found([SHARE | {"id": "gone"}, SHARE, RULE])] == ["gaia-dmp-dev-sample: theirs"]
+
+
+def test_a_share_of_a_project_that_the_stack_file_no_longer_names_is_not_looked_at():
+    elsewhere = SHARE | {"provider": PROVIDER.replace("compute", "data")}
+    assert [rule.name for rule in found([elsewhere, SHARE, RULE])] == ["gaia-dmp-dev-sample: theirs"]
 
 
 def test_an_opening_of_the_default_group_is_told():

@@ -66,7 +66,9 @@ def test_what_may_comment_runs_the_default_branch_alone():
 
 
 def test_what_may_write_to_the_repository_runs_for_no_pull_request():
-    assert list(WORKFLOWS["bench"][1][True]) == ["schedule", "workflow_dispatch"]
+    _, workflow = WORKFLOWS["bench"]
+    assert list(workflow[True]) == ["schedule", "workflow_dispatch"]
+    assert [job["if"] for job in workflow["jobs"].values()] == ["github.ref == 'refs/heads/main'"]
 
 
 def test_the_clouds_are_reached_from_protected_environments_alone():
