@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command. Returns one of cli.exit.Exit; `smoke` returns the test notebook's own 0 or 1."""
-    gc.set_threshold(1_000_000)  # as in __main__.py
+    gc.set_threshold(1_000_000)  # as in layers/__init__.py, and before the imports of a command
     program = parser()
     if "_ARGCOMPLETE" in os.environ:
         importlib.import_module("argcomplete").autocomplete(program)

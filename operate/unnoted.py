@@ -36,9 +36,8 @@ class Unnoted:
 
     def sought(self, types: set[str]) -> Iterator[dict[str, Any]]:
         """What may stand, one after another, as a state would have it but for its id: `took` says that it was there."""
-        ready = True
-        while ready:
-            ready = [each for each in self._left if each.type in types - {*SHARED} and self._can_be_told(each)]
+        self._left = [each for each in self._left if each.type in types - {*SHARED}]
+        while ready := [each for each in self._left if self._can_be_told(each)]:
             self._left = [each for each in self._left if each not in ready]
             for each in ready:
                 yield self._as_state(each)
@@ -51,7 +50,7 @@ class Unnoted:
     def _can_be_told(self, each: RecordedResource) -> bool:
         """Whether everything that it hangs on is in the state."""
         needed = {each.provider, each.parent, *(urn for urns in each.property_dependencies.values() for urn in urns)}
-        return needed - {""} <= set(self._known)
+        return needed - {""} <= self._known.keys()
 
     def _as_state(self, each: RecordedResource) -> dict[str, Any]:
         stack = next(urn for urn in self._known if urn.split("::")[2] == "pulumi:pulumi:Stack")

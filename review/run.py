@@ -34,13 +34,12 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
             refused, sides = {}, []
             for side, recorder in (("base", bases[name]), ("head", heads[name])):
                 try:
-                    recording = recorder.result()
-                    sides.append(recording)
-                    if recording and name in unknown and side == "base":
-                        keep(revision, recording)
+                    sides.append(recorder.result())
                 except Refused as refusal:
                     refused[side] = str(refusal)
                     sides.append(None)
+            if name in unknown and sides[0]:
+                keep(revision, sides[0])
             if refused:
                 reports.append(Report(name, title, "working tree", refused=refused))
                 continue
