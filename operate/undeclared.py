@@ -34,7 +34,7 @@ def undeclared(clouds: Mapping[str, Connection], state: Sequence[Mapping[str, An
     for share in state:
         # An adopted share is read by its id; who else may read it is its owner's affair.
         if share["type"] == _SHARE and not share.get("external") and not share.get("delete") and role(share) in clouds:
-            # A share that somebody deleted is told by the refresh; Manila calls the question for its rules a bad one.
+            # The refresh tells of a share that somebody deleted. Manila calls the question for its rules a bad one.
             with suppress(NotFoundException, BadRequestException):
                 yield from _rules(clouds[role(share)], share, declared)
     if "compute" in clouds:
