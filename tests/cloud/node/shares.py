@@ -17,7 +17,7 @@ from components.names import CEPH_PLUGIN, CEPHFS_DRIVER, CSI_NAMESPACE, DATASET_
 from components.openstack.cephfs_share import parse_export_path
 from preview import answers
 from tests.cloud import deployed
-from tests.cloud.api import Object
+from tests.cloud.api import Api, Object
 from tests.cloud.ceph import PORTS, Ceph
 from tests.cloud.csi import image
 from tests.cloud.kube import die_with_parent
@@ -128,6 +128,12 @@ def reached(node: Node, ceph: Ceph) -> Iterator[None]:
         process.kill()
 
 
+def _registered(api: Api) -> set[str]:
+    """Nodes whose kubelet knows the plug-in."""
+    found = api.items("/apis/storage.k8s.io/v1/csinodes")
+    return {each["metadata"]["name"] for each in found for driver in each["spec"].get("drivers") or () if driver["name"] == CEPHFS_DRIVER}
+
+
 @contextlib.contextmanager
 def running(cluster: Cluster, cloud: Cloud, items: list[Object], folder: Path) -> Iterator[Platform]:
     """What of a stack mounts shares, checks them and computes, on the nodes of a cluster. folder: an empty one for images."""
@@ -146,8 +152,8 @@ def running(cluster: Cluster, cloud: Cloud, items: list[Object], folder: Path) -
             node.load(packed)
             stack.enter_context(reached(node, cloud.ceph))
         found = stack.enter_context(platform.running(cluster, kept, volumes=volumes))
-        eventually(lambda: str(api.items("/apis/storage.k8s.io/v1/csinodes")).count(CEPHFS_DRIVER) == len(cluster.nodes), 120)
         try:
+            eventually(lambda: _registered(api) == cluster.nodes.keys(), 120)
             yield found
         finally:
             # Without the plug-in nothing could be unmounted, and its Pods would stay for ever.
