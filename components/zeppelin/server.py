@@ -220,6 +220,7 @@ class Zeppelin(pulumi.ComponentResource):
                 "rpc_filter.py": text("zeppelin/files/rpc_filter.py"),
                 "rpc_calls.py": text("zeppelin/files/rpc_calls.py"),
                 "close_lost.py": text("zeppelin/files/close_lost.py"),
+                "closing.py": text("zeppelin/files/closing.py"),
                 "log4j.properties": text("zeppelin/files/log4j.properties"),
                 "notebooks.json": args.examples,
             }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.zeppelin.files import close_lost
+from components.zeppelin.files import close_lost, closing
 
 GROUP = "md-alice-2ABCDEFGH"
 LINE = f"Create InterpreterProcess for InterpreterGroup: {GROUP}\n"
@@ -176,7 +176,7 @@ def test_nothing_starts_while_an_interpreter_is_closed(api: list[str], monkeypat
     closed: list[tuple[str, bool]] = []
 
     def close(_port: int, group: str) -> None:
-        closed.append((group, (lost / close_lost.CLOSING).exists()))
+        closed.append((group, closing.of(str(lost), "dave")))
         raise OSError("nobody answers")
 
     lost = tmp_path / "lost"

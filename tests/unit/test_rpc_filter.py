@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from components.zeppelin.files import alive, close_lost, rpc_calls
+from components.zeppelin.files import alive, close_lost, closing, rpc_calls
 from components.zeppelin.files.rpc_filter import CONNECTIONS, Pods
 from tests.support.eventually import eventually
 from tests.support.rpc import (
@@ -164,6 +164,18 @@ def test_who_lost_an_interpreter_is_told_once_where_the_next_one_prints(stand: S
     assert max(calls, key=str) == ("sendParagraphInfo", {1: GROUP, 2: json.dumps(said)})
     assert sorted(name for name, _ in calls) == ["appendOutput", "appendOutput", "checkpointOutput", "sendParagraphInfo"]
     assert [each.read_text() for each in stand.lost.iterdir()] == ["another's"]
+
+
+def test_while_an_interpreter_closes_itself_its_person_waits(stand: Stand):
+    said = message("unRegisterInterpreterProcess", {1: GROUP})
+    with stand.alice.connected() as connection:
+        connection.sendall(said)
+        eventually(lambda: closing.of(str(stand.lost), "alice"))
+        assert stand.zeppelin.got == []
+        assert not closing.of(str(stand.lost), "bob")
+        assert Stream(connection.makefile("rb").read).message()[0] == REPLY
+        assert not closing.of(str(stand.lost), "alice")
+    assert stand.zeppelin.got == [said]
 
 
 def test_a_run_of_another_notebook_is_told_where_it_was_asked_for(stand: Stand):

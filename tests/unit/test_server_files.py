@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.files import text
-from components.zeppelin.files import alive, websocket_guard
+from components.zeppelin.files import alive, closing, websocket_guard
 from components.zeppelin.shiro import shiro_ini
 from tests.support.servers import Quiet, free_ports, serving
 
@@ -147,24 +147,34 @@ def test_a_frame_is_read_whole():
     assert asyncio.run(websocket_guard.frame(Bytes(sent))) == (True, 1, sent, said)
 
 
-def test_a_paragraph_waits_while_an_interpreter_is_closed(tmp_path: Path):
-    closing = tmp_path / "closing"
+def test_a_paragraph_waits_while_an_interpreter_of_its_person_is_closed(tmp_path: Path):
+    group, folder = "spark-anna-maria-2KALICE01", str(tmp_path)
 
-    async def waits() -> bool:
-        waiting = asyncio.ensure_future(websocket_guard.open_again(str(closing)))
+    async def waits(person: str) -> bool:
+        waiting = asyncio.ensure_future(websocket_guard.open_again(folder, person))
         await asyncio.sleep(0.3)
         done = waiting.done()
-        closing.unlink(missing_ok=True)
+        closing.end(folder, group)
         await asyncio.wait_for(waiting, 5)
         return not done
 
-    assert asyncio.run(waits()) is False
-    closing.touch()
-    assert asyncio.run(waits()) is True
-    closing.touch()
+    assert asyncio.run(waits("anna-maria")) is False
+    for person, expected in (("anna-maria", True), ("bob", False), ("spark", False)):
+        closing.begin(folder, group)
+        assert asyncio.run(waits(person)) is expected
+    closing.begin(folder, group)
     long_ago = time.time() - 31
-    os.utime(closing, (long_ago, long_ago))
-    assert asyncio.run(waits()) is False
+    os.utime(closing.path(folder, group), (long_ago, long_ago))
+    assert asyncio.run(waits("anna-maria")) is False
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_paragraph_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An interpreter may close itself again and again."""
+    monkeypatch.setattr(websocket_guard, "SECONDS", 0.3)
+    closing.begin(str(tmp_path), "spark-alice-2KALICE01")
+    asyncio.run(asyncio.wait_for(websocket_guard.open_again(str(tmp_path), "alice"), 5))
+    assert closing.of(str(tmp_path), "alice")
 
 
 def test_a_message_of_too_many_parts_is_none():

@@ -9,14 +9,13 @@ The other way round, a server that was restarted knows a running interpreter onl
 "ok" and ends nothing (InterpreterSetting.closeInterpreters). Its Pod is deleted here: one of the very setting, person and notebook, so
 that nobody ends another's. The gateway lets no line break into what Zeppelin logs (access/files/gateway-spark-ui.js, restart).
 
-Why one was lost that had run is written down for the filter of the RPC, which tells the person (rpc_filter.py). While one is closed, a
-file says so: the guard of the websocket holds paragraphs back until it is done (websocket_guard.py).
+Why one was lost that had run is written down for the filter of the RPC, which tells the person (rpc_filter.py). While one is closed, its
+person's paragraphs wait (closing.py).
 
 Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: folder of the log, namespace of interpreters, port of the RPC,
 folder of what was lost.
 """
 
-import contextlib
 import glob
 import hashlib
 import http.client
@@ -32,6 +31,8 @@ import time
 import urllib.error
 import urllib.request
 
+import closing
+
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 SELECTOR = "app.kubernetes.io%2Fmanaged-by%3Dzeppelin"
 GROUP = "gaia-dmp/interpreter-group"
@@ -43,10 +44,6 @@ EVERY = 5
 GRACE = 60
 """Seconds from the line in the log until a Pod that was not refused is surely there."""
 SECONDS = 60
-CLOSING = "closing"
-"""File that is there while an interpreter is closed, in the folder of what was lost."""
-MOMENT = 0.5
-"""Seconds for a paragraph that the guard has just let through: what it asks for still fails, as all did before."""
 KEPT = 200
 """How many losses wait for a person who comes back."""
 FAULTS = (OSError, ValueError, KeyError, http.client.HTTPException)
@@ -135,20 +132,6 @@ def close(port, group):
         head = struct.pack(">II", CALL, len(name)) + name + struct.pack(">I", 1)
         connection.sendall(head + struct.pack(">BHI", 11, 1, len(words)) + words + b"\0")
         connection.recv(65536)
-
-
-@contextlib.contextmanager
-def held(folder):
-    """Nobody's browser starts a paragraph for the time of a `with`. Zeppelin forgets what is started while it closes an interpreter of the
-    same group, for two seconds and a half where there is no Pod: it removes the group once more at the end (zeppelin:
-    RemoteInterpreterEventServer.java, unRegisterInterpreterProcess, 0.12.1). The person then waits for the whole time of a start."""
-    path = os.path.join(folder, CLOSING)
-    with open(path, "w"):
-        time.sleep(MOMENT)
-    try:
-        yield
-    finally:
-        os.unlink(path)
 
 
 def of_ended(pods):
@@ -249,8 +232,12 @@ class Watch:
 
     def _close(self, groups):
         for group, reason in groups.items():
-            with held(self._told):
+            closing.begin(self._told, group)
+            try:
+                time.sleep(closing.MOMENT)
                 close(self._port, group)
+            finally:
+                closing.end(self._told, group)
             del self._known.started[group]
             # Of a start that was refused nothing is lost.
             if group in self._ran:

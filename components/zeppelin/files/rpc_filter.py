@@ -4,6 +4,8 @@ Zeppelin asks nobody who they are and believes what a call says (zeppelin: inter
 notebook could run, read and write any other. Here the address of a connection says which Pod calls, the Kubernetes API says which
 interpreter group that Pod is, and rpc_calls.py says which calls that group may make.
 
+While an interpreter closes itself, paragraphs of its person wait (closing.py).
+
 A call passes as the very bytes that were judged, what Zeppelin answers passes unread. Of one Pod one call is held at a time.
 
 Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin's RPC. Environment: NAMESPACE
@@ -21,6 +23,7 @@ import time
 import urllib.parse
 import urllib.request
 
+import closing
 from rpc_calls import CALLS, EMPTY, OUTPUT, Call, Caller, RefusedError, empty, fits, note_of, refusal, told
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -31,6 +34,7 @@ REMEMBERED = 2  # seconds that an address is believed to be the same Pod's, for 
 UNREAD = 65536  # bytes of answers that are not fetched
 LOST = os.environ.get("LOST", "/lost")
 """A folder with a file for each interpreter group whose interpreter was lost: why, in a sentence."""
+CLOSES = "unRegisterInterpreterProcess"
 ANOTHER = ("Not run: another notebook", "A notebook runs its own paragraphs. To run another one, open it.")
 BEGIN_AGAIN = "This is a new interpreter. Run the notebook again from its top."
 
@@ -87,7 +91,7 @@ class Connection:
     def __init__(self, client, answers, pods, port):
         self._client, self._answers, self._pods, self._port = client, answers, pods, port
         self.address = answers.get_extra_info("peername")[0]
-        self._caller = self._server = self._pour = None
+        self._caller = self._server = self._pour = self._closes = None
 
     async def _pass(self, parts):
         if self._server is None:
@@ -99,7 +103,9 @@ class Connection:
     async def _poured(self, zeppelin):
         try:
             while not zeppelin.at_eof():
-                self._answers.write(await zeppelin.read(UNREAD))
+                said = await zeppelin.read(UNREAD)
+                self._closed()
+                self._answers.write(said)
                 await self._answers.drain()
         except OSError:
             pass
@@ -117,6 +123,10 @@ class Connection:
                 raise RefusedError("answers are not fetched")
             self._answers.write(empty(call))
         elif fits(self._caller, CALLS[call.name], said):
+            if call.name == CLOSES:
+                self._closes = self._caller.group
+                closing.begin(LOST, self._closes)
+                await asyncio.sleep(closing.MOMENT)
             await self._pass(call.raw)
             if call.name in OUTPUT:
                 await self._tell_of_loss((said.get(1) or {}).get(2, b""))
@@ -126,6 +136,11 @@ class Connection:
             await self._pass([told(self._caller, call.number, paragraph, *ANOTHER)])
         else:
             raise RefusedError("this is not the interpreter's own notebook, group or address")
+
+    def _closed(self):
+        if self._closes:
+            closing.end(LOST, self._closes)
+            self._closes = None
 
     async def _tell_of_loss(self, paragraph):
         """Puts at the head of the first paragraph that prints again why its variables are gone. close_lost.py has written it down."""
@@ -170,6 +185,7 @@ class Connection:
                 self._server.write_eof()
                 await self._pour
         finally:
+            self._closed()
             if self._pour:
                 self._pour.cancel()
                 self._server.close()

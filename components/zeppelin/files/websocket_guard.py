@@ -5,20 +5,21 @@ service/NotebookService.java, 0.12.1): with `CONVERT_NOTE_NBFORMAT` anybody can 
 `EMPTY_TRASH` anybody can delete everybody's. This proxy checks these, through Zeppelin's REST API and the sender's cookie. A message that
 is not listed below does not pass.
 
-A paragraph waits while an interpreter is being closed (close_lost.py).
+A paragraph waits while an interpreter of its person is being closed (closing.py).
 
-Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin, file that is there while an
-interpreter is closed.
+Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin, folder where
+closing.py says what is closed.
 """
 
 import asyncio
 import json
-import os
 import struct
 import sys
 import time
 import urllib.error
 import urllib.request
+
+import closing
 
 # Zeppelin asks itself, or nothing of anybody else's is touched.
 FREE = set(
@@ -157,16 +158,14 @@ def told(text):
     return struct.pack(">BBH", 0x80 | TEXT, 126, len(said)) + said
 
 
-async def open_again(closing):
-    """Wait until no interpreter is being closed. closing: the file that says so; whoever wrote an old one has died."""
-    try:
-        while time.time() - os.path.getmtime(closing) < SECONDS:
-            await asyncio.sleep(0.1)
-    except FileNotFoundError:
-        pass
+async def open_again(folder, person):
+    """Wait until no interpreter of a person is being closed, and not for ever: one can be closed again and again."""
+    end = time.monotonic() + SECONDS
+    while closing.of(folder, person) and time.monotonic() < end:
+        await asyncio.sleep(0.1)
 
 
-async def to_server(client, server, asker, tell, closing):
+async def to_server(client, server, asker, tell, folder):
     loop, raw, said, size = asyncio.get_event_loop(), [], [], 0
     while True:
         last, kind, more, text = await frame(client)
@@ -196,7 +195,7 @@ async def to_server(client, server, asker, tell, closing):
             await tell(objection)
         else:
             if message["op"] in RUN:
-                await open_again(closing)
+                await open_again(folder, asker.name)
             server.writelines(raw)
             await server.drain()
         raw, said, size = [], [], 0
@@ -237,7 +236,7 @@ def opening(head):
     return "; ".join(value for name, value, _ in headers if name == "cookie"), "\r\n".join([request, *kept, "", ""]).encode("latin-1")
 
 
-async def guarded(client, browser, port, closing):
+async def guarded(client, browser, port, folder):
     server = None
     tasks = []
     try:
@@ -256,7 +255,7 @@ async def guarded(client, browser, port, closing):
                 browser.write(told(text))
                 await browser.drain()
 
-        ways = (to_server(client, server, asker, tell, closing), to_client(zeppelin, browser, whole))
+        ways = (to_server(client, server, asker, tell, folder), to_client(zeppelin, browser, whole))
         tasks = [asyncio.ensure_future(each) for each in ways]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -277,8 +276,8 @@ async def guarded(client, browser, port, closing):
 
 
 async def main(arguments):
-    listen, port, closing = int(arguments[0]), int(arguments[1]), arguments[2]
-    server = await asyncio.start_server(lambda reader, writer: guarded(reader, writer, port, closing), "", listen, limit=HEAD)
+    listen, port, folder = int(arguments[0]), int(arguments[1]), arguments[2]
+    server = await asyncio.start_server(lambda reader, writer: guarded(reader, writer, port, folder), "", listen, limit=HEAD)
     async with server:
         await server.serve_forever()
 

@@ -156,11 +156,16 @@ def test_a_restart_ends_what_the_server_has_forgotten(deployment: Platform, gate
 
 def works_again(notebook: Notebook, text: str) -> str:
     """What a paragraph says once it succeeds, for somebody who presses the button again and again."""
-    said = ""
+    return pressed(notebook, text)[-1]
+
+
+def pressed(notebook: Notebook, text: str) -> list[str]:
+    """What a paragraph says each time, until it succeeds."""
+    said: list[str] = []
 
     def succeeds() -> bool:
-        nonlocal said
-        status, said = notebook.press(text)
+        status, words = notebook.press(text)
+        said.append(words)
         return status == "FINISHED"
 
     eventually(succeeds, 600, pause=1)
@@ -188,13 +193,26 @@ def test_python_that_takes_too_much_memory_starts_again(gateway: str, notebook: 
     assert works_again(mine, "%python\nprint(1 + 1)") == "2\n"
 
 
+def end(deployment: Platform, signal: str) -> Object:
+    """The Pod of alice's Python, whose process gets a signal."""
+    (pod,) = interpreters(deployment, "alice", "python")
+    its = f"grep -l {pod['metadata']['uid']} /proc/[0-9]*/cgroup | cut -d/ -f3"
+    kill = f"grep -qa RemoteInterpreterServer /proc/$p/cmdline && kill -{signal} $p; true"
+    deployment.node.call("sh", "-c", f"for p in $({its}); do {kill}; done")
+    return pod
+
+
+def test_an_interpreter_that_ends_itself_keeps_nobody_waiting(deployment: Platform, gateway: str, notebook: Notebook):
+    """It tells the server, which forgets for some seconds what is started meanwhile: such a paragraph would wait for 180 s."""
+    mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
+    end(deployment, "TERM")
+    assert [words for words in pressed(mine, "%python\nprint(5)") if "launch" in words or "time out" in words] == []
+
+
 def test_an_interpreter_that_is_killed_starts_again(deployment: Platform, gateway: str, notebook: Notebook):
     """As the kernel kills what takes too much memory: nobody tells the server. The person is told once."""
     mine = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
-    (pod,) = interpreters(deployment, "alice", "python")
-    its = f"grep -l {pod['metadata']['uid']} /proc/[0-9]*/cgroup | cut -d/ -f3"
-    kill = "grep -qa RemoteInterpreterServer /proc/$p/cmdline && kill -KILL $p; true"
-    deployment.node.call("sh", "-c", f"for p in $({its}); do {kill}; done")
+    pod = end(deployment, "KILL")
     eventually(lambda: pod["metadata"]["name"] not in [each["metadata"]["name"] for each in interpreters(deployment, "alice", "python")])
     assert works_again(mine, "%python\nprint(2 + 1)") == "3\n"
     assert mine.heads()[-1] == "Variables are gone, the interpreter has ended: it failed, or was killed."

@@ -154,9 +154,14 @@ def zeppelin(folder: Path, origin: str, connect: Connect | None = None) -> Itera
     }
     if connect:
         environment["CONNECT_ADDRESS"] = connect.url
-    log = folder / "server.log"
-    guard = [sys.executable, str(COMPONENTS / "zeppelin/files/websocket_guard.py"), str(websocket), str(http), str(folder / "closing")]
-    with log.open("wb") as out, pods_api(folder / "api") as api, rpc_filter(rpc, api.environment, folder / "filter.log") as filter_port:
+    log, lost = folder / "server.log", folder / "lost"
+    lost.mkdir()
+    guard = [sys.executable, str(COMPONENTS / "zeppelin/files/websocket_guard.py"), str(websocket), str(http), str(lost)]
+    with (
+        log.open("wb") as out,
+        pods_api(folder / "api") as api,
+        rpc_filter(rpc, api.environment | {"LOST": str(lost)}, folder / "filter.log") as filter_port,
+    ):
         environment |= {"PODS": str(api.folder), "FILTER": str(filter_port)}
         processes = [
             subprocess.Popen([f"{HOME}/bin/zeppelin.sh"], env=environment, stdout=out, stderr=out, start_new_session=True),
