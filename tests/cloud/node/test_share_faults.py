@@ -223,9 +223,10 @@ _MOUNT = " (fuse.ceph-fuse|ceph) "
 
 def clear(deployment: Platform, *nodes: str, dead: bool = True) -> None:
     """Let everything that mounts a share leave, and come back when no mount is left, as the runbook says it. dead: whether mounts have to
-    be ended, because nothing else unmounts them."""
+    be ended, because nothing else unmounts them: before anything leaves, since the plug-in takes a mount that Ceph threw out for gone."""
     end = "pkill -KILL ceph-fuse; " if dead else ""
     for node in nodes:
+        in_plugin(deployment, node, f"{end}true")
         kubectl(deployment.kube, "taint", "node", node, "gaia-dmp/mounts=lost:NoExecute")
     try:
         for node in nodes:
