@@ -10,10 +10,12 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from openstack.connection import Connection
+from openstack.exceptions import NotFoundException
 from rich.console import Console
 
 from components.names import whose
@@ -61,7 +63,8 @@ engine's still owns what the API server has completed (pulumi-kubernetes: provid
 
 _NAME = {"name": "name"}
 _INTERFACE = "openstack:networking/routerInterface:RouterInterface"
-_ROUTE = "openstack:networking/subnetRoute:SubnetRoute"
+_SUBNET_ROUTE = "openstack:networking/subnetRoute:SubnetRoute"
+_ROUTER_ROUTE = "openstack:networking/routerRoute:RouterRoute"
 _MAGNUM = {"OpenStack-API-Version": "container-infra 1.9"}
 _LISTINGS = {
     "openstack:networking/network:Network": _Listing("network", "/networks", "networks", _NAME, marked=True),
@@ -90,8 +93,8 @@ _LISTINGS = {
     "openstack:dns/recordSet:RecordSet": _Listing("dns", "/zones/{zoneId}/recordsets", "recordsets", {"name": "name", "type": "type"}),
 }
 """Type to how it is found."""
-_SOUGHT = {_INTERFACE, _ROUTE, *_LISTINGS}
-"""Every type that is found. Any other is made again without harm (routes of a router, buckets), or is nothing in the cloud (passwords)."""
+_SOUGHT = {_INTERFACE, _SUBNET_ROUTE, _ROUTER_ROUTE, *_LISTINGS}
+"""Every type that is found. Any other is made again without harm (buckets), or is nothing in the cloud (passwords)."""
 _GOING = {"deleting", "delete_in_progress"}
 """Statuses of Manila and Magnum, in small letters, of what is gone in a moment."""
 
@@ -106,10 +109,13 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
     """
     if kind == _INTERFACE:
         return _interface(cloud, inputs)
-    if kind == _ROUTE:
-        return _route(cloud, inputs)
+    if kind in {_SUBNET_ROUTE, _ROUTER_ROUTE}:
+        return _route(cloud, kind, inputs)
     listing = _LISTINGS[kind]
     answer = getattr(cloud, listing.service).get(listing.path.format(**inputs), headers=dict(listing.headers or {}))
+    if answer.status_code == HTTPStatus.NOT_FOUND and "{" in listing.path:
+        # What it would be in is gone, as in a `destroy` that was killed.
+        return ""
     answer.raise_for_status()
     mine = {cloud.current_project_id, None}
     things = [
@@ -142,6 +148,8 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
 def _in_network(cloud: Connection, cluster: str, network: str) -> bool:
     """Whether a cluster is in a network. Raises where Magnum does not answer."""
     answer = cloud.container_infrastructure_management.get(f"/clusters/{cluster}")
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        return False
     answer.raise_for_status()
     return answer.json()["fixed_network"] == network
 
@@ -211,12 +219,21 @@ def _name(resource: Mapping[str, Any]) -> str:
     return resource["urn"].split("::")[-1]
 
 
-def _route(cloud: Connection, inputs: Mapping[str, Any]) -> str:
-    """A route is a line of its subnet. The provider refuses one that is there, and its id is what it says."""
+def _route(cloud: Connection, kind: str, inputs: Mapping[str, Any]) -> str:
+    """A route is a line of its subnet or router, and its id is what it says.
+
+    Of one that is there already, the provider refuses a subnet's, and fails at a router's: it reads it without having set its id
+    (terraform-provider-openstack: resource_openstack_networking_router_route_v2.go, resourceNetworkingRouterRouteV2Create).
+    """
     network: Any = cloud.network
     destination, hop = inputs["destinationCidr"], inputs["nextHop"]
-    there = {(route["destination"], route["nexthop"]) for route in network.get_subnet(inputs["subnetId"]).host_routes}
-    return f"{inputs['subnetId']}-route-{destination}-{hop}" if (destination, hop) in there else ""
+    owner = inputs["subnetId" if kind == _SUBNET_ROUTE else "routerId"]
+    try:
+        routes = network.get_subnet(owner).host_routes if kind == _SUBNET_ROUTE else network.get_router(owner).routes
+    except NotFoundException:
+        return ""
+    there = {(route["destination"], route["nexthop"]) for route in routes}
+    return f"{owner}-route-{destination}-{hop}" if (destination, hop) in there else ""
 
 
 def _mark(urn: str) -> str:

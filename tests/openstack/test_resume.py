@@ -14,11 +14,13 @@ from tests.support.stack_files import document
 
 KINDS = {
     "Network", "Subnet", "Router", "RouterInterface", "Port", "FloatingIp", "Share", "ShareAccess", "Keypair", "ClusterTemplate", "Cluster",
-    "NodeGroup", "SubnetRoute",
+    "NodeGroup", "SubnetRoute", "RouterRoute",
 }  # fmt: skip
 NETWORK = "openstack:networking/network:Network"
 RANDOM_NAMES = {"Keypair", "ClusterTemplate"}
 """What the provider names; the tests name it like its resource."""
+GONE = "6b1d2f57-0c3e-4a55-9f0a-1f1d6f2b7c11"
+"""An id that nothing has."""
 
 
 def test_everything_that_an_api_would_make_twice_or_refuse_is_found(cloud: Cloud) -> None:
@@ -37,11 +39,12 @@ def test_everything_that_an_api_would_make_twice_or_refuse_is_found(cloud: Cloud
             wanted = ids[each.urn]
             if kind == "NodeGroup":
                 wanted = f"{inputs['clusterId']}/{wanted}"
-            elif kind == "SubnetRoute":
-                # terraform-provider-openstack: networking_subnet_route_v2.go, resourceNetworkingSubnetRouteV2BuildID
-                wanted = f"{inputs['subnetId']}-route-{inputs['destinationCidr']}-{inputs['nextHop']}"
+            elif kind in {"SubnetRoute", "RouterRoute"}:
+                # terraform-provider-openstack: networking_{subnet,router}_route_v2.go, resourceNetworking{Subnet,Router}RouteV2BuildID
+                owner = inputs["subnetId" if kind == "SubnetRoute" else "routerId"]
+                wanted = f"{owner}-route-{inputs['destinationCidr']}-{inputs['nextHop']}"
             assert found(project, each.type, inputs, "gaia-dmp-dev", unmarked=True) == wanted, each.urn
-    inside = ("RouterInterface", "ShareAccess", "NodeGroup", "SubnetRoute")
+    inside = ("RouterInterface", "ShareAccess", "NodeGroup", "SubnetRoute", "RouterRoute")
     assert {found(project, each.type, inputs, "gaia-dmp-dev") for each, inputs in asked if each.type.split(":")[-1] not in inside} == {""}
 
 
@@ -53,6 +56,21 @@ def test_what_is_there_twice_is_not_guessed(cloud: Cloud) -> None:
     assert [each.id in str(refused.value) for each in made] == [True, True]
     for each in made:
         network.delete_network(each)
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        ("containerinfra/nodeGroup:NodeGroup", {"clusterId": GONE, "name": "spark"}),
+        ("sharedfilesystem/shareAccess:ShareAccess", {"shareId": GONE, "accessTo": "gaia-dmp-dev-notebooks"}),
+        ("networking/routerInterface:RouterInterface", {"routerId": GONE, "subnetId": GONE}),
+        ("networking/routerRoute:RouterRoute", {"routerId": GONE, "destinationCidr": "10.4.200.0/24", "nextHop": "10.10.0.15"}),
+        ("networking/subnetRoute:SubnetRoute", {"subnetId": GONE, "destinationCidr": "10.4.200.0/24", "nextHop": "10.10.0.15"}),
+    ],
+)
+def test_nothing_is_in_what_is_gone(cloud: Cloud, kind: str, inputs: dict[str, str]) -> None:
+    """A `destroy` that was killed has deleted it, and the state knows it still."""
+    assert found(connect(cloud.clouds_yaml, "iris-gaia-red"), f"openstack:{kind}", inputs, "gaia-dmp-dev") == ""
 
 
 def test_a_network_is_taken_by_the_mark_on_it(cloud: Cloud) -> None:

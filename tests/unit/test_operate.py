@@ -196,7 +196,7 @@ class TestResume:
     def found(self, *shares: dict[str, Any], **how: bool) -> str:
         """What stack dev takes of these shares, each as Manila lists it."""
         listed = [{"name": "n", "project_id": "p", "status": "available", "metadata": {}} | each for each in shares]
-        answer = SimpleNamespace(raise_for_status=lambda: None, json=lambda: {"shares": listed})
+        answer = SimpleNamespace(status_code=200, raise_for_status=lambda: None, json=lambda: {"shares": listed})
         cloud: Any = SimpleNamespace(shared_file_system=SimpleNamespace(get=lambda *_, **__: answer), current_project_id="p")
         return resume.found(cloud, "openstack:sharedfilesystem/share:Share", {"name": "n"}, "gaia-dmp-dev", **how)
 
