@@ -12,10 +12,11 @@ from lightkube.core.exceptions import ConfigError
 from cli.exit import Exit
 from cli.output import complain, errors
 from operate.restore import JOB_SECONDS, STOP_SECONDS, Cluster, RestoreError, kubeconfig
+from settings import StackFileError
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Restore one stack's notebooks: FAILED if that did not work; the message describes the situation."""
+    """Restore one stack's notebooks: FOUND if there is no stack file, FAILED if it did not work; the message describes the situation."""
     console = errors()
 
     def say(line: str) -> None:
@@ -30,6 +31,9 @@ def run(options: argparse.Namespace) -> Exit:
     except httpx2.TransportError as error:
         complain(f"the Kubernetes API of stack {options.stack} does not answer: {error}")
         return Exit.FAILED
+    except StackFileError as error:
+        complain(error)
+        return Exit.FOUND
     except (RestoreError, ApiError, ConfigError) as error:
         complain(error)
         return Exit.FAILED

@@ -21,6 +21,7 @@ from lightkube.types import PatchType
 
 from components import names
 from operate import engine
+from settings import read
 
 STOP_SECONDS = 300
 """Time for Zeppelin to stop: its grace period and some more."""
@@ -40,7 +41,8 @@ class RestoreError(Exception):
 
 
 def kubeconfig(stack: str, folder: Path) -> Path:
-    """A file in `folder` with the kubeconfig from the stack's outputs. Raises RestoreError."""
+    """A file in `folder` with the kubeconfig from the stack's outputs. Raises StackFileError if there is no stack file, RestoreError."""
+    read(engine.ROOT / f"Pulumi.{stack}.yaml")
     try:
         text = engine.run(stack, "stack", "output", "kubeconfig", "--show-secrets")
     except engine.EngineError as error:

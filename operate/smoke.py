@@ -8,6 +8,7 @@ from pathlib import Path
 
 from components import names
 from operate.engine import ROOT, outputs
+from settings import read
 
 SCRIPT = ROOT / "components" / "observability" / "files" / "smoke_test.py"
 
@@ -20,8 +21,9 @@ def smoke(stack: str, folder: Path, *, user: str = "", url: str = "", say: Calla
     """Run it. Returns the script's own code: 0 if it passed.
 
     user: login name; "" for the stack's test user, or its administrator. url: "" for the stack's own address. say: called with user and
-    address. Raises NoPasswordError, operate.engine.EngineError.
+    address. Raises NoPasswordError, StackFileError if there is no stack file, operate.engine.EngineError.
     """
+    read(folder / f"Pulumi.{stack}.yaml")
     known = outputs(stack, folder)
     passwords = known.get("passwords") or {}
     user = user or known.get("test_user") or next(iter(passwords), "")

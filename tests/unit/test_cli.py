@@ -140,8 +140,11 @@ def test_a_preview_for_machines(tmp_path: Path, capsys):
     assert plain["manifests"] == []
 
 
-@pytest.mark.parametrize("words", ["preview", "diff --base HEAD", "doctor", "resume", "destroy --confirm none"])
+@pytest.mark.parametrize(
+    "words", ["preview", "diff --base HEAD", "doctor", "drift", "resume", "smoke", "switch", "destroy --confirm none", "restore"]
+)
 def test_a_stack_without_a_file_is_refused_with_one_exit_code(words, capsys):
+    """Pulumi is not asked: it may not be there, and knows nothing of files."""
     command, *options = words.split()
     assert main([command, "none", *options]) == 1
     assert "Pulumi.none.yaml" in capsys.readouterr().err
