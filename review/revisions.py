@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -131,7 +132,7 @@ class TreePreview:
 
 
 class KeptPreview:
-    """The preview of one stack at a commit, from the user's cache: what a commit's program registers never changes.
+    """The preview of one stack at a commit, from the user's cache: what a commit's program registers under one Python never changes.
 
     there: whether it is kept, in a form that this program reads.
     """
@@ -161,7 +162,7 @@ def keep(revision: str, recording: Recording) -> None:
 
 
 def _kept(revision: str, stack: str) -> Path:
-    return CACHE / "recordings" / f"{revision}.{stack}.json"
+    return CACHE / "recordings" / f"{revision}.{platform.python_version()}.{stack}.json"
 
 
 def read(data: bytes, stack: str) -> Recording:

@@ -126,11 +126,20 @@ def test_only_the_newest_recordings_are_kept(root, tmp_path, monkeypatch):
     recording = Recording("gaia-dmp", "dev", "preview")
     for revision in ("a", "b", "c"):
         keep(revision, recording)
-    assert {path.name for path in (tmp_path / "cache" / "recordings").iterdir()} == {"b.dev.json", "c.dev.json"}
+    assert [KeptPreview(revision, "dev").there for revision in ("a", "b", "c")] == [False, True, True]
+    assert len(list((tmp_path / "cache" / "recordings").iterdir())) == 2
     (tmp_path / "file").touch()
     monkeypatch.setattr(revisions, "CACHE", tmp_path / "file")
     keep("d", recording)
     assert KeptPreview("d", "dev").result() is None
+
+
+def test_a_recording_is_of_one_python(root, monkeypatch):
+    """Another Python may register other values, such as an order of a set or the text of an error."""
+    keep("a", Recording("gaia-dmp", "dev", "preview"))
+    assert KeptPreview("a", "dev").there
+    monkeypatch.setattr(revisions.platform, "python_version", lambda: "3.99.0")
+    assert not KeptPreview("a", "dev").there
 
 
 def test_a_stack_that_is_nowhere_is_refused(root):
