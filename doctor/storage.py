@@ -9,8 +9,7 @@ import requests
 from doctor.quotas import own_homes, room
 from doctor.services import offered
 from doctor.visit import PATIENCE, Finding, Visit
-from settings.values.dataset import AdoptedShare, CreatedShare
-from settings.values.zeppelin import AdoptedNotebooks
+from settings.values.dataset import CreatedShare
 
 
 def shares(visit: Visit) -> Iterator[Finding]:
@@ -21,15 +20,9 @@ def shares(visit: Visit) -> Iterator[Finding]:
     for role, name in sorted({(role, own or site.share_type or "") for role, own in created}):
         if role in visit.projects:
             yield _share_type(visit, role, name)
-    for data in visit.settings.datasets:
-        if isinstance(data.source, AdoptedShare) and data.source.project in visit.projects:
-            yield _adopted(visit, data.source.project, f"datasets[{data.name}].source.share", data.source.share)
-    notebooks = visit.settings.zeppelin.notebooks
-    if isinstance(notebooks, AdoptedNotebooks) and notebooks.project in visit.projects:
-        yield _adopted(visit, notebooks.project, "zeppelin.notebooks.share", notebooks.share)
-    if "compute" in visit.projects:
-        for login, share in visit.settings.adopted_spaces().items():
-            yield _adopted(visit, "compute", f"zeppelin.people[{login}].space_share", share)
+    for setting, role, name in visit.settings.adopted_shares():
+        if role in visit.projects:
+            yield _adopted(visit, role, setting, name)
 
 
 def buckets(visit: Visit) -> Iterator[Finding]:

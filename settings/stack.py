@@ -8,7 +8,7 @@ from pydantic import Field
 from settings import checks
 from settings.values.ceph_csi import CephCsiSettings
 from settings.values.cloud import Cloud, OpenStackCloud
-from settings.values.dataset import CreatedShare, Dataset
+from settings.values.dataset import AdoptedShare, CreatedShare, Dataset
 from settings.values.entry import Entry, LoadBalancerEntry
 from settings.values.images import ImageSettings, OutsideSettings
 from settings.values.login import LocalLogin
@@ -18,7 +18,7 @@ from settings.values.own_share import OwnShare
 from settings.values.rotation import RotationSettings
 from settings.values.spark import SparkSettings
 from settings.values.vocabulary import KeyPath, Problem, Settings
-from settings.values.zeppelin import ZeppelinSettings
+from settings.values.zeppelin import AdoptedNotebooks, ZeppelinSettings
 
 
 class StackSettings(Settings):
@@ -83,6 +83,18 @@ class StackSettings(Settings):
     def adopted_spaces(self) -> dict[str, str]:
         """Share by login name, for people whose `/user/<name>` the stack does not make."""
         return {person.name: person.space_share for person in self.zeppelin.people if person.space_share}
+
+    def adopted_shares(self) -> Iterator[tuple[str, str, str]]:
+        """(setting, whose project, name or id) of each share that the stack adopts."""
+        for index, dataset in enumerate(self.datasets):
+            if isinstance(dataset.source, AdoptedShare):
+                yield f"datasets[{index}].source.share", dataset.source.project, dataset.source.share
+        notebooks = self.zeppelin.notebooks
+        if isinstance(notebooks, AdoptedNotebooks):
+            yield "zeppelin.notebooks.share", notebooks.project, notebooks.share
+        for index, person in enumerate(self.zeppelin.people):
+            if person.space_share:
+                yield f"zeppelin.people[{index}].space_share", "compute", person.space_share
 
     def away(self) -> list[str]:
         """Login names of people who are away: only their data is here."""

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 from settings.loading.refusal import Finding
 from settings.stack import StackSettings
-from settings.values.dataset import AdoptedShare, CreatedShare
+from settings.values.dataset import CreatedShare
 from settings.values.login import slug
 from settings.values.own_share import OwnShare
 from settings.values.vocabulary import PROJECT
-from settings.values.zeppelin import AdoptedNotebooks
 
 LONGEST = 63 - len(f"{PROJECT}-")
 """A label of Kubernetes has at most 63 characters, and every namespace has one that says `gaia-dmp-<stack>`."""
@@ -51,7 +50,7 @@ def bucket_findings(stack: str, settings: StackSettings) -> Iterator[Finding]:
 def share_findings(stack: str, settings: StackSettings) -> Iterator[Finding]:
     """Shares that a stack both makes and adopts, by their names. What it adopts goes with what it makes, and the data with it."""
     made = dict(_made_shares(stack, settings))
-    for key, *share in _adopted_shares(settings):
+    for key, *share in settings.adopted_shares():
         if tuple(share) in made:
             accepted = "a share that this stack does not make, or no value"
             yield Finding(f"{PROJECT}:{key}", f"is the share that this stack makes for {made[tuple(share)]}", accepted, share[1])
@@ -71,16 +70,3 @@ def _made_shares(stack: str, settings: StackSettings) -> Iterator[tuple[tuple[st
     if isinstance(spaces, OwnShare):
         for login in settings.spaces_gib().keys() - settings.adopted_spaces().keys():
             yield ("compute", f"{title}-user-{slug(login)}"), f"/user/{login}"
-
-
-def _adopted_shares(settings: StackSettings) -> Iterator[tuple[str, str, str]]:
-    """(setting, project, name or id) of each share that a stack adopts."""
-    for index, dataset in enumerate(settings.datasets):
-        if isinstance(dataset.source, AdoptedShare):
-            yield f"datasets[{index}].source.share", dataset.source.project, dataset.source.share
-    notebooks = settings.zeppelin.notebooks
-    if isinstance(notebooks, AdoptedNotebooks):
-        yield "zeppelin.notebooks.share", notebooks.project, notebooks.share
-    for index, person in enumerate(settings.zeppelin.people):
-        if person.space_share:
-            yield f"zeppelin.people[{index}].space_share", "compute", person.space_share
