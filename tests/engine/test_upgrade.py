@@ -23,6 +23,7 @@ LANDED = {
     "2026-11-23-operations": "4a231b283559867f9f6eb10fdc51bec6db6dbda4",
     "2026-11-25": "9c57a971b9ea16c439b7aaf493121f9c33ed218d",
     "2026-11-29": "7a85ee6cd35132c3c4bb8398b9d3290e1270aa05",
+    "2026-11-30": "853ff6358eb961f55e7898550a9e30db625a0b4a",
 }
 """What people may have deployed: version, as in tests/recorded/, and its commit. Every later landing adds a line."""
 
