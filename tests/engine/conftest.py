@@ -31,6 +31,7 @@ def platform(cloud: Cloud, tmp_path: Path) -> Iterator[Callable[..., Platform]]:
     yield make
     cloud.faults()
     for each in made:
+        each.end_plugins()
         if each.ids():
             protected = each.data["gaia-dmp:protection"] == "on"
             each.data = {**each.data, "gaia-dmp:protection": "off"}

@@ -1,11 +1,9 @@
 """One stack under the real Pulumi engine."""
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,8 @@ from pulumi.automation import CommandError, LocalWorkspace, OpType, Stack
 from pulumi.automation.events import EngineEvent
 
 from tests.cloud.openstack.program import copy_program, engine_environment
+from tests.engine import processes
+from tests.support.eventually import once
 from tests.support.stack_files import ROOT
 
 
@@ -95,7 +95,10 @@ class Platform:
 
         everything: whether its plug-ins and the program are killed as well, as by a power cut. Otherwise they finish what they are about.
         """
-        how: Callable[[subprocess.Popen[str]], None] = _kill_everything if everything else lambda process: process.kill()
+
+        def how(process: subprocess.Popen[str]) -> None:
+            processes.kill(processes.below(process.pid) if everything else [process.pid])
+
         outcome = self._stopped([operation, "--yes", "--skip-preview"], when, how)
         # docs/runbooks/state-locked.md: a file back end's note beside the state, cut off.
         note = self.folder / "state" / ".pulumi" / "stacks" / "gaia-dmp" / f"{self.name}.json.attrs"
@@ -103,6 +106,10 @@ class Platform:
             note.unlink()
         self.command("cancel", "--yes")
         return outcome
+
+    def end_plugins(self) -> None:
+        """Kill what killed engines have left: their plug-ins wait for ever."""
+        processes.kill(processes.within(self.folder))
 
     def command(self, *words: str) -> str:
         """What `pulumi <words>` of this stack prints. An end with an error is an error."""
@@ -136,28 +143,19 @@ class Platform:
         """An operation that is stopped as soon as `when` holds."""
         self.stack()
         command = ["pulumi", *words, "--non-interactive", "--color", "never", "--stack", self.name]
-        with subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=os.environ | self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            watching = threading.Event()
-
-            def watch() -> None:
-                while not watching.wait(0.02):
-                    if when():
-                        how(process)
-                        return
-
-            watcher = threading.Thread(target=watch)
-            watcher.start()
+        with (
+            subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=os.environ | self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as process,
+            once(when, lambda: how(process)),
+        ):
             output, _ = process.communicate(timeout=500)
-            watching.set()
-            watcher.join()
         return Outcome(output=output, error=process.returncode != 0)
 
     def _run(self, operation: Callable[[Stack, Callable[[EngineEvent], None]], Any]) -> Outcome:
@@ -181,26 +179,6 @@ class Platform:
         else:
             outcome.output = result.stdout + result.stderr
         return outcome
-
-
-def _kill_everything(process: subprocess.Popen[str]) -> None:
-    """Kill a process and all that it has started: plug-ins have process groups of their own."""
-    below = {process.pid}
-    grown = True
-    while grown:
-        parents = {int(path.name): _parent(path) for path in Path("/proc").glob("[0-9]*")}
-        grown = bool(found := {pid for pid, parent in parents.items() if parent in below} - below)
-        below |= found
-    for pid in below:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _parent(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, IndexError):
-        return 0
 
 
 def _nothing(_line: str) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
 from tests.cloud.openstack.inventory import held
 from tests.engine.moments import Moments, said
 from tests.engine.platform import Outcome, Platform
+from tests.engine.resumed import resumed
 from tests.support.eventually import eventually
 from tests.support.stack_files import document
 
@@ -120,18 +120,7 @@ class Answers:
         if operation == "destroy" or not self.how.get("done"):
             return [f"pulumi {operation}"]
         removed = self._remove_twins(output)
-        words = ["resume", "dev", "--folder", str(self.dev.folder)]
-        mended = ["gaia resume dev"]
-        if main(words):
-            told = self.capsys.readouterr().err
-            assert "--unmarked" in told, told
-            assert main([*words, "--unmarked"]) == 0, self.capsys.readouterr().err
-            mended = ["gaia resume dev --unmarked"]
-        if "taken over: cluster-cluster" in self.capsys.readouterr().out:
-            magnum = self.project.container_infrastructure_management
-            eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
-            assert not self.dev.refresh().error
-            mended.append("pulumi refresh")
+        _, mended = resumed(self.dev, self.project, self.capsys)
         return [*removed, *mended, "pulumi up"]
 
     def _remove_twins(self, output: str) -> list[str]:

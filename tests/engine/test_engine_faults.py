@@ -18,14 +18,16 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.main import main
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
 from tests.cloud.openstack.inventory import held
+from tests.engine import processes
+from tests.engine.changes import second_dataset
 from tests.engine.moments import Moments, said, short
 from tests.engine.platform import Outcome, Platform
-from tests.support.eventually import eventually
+from tests.engine.resumed import resumed
+from tests.support.eventually import eventually, once
 from tests.support.stack_files import document
 
 UP = ("up", "--yes", "--skip-preview")
@@ -52,15 +54,8 @@ class Engine:
         return max((self.state / "history" / "gaia-dmp" / "dev").glob("*.checkpoint.json"))
 
     def resumed(self) -> list[str]:
-        """`pulumi cancel` where that is needed and `gaia resume`; the commands."""
-        words = ["resume", "dev", "--folder", str(self.dev.folder)]
-        mended = ["gaia resume dev"]
-        if main(words):
-            assert "--unmarked" in self.capsys.readouterr().err
-            assert main([*words, "--unmarked"]) == 0, self.capsys.readouterr().err
-            mended = ["gaia resume dev --unmarked"]
-        self.capsys.readouterr()
-        return mended
+        """The commands of `gaia resume`, after which `up` goes on."""
+        return resumed(self.dev, self.project, self.capsys)[1]
 
     def two_at_once(self) -> None:
         self.cloud.faults(Fault(service="keystone", request="^POST /v3/auth/tokens", seconds=8, times=3))
@@ -163,37 +158,23 @@ class Engine:
         with small_disk(self.state.parent) as fill:
             before = self.book.stands()
             fill()
-            done = self.dev_up()
-            assert done.error
-            fill(free=True)
-            with contextlib.suppress(AssertionError):
-                self.dev.command("cancel", "--yes")
-            mended = ["make room", "pulumi cancel", *self.resumed(), "pulumi up"]
-            self.book.saw("`up`, on a full disk", short(done.output), mended, before)
-            self.whole()
+            self._freed("on a full disk", self.dev_up(), before, fill)
 
             before = self.book.stands()
-            self.dev.data = with_second(self.dev.data)
-            filled = threading.Event()
+            self.dev.data = copy.deepcopy(dict(self.dev.data))
+            second_dataset(self.dev.data)
+            with once(lambda: "data-second-share" in self.dev.pending(), fill):
+                done = self.dev_up()
+            self._freed("on a disk that becomes full while it makes `data-second-share`", done, before, fill)
 
-            def watch() -> None:
-                while not filled.wait(0.02):
-                    if "data-second-share" in self.dev.pending():
-                        fill()
-                        return
-
-            watcher = threading.Thread(target=watch)
-            watcher.start()
-            done = self.dev_up()
-            filled.set()
-            watcher.join()
-            assert done.error
-            fill(free=True)
-            with contextlib.suppress(AssertionError):
-                self.dev.command("cancel", "--yes")
-            mended = ["make room", "pulumi cancel", *self.resumed(), "pulumi up"]
-            self.book.saw("`up`, on a disk that becomes full while it makes `data-second-share`", short(done.output), mended, before)
-            self.whole()
+    def _freed(self, where: str, done: Outcome, before: dict[str, str], fill: Callable[..., None]) -> None:
+        """Room is made on a disk that stopped an `up`."""
+        assert done.error
+        fill(free=True)
+        with contextlib.suppress(AssertionError):
+            self.dev.command("cancel", "--yes")
+        self.book.saw(f"`up`, {where}", short(done.output), ["make room", "pulumi cancel", *self.resumed(), "pulumi up"], before)
+        self.whole()
 
     def dead_plugins(self) -> None:
         for name, words in (
@@ -205,30 +186,24 @@ class Engine:
             size = self.dev.data["gaia-dmp:datasets"][0]["source"]["size_gib"]
             self.dev.data = copy.deepcopy(dict(self.dev.data))
             self.dev.data["gaia-dmp:datasets"][0]["source"]["size_gib"] = size + 1
-            over = threading.Event()
-
-            def watch(name: str = name, over: threading.Event = over) -> None:
-                end = time.monotonic() + 4
-                while not over.wait(0.05):
-                    found = [pid for pid in processes(name) if below(pid, os.getpid())]
-                    if found and time.monotonic() > end:
-                        for pid in found:
-                            with contextlib.suppress(ProcessLookupError):
-                                os.kill(pid, signal.SIGKILL)
-                        return
-
-            watcher = threading.Thread(target=watch)
-            watcher.start()
-            done = self.dev_up()
-            over.set()
-            watcher.join()
+            done = self._up_losing(name)
             mended = [*self.resumed(), "pulumi up"] if done.error else []
             told = said(done.output) if done.error else "nothing: the engine was done with it"
             self.book.saw(f"`up`, while {words} is killed", told, mended, before)
             self.whole()
 
+    def _up_losing(self, name: str) -> Outcome:
+        """`up`, some seconds after whose start every process of a name is killed."""
+        end = time.monotonic() + 4
+
+        def there() -> set[int]:
+            return processes.below(os.getpid()) & {*processes.named(name)}
+
+        with once(lambda: time.monotonic() > end and bool(there()), lambda: processes.kill(there()), 0.05):
+            return self.dev_up()
+
     def silent_cluster(self) -> None:
-        (server,) = processes("kube-apiserver", str(self.cloud.folder / "clusters"))
+        (server,) = processes.named("kube-apiserver", str(self.cloud.folder / "clusters"))
         self.dev.data = copy.deepcopy(dict(self.dev.data))
         self.dev.data["gaia-dmp:zeppelin"]["cores"] = 1
         before = self.book.stands()
@@ -259,13 +234,6 @@ class Engine:
         return self.dev.plain(*UP, **environment)
 
 
-def with_second(data: Any) -> dict[str, Any]:
-    result = copy.deepcopy(dict(data))
-    source = {"kind": "create", "size_gib": 1, "on_destroy": "delete"}
-    result["gaia-dmp:datasets"].append({"name": "second", "mount_path": "/data/gaia/second", "source": source})
-    return result
-
-
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[Callable[..., None]]:
     """A small disk in place of a folder; what is called fills it, or frees it."""
@@ -292,29 +260,6 @@ def small_disk(folder: Path) -> Iterator[Callable[..., None]]:
         subprocess.run(["umount", str(folder)], check=True)
         shutil.rmtree(folder)
         kept.rename(folder)
-
-
-def processes(*words: str) -> list[int]:
-    """Those whose command line has every word."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if all(word in line for word in words):
-                found.append(int(path.name))
-    return found
-
-
-def below(pid: int, above: int) -> bool:
-    """Whether a process was started by another one, or by one that it started."""
-    while pid > 1:
-        if pid == above:
-            return True
-        try:
-            pid = int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            return False
-    return False
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a full disk is mounted, which needs root")

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
 from operate.resume import TAKE_OVER
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.inventory import held
+from tests.engine.changes import another_pool, grown, second_dataset
 from tests.engine.moments import Moments, short
 from tests.engine.platform import Platform
-from tests.support.eventually import eventually
+from tests.engine.resumed import resumed
 from tests.support.stack_files import document
 
 OF_UP: tuple[str, ...] = (
@@ -114,26 +114,12 @@ class Killed:
         return met
 
     def _mend(self, when: str, before: dict[str, str], operation: str) -> None:
-        words = ["resume", "dev", "--folder", str(self.dev.folder)]
-        mended = ["pulumi cancel", "gaia resume dev"]
-        told = ""
-        if main(words):
-            # Killed between the creation and its tags.
-            told = self.capsys.readouterr().err
-            assert "--unmarked" in told
-            assert main([*words, "--unmarked"]) == 0, self.capsys.readouterr().err
-            mended.append("gaia resume dev --unmarked")
-        done = self.capsys.readouterr().out
-        assert "creating" not in self.dev.pending().values(), (when, done)
-        told_next = done.partition("Go on with: ")[2].split(" --stack")[0]
-        mended.append("pulumi destroy" if operation == "destroy" else " ".join(told_next.split()))
-        if "taken over: cluster-cluster" in done:
-            magnum = self.project.container_infrastructure_management
-            eventually(lambda: magnum.get("/clusters").json()["clusters"][0]["status"] == "CREATE_COMPLETE")
-            assert not self.dev.refresh().error
-            mended.insert(-1, "pulumi refresh")
+        told, mended = resumed(self.dev, self.project, self.capsys)
+        assert "creating" not in self.dev.pending().values(), (when, told)
+        told_next = told.partition("Go on with: ")[2].split(" --stack")[0]
+        next_step = "pulumi destroy" if operation == "destroy" else " ".join(told_next.split())
         goes = set(before.values()) if operation == "destroy" else set()
-        self.book.saw(when, short(f"{told} {done}"), mended, before, goes=goes)
+        self.book.saw(when, short(told), ["pulumi cancel", *mended, next_step], before, goes=goes)
 
 
 @pytest.fixture
@@ -163,7 +149,8 @@ def test_nothing_is_made_twice_and_nothing_lost(
     killed = Killed(cloud, dev, capsys, book, everything=everything)
     try:
         kills = killed.at_each("up", OF_UP, DELAYS[1:] if everything else DELAYS, "make")
-        assert kills >= 10, book.seen
+        # What was pending together is taken over together, so a slower machine has fewer kills.
+        assert kills >= 8, book.seen
         whole = dev.up()
         assert not whole.error, whole.output[-3000:]
         found = held(project)
@@ -176,7 +163,9 @@ def test_nothing_is_made_twice_and_nothing_lost(
             killed.after("refresh", seconds)
         assert dev.up().ops == {}
 
-        dev.data = changed(dev.data)
+        dev.data = copy.deepcopy(dict(dev.data))
+        for change in (grown, second_dataset, another_pool):
+            change(dev.data)
         assert killed.at_each("up", OF_CHANGE, DELAYS[1:], "make or change") >= 3
         assert dev.up().ops == {}
         assert held(project)["shares"] == ["gaia-dmp-dev-notebooks", "gaia-dmp-dev-sample", "gaia-dmp-dev-second"]
@@ -188,15 +177,5 @@ def test_nothing_is_made_twice_and_nothing_lost(
         assert dev.ids() == {}
     finally:
         book.write()
+    assert len(book.seen) >= 20
     book.well()
-
-
-def changed(data: Any) -> dict[str, Any]:
-    """A larger dataset, one more, and one more pool."""
-    result = copy.deepcopy(dict(data))
-    result["gaia-dmp:datasets"][0]["source"]["size_gib"] = 12
-    source = {"kind": "create", "size_gib": 1, "on_destroy": "delete"}
-    result["gaia-dmp:datasets"].append({"name": "second", "mount_path": "/data/gaia/second", "source": source})
-    pool = {"name": "more", "count": 1, "flavor": "vm.v1.large", "vcpus": 8, "memory_gib": 32, "disk_gib": 60}
-    result["gaia-dmp:cloud"]["cluster"]["pools"].append(pool)
-    return result

@@ -2,24 +2,13 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.inventory import held
+from tests.engine.changes import Data, another_pool, grown, second_dataset
 from tests.engine.platform import Platform
 from tests.support.stack_files import document
-
-Data = dict[str, Any]
-
-
-def grown(data: Data) -> None:
-    data["gaia-dmp:datasets"][0]["source"]["size_gib"] = 12
-
-
-def second_dataset(data: Data) -> None:
-    source = {"kind": "create", "size_gib": 1, "on_destroy": "delete"}
-    data["gaia-dmp:datasets"].append({"name": "second", "mount_path": "/data/gaia/second", "source": source})
 
 
 def person(data: Data) -> None:
@@ -28,11 +17,6 @@ def person(data: Data) -> None:
 
 def larger_workers(data: Data) -> None:
     data["gaia-dmp:cloud"]["cluster"]["workers"] |= {"flavor": "gaia.vm.cclake.12vcpu", "vcpus": 12, "memory_gib": 21, "disk_gib": 20}
-
-
-def another_pool(data: Data) -> None:
-    pool = {"name": "more", "count": 1, "flavor": "vm.v1.large", "vcpus": 8, "memory_gib": 32, "disk_gib": 60}
-    data["gaia-dmp:cloud"]["cluster"]["pools"].append(pool)
 
 
 def resized_pool(data: Data) -> None:

@@ -1,7 +1,9 @@
 """Waiting for what takes its time."""
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 def eventually(check: Callable[[], bool], seconds: float = 60, pause: float = 0.05) -> None:
@@ -13,3 +15,26 @@ def eventually(check: Callable[[], bool], seconds: float = 60, pause: float = 0.
     while not check():
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(pause)
+
+
+@contextlib.contextmanager
+def once(check: Callable[[], bool], act: Callable[[], object], pause: float = 0.02) -> Iterator[None]:
+    """Do something as soon as `check` holds while the block runs, once; nothing where it does not come to that.
+
+    pause: seconds between two looks.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(pause):
+            if check():
+                act()
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
