@@ -45,23 +45,18 @@ def _program(name: str, *, path: str, uid: int = 65534) -> Recipe:
     )
 
 
-RECIPES = {
-    # Driver, executor and every other interpreter run this one image: worker and driver cannot differ. Zeppelin is not in it; an
-    # initContainer copies it in (docs/decisions/).
-    "spark": Recipe(
+def _spark(spark: Spark, s3a: Jars) -> Recipe:
+    """Driver, executor and every other interpreter run this one image: worker and driver cannot differ. Zeppelin is not in it; an
+    initContainer copies it in (docs/decisions/).
+    """
+    return Recipe(
         suite="bookworm",
         packages=("openjdk-17-jre-headless", "python3", "tini", "procps", "ca-certificates", "tzdata"),
         # Without the line in /etc/passwd, Java knows no home and Spark's Ivy fails.
         users=(User(name="spark", uid=185, home="/home/spark"),),
         steps=(
-            Spark(version="3.5.8", sha256="54cca0767b21b40e3953ad1d30f8601c53abf9cbda763653289cdcfcac52313c"),
-            # S3A of exactly the Hadoop that Spark 3.5.8 carries, and the AWS SDK that this S3A was built with.
-            Jars(
-                sha256={
-                    "org.apache.hadoop:hadoop-aws:3.3.4": "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
-                    "com.amazonaws:aws-java-sdk-bundle:1.12.262": "873fe7cf495126619997bec21c44de5d992544aea7e632fdc77adb1a0915bae5",
-                }
-            ),
+            spark,
+            s3a,
             Wheels(requirements="spark/requirements.txt", python="3.11"),
             Files(
                 files={"opt/entrypoint.sh": "spark/entrypoint.sh", "opt/decom.sh": "spark/decom.sh"},
@@ -71,6 +66,28 @@ RECIPES = {
         user=185,
         environment={"JAVA_HOME": "/usr/lib/jvm/java-17-openjdk-amd64", "SPARK_HOME": "/opt/spark"},
         config={"Entrypoint": ["/opt/entrypoint.sh"], "WorkingDir": "/opt/spark/work-dir"},
+    )
+
+
+RECIPES = {
+    # S3A of exactly the Hadoop that a Spark carries, and the AWS SDK that this S3A was built with.
+    "spark": _spark(
+        Spark(version="4.0.5", sha256="a0d44b0e7faf0458ad83b7aa664e7ed8b96beed8a55d66ce3b0dfac2309dfca6"),
+        Jars(
+            sha256={
+                "org.apache.hadoop:hadoop-aws:3.4.1": "01334a07e179cae2b7e251f24857f11e3759108c9d6a79dcbe362a4295227da2",
+                "software.amazon.awssdk:bundle:2.24.6": "890bf9f2a80488f7a8aa8277d64d13a9ea3a3cdff8607ef3b63a878d8b467b41",
+            }
+        ),
+    ),
+    "spark-3.5": _spark(
+        Spark(version="3.5.8", sha256="54cca0767b21b40e3953ad1d30f8601c53abf9cbda763653289cdcfcac52313c"),
+        Jars(
+            sha256={
+                "org.apache.hadoop:hadoop-aws:3.3.4": "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
+                "com.amazonaws:aws-java-sdk-bundle:1.12.262": "873fe7cf495126619997bec21c44de5d992544aea7e632fdc77adb1a0915bae5",
+            }
+        ),
     ),
     # Debian 12's nginx does not know `http2 on`.
     "gateway": Recipe(

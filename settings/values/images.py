@@ -19,10 +19,10 @@ class Versions(Settings):
     zeppelin: Version = "0.12.1"
     """Version of Zeppelin in `images.zeppelin`."""
 
-    spark: Version = "3.5.8"
+    spark: Version = "4.0.5"
     """Version of Spark in `images.spark`."""
 
-    scala: Version = "2.12"
+    scala: Version = "2.13"
     """Version of Scala in `images.spark`."""
 
     java: Annotated[int, Field(ge=8, le=30)] = 17
@@ -63,7 +63,7 @@ class ImageSettings(Settings):
     zeppelin: Image = "docker.io/apache/zeppelin:0.12.1"
     """Zeppelin, for the server and for the files that an initContainer copies into each interpreter."""
 
-    spark: Image = "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu"
+    spark: Image = "docker.io/apache/spark:4.0.5-scala2.13-java17-python3-ubuntu"
     """Spark, for drivers, executors and all other interpreters."""
 
     gateway: Image = (

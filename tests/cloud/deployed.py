@@ -16,7 +16,7 @@ from tests.support.stack_files import document
 ORDER = ("Namespace", "PriorityClass", "ServiceAccount", "ResourceQuota", "LimitRange", "Secret", "ConfigMap", "PersistentVolume")
 STACK = "kube"
 NOTEBOOKS, SERVER = "gaia-spark", "gaia-zeppelin"
-DRIVER_IMAGE = "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu"
+DRIVER_IMAGE = "docker.io/apache/spark:4.0.5-scala2.13-java17-python3-ubuntu"
 
 
 def stack(**sections: Any) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def running(
     items: list[Object],
     folder: Path,
     *,
-    minor: str = "3.5",
+    minor: str = "4.0",
     setting: str = "spark",
     name: str = "spark-alice-2abcdefgh-driver",
     person: str = "alice",

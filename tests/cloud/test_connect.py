@@ -5,10 +5,8 @@ loopback each driver is.
 """
 
 import json
-import os
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,22 +22,19 @@ from tests.cloud.api import Api, Object
 from tests.cloud.driver import Driver
 from tests.cloud.kube import running
 from tests.cloud.kubelet import Kubelet
+from tests.cloud.thin_client import RefusedError, ask
 from tests.support.certificates import self_signed
 from tests.support.dns import names
 from tests.support.eventually import eventually
 from tests.support.gateway import Backend, configure, needs_nginx, serve
 from tests.support.rpc import recorder
 from tests.support.servers import free_ports, serving
-from tests.support.stack_files import SPARK_4, connected
+from tests.support.stack_files import connected
 
 pytestmark = needs_nginx
 HOST = "gaia.example.org"
 ALICE, BOB = "spark-alice-2abcdefgh-driver", "spark-bob-2abcdefgh-driver"
 ENDED = "spark-alice-2ended000-driver"
-
-
-class RefusedError(Exception):
-    """What the client says of a connection that failed."""
 
 
 @dataclass
@@ -59,24 +54,9 @@ class Door:
         """The address that a person reads in their notebook, with this test's gateway in the place of the public name."""
         return self.drivers[pod]("__import__('connect_url').url(__import__('os').environ)").replace(f"{HOST}:443", f"127.0.0.1:{self.port}")
 
-    def ask(self, url: str, *expressions: str, seconds: float = 180, **environment: str) -> list[Any]:
+    def ask(self, url: str, *expressions: str, seconds: float = 180, certificate: Path | None = None) -> list[Any]:
         """What a client finds. Raises RefusedError."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_", "JAVA_"))}
-        trusted = {"PYTHONPATH": str(tools.connect()), "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(self.folder / "tls.crt")}
-        program = str(Path(__file__).with_name("connect_client.py"))
-        result = subprocess.run(
-            [sys.executable, program, url, *expressions],
-            env=clean | trusted | environment,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr[-2000:]
-        found = json.loads(result.stdout)
-        if "error" in found:
-            raise RefusedError(found["error"])
-        return found["answers"]
+        return ask(url, certificate or self.folder / "tls.crt", *expressions, seconds=seconds)
 
     def logs(self) -> str:
         """All that nginx has written."""
@@ -144,7 +124,7 @@ def _driver(api: Api, items: list[Object], folder: Path, pod: str, address: str)
         minor="4.0",
         name=pod,
         person=pod.split("-")[1] if pod != BOB else "bob@example.org",
-        hostile={"spark.connect.grpc.binding.address": address, "spark.kubernetes.container.image": SPARK_4},
+        hostile={"spark.connect.grpc.binding.address": address},
         variables=variables,
     )
 
@@ -215,9 +195,9 @@ def test_nothing_passes_without_tls(door: Door, how: str):
     """The client itself speaks TLS as soon as there is a token, and goes on trying."""
     url, before = door.url(ALICE), door.logs().count("SparkConnectService")
     url = url.split(";token=")[0] + ";use_ssl=false" if how == "no TLS" else url
-    trusted = {} if how == "no TLS" else {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "/etc/ssl/certs/ca-certificates.crt"}
+    trusted = None if how == "no TLS" else Path("/etc/ssl/certs/ca-certificates.crt")
     with pytest.raises(subprocess.TimeoutExpired):
-        door.ask(url, "spark.range(1).count()", seconds=15, **trusted)
+        door.ask(url, "spark.range(1).count()", seconds=15, certificate=trusted)
     assert door.logs().count("SparkConnectService") == before
 
 

@@ -2,8 +2,8 @@
 
 Go modules are pinned by `tools/*/go.mod` and `go.sum`: kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic,
 actionlint, Prometheus, its exporters and Alertmanager, Helm and the charts that a stack installs; kubelet, kube-proxy, CoreDNS and
-kube-router for a node; Vale for the words of the documentation. jinjava and S3A are pinned by `tools/*/pom.xml`; Spark by the wheels,
-scripts for a browser by the npm packages named here.
+kube-router for a node; Vale for the words of the documentation. jinjava is pinned by `tools/jinjava/pom.xml`; Spark by the wheels, scripts
+for a browser by the npm packages named here, jars by the images that take them.
 `python -m tests.cloud.tools` builds whatever is missing, `python -m tests.cloud.node build` what a real node runs.
 """
 
@@ -63,7 +63,7 @@ WANTED = {"go": "Go 1.26", "java": "Java 17", "mvn": "Maven", "npm": "Node.js 20
 STATIC = ("coredns", "probe")
 """Programs that are a whole image by themselves, so they link nothing."""
 
-SPARK = {"3.5": ("pyspark==3.5.8", "py4j==0.10.9.7"), "4.0": ("pyspark==4.0.3", "py4j==0.10.9.9")}
+SPARK = {"3.5": ("pyspark==3.5.8", "py4j==0.10.9.7"), "4.0": ("pyspark==4.0.5", "py4j==0.10.9.9")}
 """Spark's minor versions to the packages that carry driver, jars and Python side."""
 
 
@@ -159,12 +159,18 @@ def _writable(folder: Path) -> None:
             path.chmod(0o755)
 
 
-def s3a() -> list[Path]:
-    """The jars by which Spark 3.5 speaks S3, those of our image."""
-    pom = TOOLS / "s3a" / "pom.xml"
-    target = cached(f"s3a-{digest(pom)}") / "lib"
-    command = ("mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies")
-    return sorted(made(target, "S3A", lambda part: run(*command, f"-DoutputDirectory={part}")).glob("*.jar"))
+def jar(coordinate: str, sha256: str) -> Path:
+    """A jar of Maven Central. coordinate: `group:artifact:version`. sha256: its digest. Raises ToolError where it is another."""
+    _, artifact, version = coordinate.split(":")
+    name = f"{artifact}-{version}.jar"
+
+    def fetch(part: Path) -> None:
+        run("mvn", "-q", "-B", "dependency:copy", f"-Dartifact={coordinate}", f"-DoutputDirectory={part}")
+        with (part / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise ToolError(f"{coordinate} is not what it was")
+
+    return made(cached(f"jar-{sha256[:12]}") / "lib", name, fetch) / name
 
 
 def spark(minor: str) -> Path:

@@ -27,6 +27,7 @@ from tests.cloud import radosgw, tools
 from tests.cloud.backup import Backup, contents, some_notebooks
 from tests.cloud.openstack import apply
 from tests.cloud.openstack.apply import Project, applied
+from tests.cloud.openstack.build import s3a
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.services import REGION
@@ -93,7 +94,7 @@ def spark(folder: Path, store: Store, access: BucketAccess, key: tuple[str, str]
     settings = {"spark.master": "local[2]", "spark.driver.memory": "512m", "spark.ui.enabled": "false"}
     # A refusal is one: nothing is tried again for minutes.
     settings |= {"spark.hadoop.fs.s3a.attempts.maximum": "1", "spark.hadoop.fs.s3a.retry.limit": "1"}
-    settings |= {"spark.jars": ",".join(map(str, tools.s3a())), "spark.local.dir": str(folder)}
+    settings |= {"spark.driver.extraClassPath": ":".join(map(str, s3a())), "spark.local.dir": str(folder)}
     if store.certificate:
         trust = folder / "trust.p12"
         if not trust.exists():
@@ -105,7 +106,7 @@ def spark(folder: Path, store: Store, access: BucketAccess, key: tuple[str, str]
         settings["spark.driver.extraJavaOptions"] = options
     (folder / "properties.json").write_text(json.dumps(settings))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_", "AWS_"))}
-    environment |= {"PYTHONPATH": str(tools.spark("3.5")), "HADOOP_CONF_DIR": str(folder), "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment |= {"PYTHONPATH": str(tools.spark("4.0")), "HADOOP_CONF_DIR": str(folder), "SPARK_LOCAL_IP": "127.0.0.1"}
     done = subprocess.run(
         [sys.executable, str(PROGRAM), str(folder / "properties.json")],
         input="\n".join(expressions) + "\n",

@@ -8,7 +8,7 @@ from preview import manifests
 from recording import SECRET, Mode, Recording
 from settings import StackFileError
 from tests.support.programs import named, record_data
-from tests.support.stack_files import SPARK_4, changed, connected, document
+from tests.support.stack_files import changed, connected, document
 
 
 @pytest.fixture
@@ -509,10 +509,7 @@ TLS_ENTRY = {"kind": "load_balancer", "hostname": "gaia.example.org", "tls": {"k
     ids=["load_balancer", "none"],
 )
 def test_spark_connect_changes_drivers_and_gateway_and_nothing_else(recorded, entry, address, http2):
-    data = document("dev") | {
-        "gaia-dmp:entry": entry,
-        "gaia-dmp:images": {"spark": SPARK_4, "versions": {"spark": "4.0.3", "scala": "2.13"}},
-    }
+    data = document("dev") | {"gaia-dmp:entry": entry}
     before, after = recorded(data), recorded(connected(data))
     known = {resource.urn: resource.inputs for resource in before.resources}
     differ = {resource.name for resource in after.resources if known.get(resource.urn) != resource.inputs}

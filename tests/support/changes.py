@@ -350,9 +350,9 @@ CASES = (
         "image",
         "Another image for Spark",
         "wider rights or weaker admission",
-        _set("images", {"spark": "registry.example.org/spark:3.5.8"}),
+        _set("images", {"spark": "registry.example.org/spark:4.0.5"}),
         operations={"image-puller-pull": "update"},
-        risks=("docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu -> registry.example.org/spark:3.5.8",),
+        risks=("docker.io/apache/spark:4.0.5-scala2.13-java17-python3-ubuntu -> registry.example.org/spark:4.0.5",),
     ),
     Case(
         "spark-version",
@@ -361,12 +361,12 @@ CASES = (
         _set(
             "images",
             {
-                "spark": "docker.io/apache/spark:4.0.3-scala2.13-java17-python3-ubuntu",
-                "versions": {"spark": "4.0.3", "scala": "2.13", "java": 17},
+                "spark": "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu",
+                "versions": {"spark": "3.5.8", "scala": "2.12", "java": 17},
             },
         ),
         operations={"zeppelin-server": "update", "image-puller-pull": "update"},
-        risks=("docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu -> docker.io/apache/spark:4.0.3",),
+        risks=("docker.io/apache/spark:4.0.5-scala2.13-java17-python3-ubuntu -> docker.io/apache/spark:3.5.8",),
     ),
     Case(
         "zeppelin-version",

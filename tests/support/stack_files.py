@@ -40,14 +40,13 @@ def changed(stack: str, path: str, value: Any) -> dict[str, Any]:
     return data
 
 
-SPARK_4 = "docker.io/apache/spark:4.0.3-scala2.13-java17-python3-ubuntu"
-"""An image of Spark 4.0."""
+SPARK_3_5 = {"spark": "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu", "versions": {"spark": "3.5.8", "scala": "2.12"}}
+"""Images of a stack that stays with Spark 3.5."""
 
 
 def connected(data: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with Spark Connect, and with the Spark that it needs."""
-    images = {"spark": SPARK_4, "versions": {"spark": "4.0.3", "scala": "2.13"}}
-    return data | {"gaia-dmp:images": images, "gaia-dmp:spark": data["gaia-dmp:spark"] | {"connect": True}}
+    """A configuration with Spark Connect."""
+    return data | {"gaia-dmp:spark": data["gaia-dmp:spark"] | {"connect": True}}
 
 
 def as_config(data: dict[str, Any]) -> dict[str, str]:

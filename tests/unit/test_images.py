@@ -13,13 +13,12 @@ import pytest
 import yaml
 
 from images import contents, layout
-from images.contents import Jars, Wheels
+from images.contents import Wheels
 from images.recipes import RECIPES
 from settings.values.images import ImageSettings, Versions
-from tests.support.stack_files import ROOT
+from tests.support.stack_files import ROOT, SPARK_3_5
 
 REQUIREMENTS = (ROOT / "images" / "spark" / "requirements.txt").read_text()
-(JARS,) = [step for step in RECIPES["spark"].steps if isinstance(step, Jars)]
 (WHEELS,) = [step for step in RECIPES["spark"].steps if isinstance(step, Wheels)]
 
 
@@ -137,12 +136,13 @@ def test_a_wheel_brings_its_modules_and_no_script(tmp_path):
     assert found == {"pack/__init__.py", "more.py", "w-1.dist-info/METADATA"}
 
 
-def test_spark_is_that_of_the_settings_and_goes_with_zeppelin():
-    versions = ImageSettings().versions
-    recipe = RECIPES["spark"]
+@pytest.mark.parametrize(("name", "of"), [("spark", {}), ("spark-3.5", SPARK_3_5["versions"])])
+def test_spark_is_that_of_the_settings_and_goes_with_zeppelin(name, of):
+    versions = Versions(**of, python=WHEELS.python)
+    recipe = RECIPES[name]
     assert repr(recipe.steps[0]).startswith(f"Spark(version='{versions.spark}'")
     assert f"openjdk-{versions.java}-jre-headless" in recipe.packages
-    ours = ImageSettings(spark="ghcr.io/owner/gaia-dmp-spark:3.5.8-20260101", versions=Versions(python=WHEELS.python))
+    ours = ImageSettings(spark=f"ghcr.io/owner/gaia-dmp-spark:{versions.spark}-20260101", versions=versions)
     assert list(ours.problems()) == []
 
 
@@ -153,13 +153,6 @@ def test_every_library_is_pinned_with_hashes_for_the_images_python():
     assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
     (lock,) = re.findall(r"cd images/spark && .*", (ROOT / "Makefile").read_text())
     assert f"--python-version {WHEELS.python} " in lock
-
-
-def test_s3a_is_that_of_the_tests():
-    pom = (ROOT / "tests" / "cloud" / "tools" / "s3a" / "pom.xml").read_text()
-    named = re.findall(r"<groupId>(\w.*)</groupId>\s*<artifactId>(.*)</artifactId>\s*<version>([\d.]+)</version>\s*<(?:ex|/dep)", pom)
-    assert [":".join(each) for each in named] == list(JARS.sha256)
-    assert all(re.fullmatch(r"[0-9a-f]{64}", each) for each in JARS.sha256.values())
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -174,8 +167,12 @@ def test_users_are_those_of_the_templates():
 def test_the_workflow_publishes_the_layouts_and_no_fork():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "images.yaml").read_text())
     (job,) = workflow["jobs"].values()
-    versions = {each["image"]: each["version"] for each in job["strategy"]["matrix"]["include"]}
-    assert versions == {"spark": ImageSettings().versions.spark, "gateway": "1.26"}
+    versions = {each["recipe"]: (each["image"], each["version"]) for each in job["strategy"]["matrix"]["include"]}
+    assert versions == {
+        "spark": ("spark", ImageSettings().versions.spark),
+        "spark-3.5": ("spark", SPARK_3_5["versions"]["spark"]),
+        "gateway": ("gateway", "1.26"),
+    }
     assert workflow["permissions"] == {}
     publish = next(step for step in job["steps"] if "cosign" in step.get("run", ""))
     assert publish["if"] == "env.PUBLISH == 'true'"

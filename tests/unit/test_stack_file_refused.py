@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from settings import PROJECT, StackFileError, load, load_file, read
-from tests.support.stack_files import ROOT, STACKS, as_config, changed, connected, document, refusal, settings_of
+from tests.support.stack_files import ROOT, SPARK_3_5, STACKS, as_config, changed, connected, document, refusal, settings_of
 
 LDAP = {"kind": "ldap", "url": "ldaps://x", "user_dn_template": "uid={0}", "group_search_base": "ou=g", "administrators_group": "admins"}
 S3 = {"kind": "s3", "endpoint": "https://s3.example.org", "bucket": "gaia"}
@@ -121,19 +121,18 @@ WRONG = [
     ("dev", "outside.egress.0.who", ["everybody"], ["outside.egress[0].who[0]: everybody", "notebooks, server, gate"]),
     ("dev", "outside.egress.0.cidr", "10.0.0.1/8", ["outside.egress[0].cidr: 10.0.0.1/8", "did you mean 10.0.0.0/8?"]),
     ("dev", "cloud.cluster.kubernetes_version", "1.29.4", ["kubernetes_version: 1.29.4", "ValidatingAdmissionPolicy", "1.30 or later"]),
-    ("dev", "images", {"spark": "docker.io/apache/spark:4.1.2-scala2.13-java17-python3-ubuntu"}, ["images.versions.spark: 3.5.8", "4.1.2"]),
+    ("dev", "images", {"spark": "docker.io/apache/spark:4.1.2-scala2.13-java17-python3-ubuntu"}, ["images.versions.spark: 4.0.5", "4.1.2"]),
     (
         "dev",
         "images",
         {"spark": "x/spark@sha256:" + "0" * 64, "versions": {"spark": "4.1.2"}},
         ["is not supported by Zeppelin 0.12.1", "4.0.x"],
     ),
-    ("dev", "images", {"versions": {"spark": "4.0.3"}}, ["images.versions.spark: 4.0.3", "3.5.8"]),
-    ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3"}}, ["images.versions.scala: 2.12", "2.13"]),
-    ("dev", "images", {"spark": "x/y:1", "versions": {"spark": "4.0.3", "scala": "2.13", "java": 21}}, ["images.versions.java: 21", "17"]),
-    ("dev", "spark.connect", True, ["spark.connect: true", "Spark 3.5.8, which does not check the token", "versions.spark 4.0 or later"]),
+    ("dev", "images", {"versions": {"spark": "3.5.8"}}, ["images.versions.spark: 3.5.8", "4.0.5"]),
+    ("dev", "images", {"spark": "x/y:1", "versions": {"scala": "2.12"}}, ["images.versions.scala: 2.12", "2.13"]),
+    ("dev", "images", {"spark": "x/y:1", "versions": {"java": 21}}, ["images.versions.java: 21", "17"]),
     ("dev", "spark.connect", "yes", ["spark.connect: yes", "must be true or false"]),
-    ("dev", "images", {"spark": "x/y:1", "versions": {"python": "3.7"}}, ["images.versions.python: 3.7", "3.8"]),
+    ("dev", "images", {"spark": "x/y:1", "versions": {"python": "3.7"}}, ["images.versions.python: 3.7", "3.9"]),
     ("dev", "datasets.0.mount_path", None, ["datasets[0].mount_path", "is missing"]),
     ("dev", "datasets.0.formerly", "sample", ["datasets[0].formerly: sample", "is the current name"]),
     ("prod", "datasets.0.formerly", "gdr3", ["datasets[0].formerly: gdr3", "datasets[1]"]),
@@ -204,6 +203,15 @@ def test_message_names_file_key_value_and_what_is_accepted(stack, key, value, wo
     assert "accepted: " in message
     for word in words:
         assert word in message
+
+
+def test_spark_3_5_is_taken_without_spark_connect():
+    data = document("dev") | {"gaia-dmp:images": SPARK_3_5}
+    settings_of(data)
+    message = refusal(connected(data))
+    assert "gaia-dmp:spark.connect: true" in message
+    assert "Spark 3.5.8, which does not check the token" in message
+    assert "versions.spark 4.0 or later" in message
 
 
 def test_spark_connect_does_not_come_through_an_ingress():

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from images import build
-from settings.values.images import ImageSettings
+from settings.values.images import ImageSettings, Versions
 from tests.cloud.images.container import Container
-from tests.support.stack_files import ROOT
+from tests.support.stack_files import ROOT, SPARK_3_5
 
-VERSIONS = ImageSettings().versions
+VERSIONS = {"spark": ImageSettings().versions, "spark-3.5": Versions.model_validate(SPARK_3_5["versions"])}
 SCRIPTS = sorted(path for path in ROOT.glob("components/**/files/**/*.py") if path.name != "__init__.py")
 JOB = """
 import json
@@ -28,9 +28,14 @@ print("RESULT", json.dumps([[row[1] for row in rows], int(frame["id"].sum()), cl
 SMALL_JVM = {"JAVA_TOOL_OPTIONS": "-Xmx700m -XX:TieredStopAtLevel=1", "SPARK_LOCAL_IP": "127.0.0.1", "HOME": "/tmp"}
 
 
+@pytest.fixture(scope="module", params=sorted(VERSIONS))
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def spark(container: Callable[[str], Container]) -> Container:
-    return container("spark")
+def spark(container: Callable[[str], Container], name: str) -> Container:
+    return container(name)
 
 
 def last_json(text: str) -> object:
@@ -38,12 +43,13 @@ def last_json(text: str) -> object:
     return json.loads(line.removeprefix("RESULT "))
 
 
-def test_it_has_the_versions_that_the_stack_states(spark):
+def test_it_has_the_versions_that_the_stack_states(spark, name):
+    versions = VERSIONS[name]
     done = spark.run("/opt/spark/bin/spark-submit", "--version", **SMALL_JVM)
     assert done.returncode == 0, done.stdout
-    assert f"version {VERSIONS.spark}\n" in done.stdout
-    assert f"Scala version {VERSIONS.scala}." in done.stdout
-    assert f", {VERSIONS.java}." in done.stdout
+    assert f"version {versions.spark}\n" in done.stdout
+    assert f"Scala version {versions.scala}." in done.stdout
+    assert f", {versions.java}." in done.stdout
 
 
 def test_the_user_has_a_name_and_a_home(spark):
@@ -124,19 +130,19 @@ def test_our_scripts_load_in_the_images_python(spark, script: Path):
     assert done.returncode == 0, done.stdout
 
 
-def test_the_list_of_contents_names_what_is_inside():
-    built = build.image("spark")
+def test_the_list_of_contents_names_what_is_inside(name):
+    built, versions = build.image(name), VERSIONS[name]
     found = {each["purl"].split("?")[0].rsplit("@")[0]: each["version"] for each in json.loads(built.contents.read_text())["components"]}
-    assert found["pkg:deb/debian/openjdk-17-jre-headless"].startswith(f"{VERSIONS.java}.")
+    assert found["pkg:deb/debian/openjdk-17-jre-headless"].startswith(f"{versions.java}.")
     assert found["pkg:pypi/numpy"].startswith("2.2.")
-    assert found["pkg:generic/hadoop-aws"] == "3.3.4"
-    assert found[f"pkg:generic/spark-core_{VERSIONS.scala}"] == VERSIONS.spark
+    assert found["pkg:generic/hadoop-aws"] == found["pkg:generic/hadoop-client-api"]
+    assert found[f"pkg:generic/spark-core_{versions.scala}"] == versions.spark
     assert json.loads(built.contents.read_text())["metadata"]["component"]["version"] == built.digest
 
 
 @pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed (Debian: skopeo)")
-def test_skopeo_takes_the_layout(tmp_path):
-    built = build.image("spark")
+def test_skopeo_takes_the_layout(tmp_path, name):
+    built = build.image(name)
     subprocess.run(("skopeo", "copy", "--quiet", f"oci:{built.layout}", f"dir:{tmp_path / 'copy'}"), check=True)
     manifest = json.loads((tmp_path / "copy" / "manifest.json").read_text())
     assert len(manifest["layers"]) == 5

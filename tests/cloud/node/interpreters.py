@@ -102,10 +102,16 @@ def running(
 ) -> Iterator[Interpreter]:
     """A driver of alice. hostile: settings of a person, which stand in place of the stack's."""
     with made(platform, folder, name, setting=setting) as pod:
-        interpreter = Interpreter(platform, pod)
-        settings = driver.properties(platform.items, setting) | _forced(pod) | dict(hostile or {})
-        options = "".join(f"--conf\n{key}={value}\n" for key, value in settings.items())
-        interpreter.execute("sh", "-c", "cat > /work/properties.json", text=json.dumps(settings))
-        interpreter.execute("sh", "-c", "cat > /work/settings && mv /work/settings /work/options", text=options)
+        interpreter = start(platform, pod, setting, hostile or {})
         eventually(lambda: "READY" in interpreter.execute("cat", "/work/answers"), 300, pause=1)
         yield interpreter
+
+
+def start(platform: Platform, pod: Object, setting: str, hostile: Mapping[str, str]) -> Interpreter:
+    """Let a Pod that has been made start its driver, as `running` has it."""
+    interpreter = Interpreter(platform, pod)
+    settings = driver.properties(platform.items, setting) | _forced(pod) | dict(hostile)
+    options = "".join(f"--conf\n{key}={value}\n" for key, value in settings.items())
+    interpreter.execute("sh", "-c", "cat > /work/properties.json", text=json.dumps(settings))
+    interpreter.execute("sh", "-c", "cat > /work/settings && mv /work/settings /work/options", text=options)
+    return interpreter

@@ -62,14 +62,14 @@ def serves(deployment: Platform) -> bool:
 
 
 @contextlib.contextmanager
-def entrance(deployment: Platform) -> Iterator[str]:
-    """host:port of this machine that leads to the gateway's Service, for the time of a `with`."""
+def entrance(deployment: Platform, service_port: int = GATEWAY_HTTP_PORT) -> Iterator[str]:
+    """host:port of this machine that leads to a port of the gateway's Service, for the time of a `with`."""
     service = deployment.api.get(f"/api/v1/namespaces/{SERVER}/services/{GATEWAY}")
     cluster = deployment.cluster
     cluster.room("ip", "route", "replace", config.SERVICES, "via", deployment.node.address)
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = door.getsockname()[1]
-        relay = (sys.executable, "-m", "tests.cloud.node.relay", str(door.fileno()), service["spec"]["clusterIP"], str(GATEWAY_HTTP_PORT))
+        relay = (sys.executable, "-m", "tests.cloud.node.relay", str(door.fileno()), service["spec"]["clusterIP"], str(service_port))
         command = (*enter(cluster.room_pid, "net"), *relay)
         process = subprocess.Popen(command, cwd=ROOT, pass_fds=[door.fileno()], preexec_fn=die_with_parent)
     try:

@@ -10,8 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from images.contents import Jars
+from images.recipes import RECIPES
 from tests.cloud import ceph
-from tests.cloud.tools import GO_PROGRAMS, ToolError, cached, digest, made, program, run, s3a, spark
+from tests.cloud.tools import GO_PROGRAMS, ToolError, cached, digest, made, program, run, spark
 
 HERE = Path(__file__).parent
 DRIVERS = HERE / "drivers"
@@ -67,6 +69,11 @@ def snapshot() -> Path:
     return made(cached(f"openstack-snapshot-{key}") / "state", "the databases of the OpenStack services", make_snapshot)
 
 
+def s3a() -> list[Path]:
+    """The jars by which Spark speaks S3, those of our image."""
+    return [file for step in RECIPES["spark"].steps if isinstance(step, Jars) for file in step.files()]
+
+
 def _digest_of(folder: Path) -> str:
     files = sorted(file for file in folder.rglob("*") if file.suffix in {".py", ".toml"})
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
@@ -82,7 +89,7 @@ def everything() -> None:
     snapshot()
     for name in GO_PROGRAMS:
         program(name)
-    spark("3.5")
+    spark("4.0")
     s3a()
 
 
