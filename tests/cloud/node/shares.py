@@ -7,7 +7,7 @@ answered, has the Kubernetes half: monitors, paths and Ceph ids are those of the
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,21 +89,19 @@ def rotated(cloud: Cloud, data: dict[str, Any]) -> Iterator[list[Object]]:
         if each.type == _KINDS[0] or (each.type == _RULE and each.inputs["accessTo"] not in there)
     ]
     with applied(recording, cloud.clouds_yaml):
-        yield objects(cloud, data, {})
+        yield objects(cloud, data, {}, there)
 
 
-def objects(cloud: Cloud, data: dict[str, Any], brought: Mapping[str, Key]) -> list[Object]:
-    """The Kubernetes objects of a stack whose shares stand, each Secret with the key of the first of its share's rules."""
+def objects(cloud: Cloud, data: dict[str, Any], brought: Mapping[str, Key], old: Collection[str] = ()) -> list[Object]:
+    """The Kubernetes objects of a stack whose shares stand, each Secret with the key of its share's one rule that is not old."""
     recording = record_data(data, "update", deployed.STACK)
-    # A dict keeps the order: the first of a share is the one that its volumes use.
-    ours = list(dict.fromkeys(each.inputs["accessTo"] for each in recording.resources if each.type == _RULE))
+    ours = {each.inputs["accessTo"] for each in recording.resources if each.type == _RULE}.difference(old)
     paths, keys = dict[str, str](), dict(brought)
     for project in ("iris-gaia-red", "iris-gaia-data"):
         shares: Any = connect(cloud.clouds_yaml, project).shared_file_system
         for share in shares.shares():
             path = paths[share.name] = path_of(shares, share)
-            rules = [rule for rule in shares.access_rules(share.id) if rule.access_to in ours]
-            for rule in sorted(rules, key=lambda rule: ours.index(rule.access_to))[:1]:
+            for rule in (rule for rule in shares.access_rules(share.id) if rule.access_to in ours):
                 keys[parse_export_path(path).root_path] = Key(rule.access_to, rule.access_key)
     # A recording is kept, but this one has other answers.
     with patch.object(answers, "_export_path", paths.__getitem__), patch.object(programs, "_recorded", programs._recorded.__wrapped__):

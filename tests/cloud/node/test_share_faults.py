@@ -213,7 +213,7 @@ def in_plugin(deployment: Platform, node: str, script: str) -> str:
 
 def ids(deployment: Platform, node: str) -> set[str]:
     """The Ceph ids that mounts of a node use."""
-    script = "cat /proc/mounts /proc/[0-9]*/cmdline | tr '\\0,' '\\n\\n' | grep -a -E '^(client[.]|name=)' | sort -u"
+    script = "{ grep ' ceph ' /proc/mounts; cat /proc/[0-9]*/cmdline; } | tr '\\0,' '\\n\\n' | grep -a -E '^(client[.]|name=)' | sort -u"
     return set(in_plugin(deployment, node, script).split())
 
 
