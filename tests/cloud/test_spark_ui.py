@@ -25,11 +25,11 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[Browser]:
+@pytest.fixture(scope="module", params=sorted(tools.SPARK))
+def browser(request, tmp_path_factory) -> Iterator[Browser]:
     folder, (ui, port) = tmp_path_factory.mktemp("ui"), free_ports(2)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_"))}
-    environment |= {"PYTHONPATH": str(tools.spark("3.5")), "SPARK_LOCAL_IP": "127.0.0.1", "APPLICATION_WEB_PROXY_BASE": BASE}
+    environment |= {"PYTHONPATH": str(tools.spark(request.param)), "SPARK_LOCAL_IP": "127.0.0.1", "APPLICATION_WEB_PROXY_BASE": BASE}
     (folder / "program.py").write_text(PROGRAM)
     with (folder / "log").open("wb") as log:
         spark = subprocess.Popen(
