@@ -61,6 +61,9 @@ err to stderr = true
 mon cluster log to file = false
 debug rocksdb = 0
 mon data = {folder}/mon
+# In percent of the disk, of which it needs some MiB.
+mon data avail crit = 1
+mon data avail warn = 2
 mgr data = {folder}/mgr
 osd data = {folder}/osd
 mds data = {folder}/mds
