@@ -44,7 +44,8 @@ class Resumed:
 class _Listing:
     """Where a service lists what there is of a kind. fields: of the listing, to the inputs that they must equal.
 
-    marked: whether each that the program makes carries the mark of its stack, sooner or later.
+    marked: whether each that the program makes carries the mark of its stack, sooner or later. gone: how the service answers where that
+    which holds them is gone, as after a `destroy` that was killed.
     """
 
     service: str
@@ -54,6 +55,7 @@ class _Listing:
     id: str = "id"
     headers: Mapping[str, str] | None = None
     marked: bool = False
+    gone: HTTPStatus = HTTPStatus.NOT_FOUND
 
 
 TAKE_OVER = ("PULUMI_K8S_UPSERT_EXISTING_OBJECTS", "PULUMI_K8S_ENABLE_PATCH_FORCE")
@@ -89,6 +91,7 @@ _LISTINGS = {
         "access_list",
         {"access_to": "accessTo"},
         headers={"X-OpenStack-Manila-API-Version": "2.45"},
+        gone=HTTPStatus.BAD_REQUEST,
     ),
     "openstack:dns/recordSet:RecordSet": _Listing("dns", "/zones/{zoneId}/recordsets", "recordsets", {"name": "name", "type": "type"}),
 }
@@ -113,8 +116,7 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
         return _route(cloud, kind, inputs)
     listing = _LISTINGS[kind]
     answer = getattr(cloud, listing.service).get(listing.path.format(**inputs), headers=dict(listing.headers or {}))
-    if answer.status_code == HTTPStatus.NOT_FOUND and "{" in listing.path:
-        # What it would be in is gone, as in a `destroy` that was killed.
+    if answer.status_code == listing.gone and "{" in listing.path:
         return ""
     answer.raise_for_status()
     mine = {cloud.current_project_id, None}
