@@ -39,6 +39,9 @@ class Resumed:
     in_kubernetes: Sequence[str]
     """Names of objects in the cluster, which the next `up` takes over by variables."""
 
+    deleting: bool = False
+    """Whether something was being deleted, which may be gone by now though the state has it."""
+
 
 @dataclass(frozen=True)
 class _Listing:
@@ -192,6 +195,15 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         urns.append(resource["urn"])
         deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": resource["inputs"]})
 
+    # In a rebuild the engine marks what goes with the cluster before the cluster goes (pulumi: pkg/resource/deploy/step_generator.go,
+    # findDependentCascadeReplacements), and would make a second one of what stands.
+    for resource in (each for each in deployment.get("resources") or [] if each.get("pendingReplacement")):
+        if resource["type"].startswith("kubernetes:"):
+            in_kubernetes.append(_name(resource))
+        elif resource["type"] in _SOUGHT and role(resource) in projects and look(resource) == resource["id"]:
+            del resource["pendingReplacement"]
+            taken[_name(resource)] = resource["id"]
+            urns.append(resource["urn"])
     # A component is nothing in the cloud.
     for resource in (each for each in pending if each["custom"]):
         if resource["type"].startswith("kubernetes:"):
@@ -214,7 +226,8 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         _write(stack, state, folder)
     if urns:
         run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
-    return Resumed(taken, forgotten, unsought, in_kubernetes)
+    deleting = any(each["type"] == "deleting" for each in deployment.get("pending_operations") or [])
+    return Resumed(taken, forgotten, unsought, list(dict.fromkeys(in_kubernetes)), deleting)
 
 
 def _name(resource: Mapping[str, Any]) -> str:
@@ -279,4 +292,5 @@ def show(done: Resumed, stack: str, console: Console) -> None:
     if not (done.taken or done.forgotten or done.unsought or done.in_kubernetes):
         console.print("The state has no note of something that was being made.")
     variables = "".join(f"{name}=true " for name in TAKE_OVER) if done.in_kubernetes else ""
-    console.print(f"Go on with: {variables}pulumi up --stack {stack}", markup=False)
+    refresh = " --refresh" if done.deleting else ""
+    console.print(f"Go on with: {variables}pulumi up{refresh} --stack {stack}", markup=False)

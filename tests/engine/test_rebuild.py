@@ -17,6 +17,7 @@ from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
 from tests.cloud.openstack.inventory import held
 from tests.engine.platform import Outcome, Platform
+from tests.engine.resumed import resumed
 from tests.support.eventually import eventually
 from tests.support.stack_files import document
 
@@ -45,7 +46,7 @@ def rebuilt(data: dict[str, Any], disk: str) -> dict[str, Any]:
 
 
 def test_one_up_rebuilds_a_cluster_and_a_failed_one_goes_on_and_back(
-    cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
     dev = platform("dev", balanced())
@@ -82,7 +83,9 @@ def test_one_up_rebuilds_a_cluster_and_a_failed_one_goes_on_and_back(
     assert dev.up().ops == {}
 
     _on(cloud, dev, project, monkeypatch)
-    _back(dev, monkeypatch)
+    for name, value in dev.environment.items():
+        monkeypatch.setenv(name, value)
+    _back(dev, project, capsys, monkeypatch)
     assert {name: dev.ids()[name] for name in STAYS} == {name: ids[name] for name in STAYS}
     gone = dev.destroy()
     assert not gone.error, errors(gone)
@@ -114,17 +117,20 @@ def _on(cloud: Cloud, dev: Platform, project: Any, monkeypatch: pytest.MonkeyPat
     assert dev.up().ops == {}
 
 
-def _back(dev: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def _back(dev: Platform, project: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed while it takes down what is inside, and the setting taken back: the cluster that stands stays."""
     standing = dev.ids()["cluster-cluster"]
     dev.data = rebuilt(balanced(), "ssd")
     dev.killed(lambda: dev.pending().get("spark-namespace") == "deleting")
     dev.data = rebuilt(balanced(), "nvme")
-    for variable in TAKE_OVER:
-        monkeypatch.setitem(dev.environment, variable, "true")
     # What the killed engine had asked for goes on; the refresh finds it gone.
     api = Api(dev.outputs()["kubeconfig"])
     eventually(lambda: not (api.get(NAMESPACE) or {}).get("metadata", {}).get("deletionTimestamp"), 120)
+    told, _ = resumed(dev, project, capsys)
+    assert "taken over: cluster-pool-spark" in told
+    assert f"Go on with: {' '.join(f'{name}=true' for name in TAKE_OVER)} pulumi up --refresh --stack dev" in " ".join(told.split())
+    for variable in TAKE_OVER:
+        monkeypatch.setitem(dev.environment, variable, "true")
     back = dev.up(refresh=True)
     assert not back.error, errors(back)
     assert dev.ids()["cluster-cluster"] == standing

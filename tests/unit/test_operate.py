@@ -217,5 +217,9 @@ class TestResume:
             "not looked for, the next `up` makes it: b",
         ]
 
+    def test_what_was_being_deleted_may_be_gone_so_the_next_up_looks(self, capsys):
+        resume.show(resume.Resumed({}, [], [], [], deleting=True), "dev", Console(width=200))
+        assert capsys.readouterr().out.splitlines()[-1] == "Go on with: pulumi up --refresh --stack dev"
+
     def test_the_mark_of_a_resource_is_that_of_its_stack(self):
         assert resume._mark(URN) == "gaia-dmp-prod"
