@@ -36,11 +36,10 @@ UP = ("up", "--yes", "--skip-preview")
 class Engine:
     """One stack whose engine meets one thing after another, and comes back each time."""
 
-    def __init__(self, cloud: Cloud, dev: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, cloud: Cloud, dev: Platform, capsys: pytest.CaptureFixture[str], name: str, title: str, text: str) -> None:
         self.cloud, self.dev, self.capsys = cloud, dev, capsys
         self.project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
-        text = "What the engine and its plug-ins meet on their own machine, and a cluster that does not answer."
-        self.book = Moments("engine", "The engine's own side", text, self.project)
+        self.book = Moments(name, title, text, self.project)
         self.state = dev.folder / "state" / ".pulumi"
         self.checkpoint = self.state / "stacks" / "gaia-dmp" / "dev.json"
 
@@ -262,32 +261,47 @@ def small_disk(folder: Path) -> Iterator[Callable[..., None]]:
         kept.rename(folder)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a full disk is mounted, which needs root")
-def test_what_goes_wrong_beside_the_engine_loses_nothing(
+@pytest.fixture
+def engine(
     cloud: Cloud, platform: Callable[..., Platform], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    dev = platform("dev", document("dev"))
-    for name, value in dev.environment.items():
-        monkeypatch.setenv(name, value)
-    dev.stack()
-    engine = Engine(cloud, dev, capsys)
-    engine.whole()
-    ids = dev.ids()
+) -> Callable[..., Engine]:
+    """Makes the engine of a stack that stands, with the variables with which `gaia` works on it as its person would."""
+
+    def make(*words: str) -> Engine:
+        dev = platform("dev", document("dev"))
+        for name, value in dev.environment.items():
+            monkeypatch.setenv(name, value)
+        dev.stack()
+        made = Engine(cloud, dev, capsys, *words)
+        made.whole()
+        return made
+
+    return make
+
+
+def meets(engine: Engine, *things: Callable[[], None]) -> None:
+    """One thing after another: the stack is whole after each, and nothing was lost or stands twice."""
+    ids = engine.dev.ids()
     try:
-        engine.two_at_once()
-        engine.empty_note()
-        engine.cut_state()
-        engine.wrong_words()
-        engine.silent_cluster()
-        engine.dead_plugins()
-        engine.clocks()
-        engine.full_disk()
-        engine.lost_state()
+        for thing in things:
+            thing()
     finally:
         engine.book.write()
     kept = ("network-network", "network-subnet", "notebooks-share", "data-sample-share", "cluster-cluster")
-    assert dev.up().ops == {}
-    assert {name: dev.ids()[name] for name in kept} == {name: ids[name] for name in kept}
-    assert not dev.destroy().error
+    assert engine.dev.up().ops == {}
+    assert {name: engine.dev.ids()[name] for name in kept} == {name: ids[name] for name in kept}
+    assert not engine.dev.destroy().error
     assert held(engine.project) == {}
     engine.book.well()
+
+
+def test_what_goes_wrong_beside_the_engine_loses_nothing(engine: Callable[..., Engine]) -> None:
+    text = "What the engine and its plug-ins meet on their own machine, and a cluster that does not answer."
+    own = engine("engine", "The engine's own side", text)
+    meets(own, own.two_at_once, own.wrong_words, own.silent_cluster, own.dead_plugins, own.clocks)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a full disk is mounted, which needs root")
+def test_a_state_that_is_cut_lost_or_on_a_full_disk_comes_back(engine: Callable[..., Engine]) -> None:
+    own = engine("engine-state", "The engine's state", "What happens to the file in which the engine keeps what it knows.")
+    meets(own, own.full_disk, own.lost_state, own.empty_note, own.cut_state)
