@@ -195,12 +195,16 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         urns.append(resource["urn"])
         deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": resource["inputs"]})
 
+    def stands(resource: Mapping[str, Any]) -> bool:
+        return resource["type"] in _SOUGHT and role(resource) in projects and look(resource) == resource["id"]
+
     # In a rebuild the engine marks what goes with the cluster before the cluster goes (pulumi: pkg/resource/deploy/step_generator.go,
-    # findDependentCascadeReplacements), and would make a second one of what stands.
-    for resource in (each for each in deployment.get("resources") or [] if each.get("pendingReplacement")):
+    # findDependentCascadeReplacements). It would make a second one of what stands, and lose the provider that others still name.
+    known = {each["urn"]: each for each in deployment.get("resources") or []}
+    for resource in (each for each in known.values() if each.get("pendingReplacement")):
         if resource["type"].startswith("kubernetes:"):
             in_kubernetes.append(_name(resource))
-        elif resource["type"] in _SOUGHT and role(resource) in projects and look(resource) == resource["id"]:
+        elif stands(resource) or (resource["type"].startswith("pulumi:providers:") and stands(known[resource["deletedWith"]])):
             del resource["pendingReplacement"]
             taken[_name(resource)] = resource["id"]
             urns.append(resource["urn"])
