@@ -136,6 +136,7 @@ def test_the_cluster_of_a_killed_rebuild_stays_where_the_setting_is_taken_back(
     for name in ("cluster-pool-spark", "cluster-provider"):
         assert f"taken over: {name}, {ids[name]}" in " ".join(told.split())
     assert f"Go on with: {' '.join(f'{name}=true' for name in TAKE_OVER)} pulumi up --refresh --stack dev" in " ".join(told.split())
+    _freed(api)
     for variable in TAKE_OVER:
         monkeypatch.setitem(dev.environment, variable, "true")
     back = dev.up(refresh=True)
@@ -145,3 +146,15 @@ def test_the_cluster_of_a_killed_rebuild_stays_where_the_setting_is_taken_back(
     gone = dev.destroy()
     assert not gone.error, errors(gone)
     assert held(project) == {}
+
+
+def _freed(api: Api) -> None:
+    """What docs/how-to/take-down.md does to volumes whose claims the killed engine had deleted: no other claim gets them otherwise."""
+    kind = api.kind({"apiVersion": "v1", "kind": "PersistentVolume"})
+    assert kind
+    released = [volume for volume in api.items(kind) if volume["status"]["phase"] == "Released"]
+    assert released
+    for volume in released:
+        for field in ("uid", "resourceVersion"):
+            del volume["spec"]["claimRef"][field]
+        assert api.replace(volume, dry_run=False)
