@@ -1,5 +1,6 @@
 """What an image holds beside Debian's packages. Each step puts files below the image's root and becomes a layer."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -102,6 +103,31 @@ class Jars:
     def files(self) -> list[Path]:
         """Where the jars are."""
         return [tools.jar(*each) for each in self.sha256.items()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yarn:
+    """Yarn's daemons in /opt/hadoop, and Spark's shuffle service in /opt/shuffle, as `tests/cloud/tools` collects them from Maven Central.
+
+    hadoop, shuffle: SHA-256 of the list of jars in either folder, in the form of `sha256sum`.
+    """
+
+    hadoop: str
+    shuffle: str
+
+    def inputs(self) -> Iterable[bytes]:
+        return ()
+
+    def install(self, root: Path, work: Path) -> None:  # noqa: ARG002
+        for source, place, wanted in ((tools.yarn(), "opt/hadoop", self.hadoop), (tools.shuffle_service(), "opt/shuffle", self.shuffle)):
+            jars = sorted(source.glob("*.jar"))
+            listed = "".join(f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}\n" for jar in jars)
+            if hashlib.sha256(listed.encode()).hexdigest() != wanted:
+                raise tools.ToolError(f"the jars of /{place} are not what they were")
+            (root / place).mkdir()
+            for jar in jars:
+                shutil.copyfile(jar, root / place / jar.name)
+            _root_owns(root / place)
 
 
 @dataclass(frozen=True, kw_only=True)

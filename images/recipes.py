@@ -1,10 +1,10 @@
 """The images, each with everything that is in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from images.contents import Files, Jars, Program, Spark, Step, Wheels
+from images.contents import Files, Jars, Program, Spark, Step, Wheels, Yarn
 from images.debian import User
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -69,8 +69,18 @@ def _spark(spark: Spark, s3a: Jars) -> Recipe:
     )
 
 
+# S3A of exactly the Hadoop that a Spark carries, and the AWS SDK that this S3A was built with.
+_SPARK_3_5 = _spark(
+    Spark(version="3.5.8", sha256="54cca0767b21b40e3953ad1d30f8601c53abf9cbda763653289cdcfcac52313c"),
+    Jars(
+        sha256={
+            "org.apache.hadoop:hadoop-aws:3.3.4": "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
+            "com.amazonaws:aws-java-sdk-bundle:1.12.262": "873fe7cf495126619997bec21c44de5d992544aea7e632fdc77adb1a0915bae5",
+        }
+    ),
+)
+
 RECIPES = {
-    # S3A of exactly the Hadoop that a Spark carries, and the AWS SDK that this S3A was built with.
     "spark": _spark(
         Spark(version="4.0.5", sha256="a0d44b0e7faf0458ad83b7aa664e7ed8b96beed8a55d66ce3b0dfac2309dfca6"),
         Jars(
@@ -80,13 +90,16 @@ RECIPES = {
             }
         ),
     ),
-    "spark-3.5": _spark(
-        Spark(version="3.5.8", sha256="54cca0767b21b40e3953ad1d30f8601c53abf9cbda763653289cdcfcac52313c"),
-        Jars(
-            sha256={
-                "org.apache.hadoop:hadoop-aws:3.3.4": "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
-                "com.amazonaws:aws-java-sdk-bundle:1.12.262": "873fe7cf495126619997bec21c44de5d992544aea7e632fdc77adb1a0915bae5",
-            }
+    "spark-3.5": _SPARK_3_5,
+    # The same with Yarn, whose NodeManagers run executors. Maven Central has no shuffle service for Spark 4.0.
+    "yarn": replace(
+        _SPARK_3_5,
+        steps=(
+            *_SPARK_3_5.steps,
+            Yarn(
+                hadoop="dda06ad1840e85cf70749ec7226f02b2923ca799bf26bca7fc2a31162fced890",
+                shuffle="0221760345262b4aee2be0af0bb5cb71d80991ad7172e7f01fdb074f73911cfa",
+            ),
         ),
     ),
     # Debian 12's nginx does not know `http2 on`.

@@ -2,8 +2,8 @@
 
 Go modules are pinned by `tools/*/go.mod` and `go.sum`: kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic,
 actionlint, Prometheus, its exporters and Alertmanager, Helm and the charts that a stack installs; kubelet, kube-proxy, CoreDNS and
-kube-router for a node; Vale for the words of the documentation. jinjava is pinned by `tools/jinjava/pom.xml`; Spark by the wheels, scripts
-for a browser by the npm packages named here, jars by the images that take them.
+kube-router for a node; Vale for the words of the documentation. jinjava and Yarn are pinned by `tools/*/pom.xml`; Spark by the wheels,
+scripts for a browser by the npm packages named here, jars by the images that take them.
 `python -m tests.cloud.tools` builds whatever is missing, `python -m tests.cloud.node build` what a real node runs.
 """
 
@@ -98,11 +98,7 @@ def program(name: str) -> Path:
 
 def jinjava() -> list[str]:
     """The command that renders: arguments are the template's file and a file of JSON properties."""
-    folder = TOOLS / "jinjava"
-    target = cached(f"jinjava-{digest(folder / 'pom.xml')}") / "lib"
-    command = ("mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies")
-    lib = made(target, "jinjava", lambda part: run(*command, f"-DoutputDirectory={part}"))
-    return ["java", "-cp", f"{lib}/*", str(folder / "Render.java")]
+    return ["java", "-cp", f"{_jars('jinjava')}/*", str(TOOLS / "jinjava" / "Render.java")]
 
 
 def charts() -> Path:
@@ -171,6 +167,33 @@ def jar(coordinate: str, sha256: str) -> Path:
                 raise ToolError(f"{coordinate} is not what it was")
 
     return made(cached(f"jar-{sha256[:12]}") / "lib", name, fetch) / name
+
+
+def yarn() -> Path:
+    """A folder with the jars of Yarn's ResourceManager and NodeManager."""
+    return _jars("yarn")
+
+
+def shuffle_service() -> Path:
+    """A folder with the jars of Spark's shuffle service, which a NodeManager loads with nothing else of Spark's."""
+    bare, site = _jars("yarn-shuffle"), spark("3.5")
+    needed = ("commons-crypto", "commons-lang3", "jackson", "leveldbjni", "metrics-core", "netty", "rocksdbjni", "spark-common-utils")
+    needed += ("spark-network", "tink")
+
+    def copy(part: Path) -> None:
+        part.mkdir()
+        for jar in (*bare.glob("*.jar"), *(site / "pyspark" / "jars").glob("*.jar")):
+            if jar.name.startswith(needed):
+                shutil.copy(jar, part)
+
+    return made(cached(f"shuffle-service-{digest(TOOLS / 'yarn-shuffle' / 'pom.xml')}-{site.parent.name}") / "lib", "shuffle service", copy)
+
+
+def _jars(name: str) -> Path:
+    """A folder with the jars that `tools/<name>/pom.xml` names."""
+    pom = TOOLS / name / "pom.xml"
+    command = ("mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies")
+    return made(cached(f"{name}-{digest(pom)}") / "lib", name, lambda part: run(*command, f"-DoutputDirectory={part}"))
 
 
 def spark(minor: str) -> Path:
@@ -290,6 +313,8 @@ def main() -> None:
         for minor in SPARK:
             spark(minor)
         connect()
+        yarn()
+        shuffle_service()
         plotting()
     except ToolError as error:
         sys.exit(str(error))

@@ -171,6 +171,7 @@ def test_the_workflow_publishes_the_layouts_and_no_fork():
     assert versions == {
         "spark": ("spark", ImageSettings().versions.spark),
         "spark-3.5": ("spark", SPARK_3_5["versions"]["spark"]),
+        "yarn": ("yarn", SPARK_3_5["versions"]["spark"]),
         "gateway": ("gateway", "1.26"),
     }
     assert workflow["permissions"] == {}
