@@ -33,6 +33,7 @@ HISTORY_SERVER = "spark-history"
 DATASET_CHECK = "dataset-check"
 IMAGE_PULLER = "image-puller"
 SMOKE_TEST = "smoke-test"
+YARN_MANAGER, YARN_WORKER = "yarn", "yarn-worker"
 CEPH_PLUGIN = "cephfs-node-plugin"
 MANILA_PLUGIN = "manila-node-plugin"
 
@@ -94,6 +95,8 @@ INTERPRETER_LABELS: Labels = {NAME: INTERPRETER}
 DRIVER_LABELS: Labels = {NAME: INTERPRETER, GROUP: "spark"}
 EXECUTOR_LABELS: Labels = {NAME: EXECUTOR}
 HISTORY_LABELS: Labels = {NAME: HISTORY_SERVER}
+YARN_MANAGER_LABELS: Labels = {NAME: "yarn", COMPONENT: "resource-manager"}
+YARN_WORKER_LABELS: Labels = {NAME: "yarn", COMPONENT: "node-manager"}
 DATASET_CHECK_LABELS: Labels = {NAME: DATASET_CHECK}
 IMAGE_PULLER_LABELS: Labels = {NAME: IMAGE_PULLER}
 CLEANER_LABELS: Labels = {NAME: CLEANER}
@@ -130,6 +133,9 @@ RPC_FILTER_PORT = 12322
 INTERPRETER_PORT, DRIVER_PORT, BLOCK_MANAGER_PORT, UI_PORT = 12321, 22321, 22322, 4040
 """Ports of an interpreter and of a driver, all fixed by Zeppelin's launcher but that of the Spark UI (K8sRemoteInterpreterProcess)."""
 
+YARN_BLOCK_PORTS = range(BLOCK_MANAGER_PORT, BLOCK_MANAGER_PORT + 100)
+"""Ports of executors on Yarn. Those of one NodeManager share its network, and each takes the next that is free."""
+
 CONNECT_PORT = 15002
 """Port at which a driver serves Spark Connect."""
 
@@ -143,3 +149,12 @@ CEPH_PLUGIN_PORT = 8681
 
 PROMETHEUS_PORT, STATE_METRICS_PORT, ALERTMANAGER_PORT, NODE_EXPORTER_PORT = 9090, 8080, 9093, 9100
 JSON_EXPORTER_PORT, GRAFANA_PORT = 7979, 3000
+
+YARN_SCHEDULER_PORT, YARN_TRACKER_PORT, YARN_PORT, YARN_ADMIN_PORT, YARN_WEB_PORT = 8030, 8031, 8032, 8033, 8088
+"""Ports of Yarn's ResourceManager: for applications, for NodeManagers, for drivers, for administrators, and its pages."""
+
+YARN_LOCALIZER_PORT, YARN_CONTAINER_PORT, YARN_NODE_WEB_PORT = 8040, 8041, 8042
+"""Ports of Yarn's NodeManagers: for what they fetch, for containers, and their pages."""
+
+SHUFFLE_PORT = 17337
+"""Port of Spark's shuffle service in each NodeManager. Spark's own default, 7337, is a port of many other programs."""

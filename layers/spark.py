@@ -18,9 +18,13 @@ from components.spark.namespace import SparkNamespace, SparkNamespaceArgs
 from components.spark.notebook_pods import Identities, Mount, NotebookPods
 from components.spark.rbac import SparkRBAC, SparkRBACArgs
 from components.storage.user_space import UserSpace, UserSpaceArgs
+from components.yarn.configuration import YarnCluster
+from components.yarn.pods import Yarn, YarnArgs, yarn_cluster
 from layers.cloud import Cloud
 from layers.stack import Stack
 from layers.storage import Storage
+from settings.values.backend import YarnBackend
+from settings.values.login import LocalLogin
 from settings.values.zeppelin import PersonVolumes
 
 
@@ -39,6 +43,9 @@ class Spark:
 
     network: pulumi.Resource
     """Network policies of the namespace."""
+
+    yarn: YarnCluster | None
+    """Yarn, where drivers ask it for executors; or None."""
 
     namespaces: Mapping[str, str]
     """The stack output of the namespaces that this layer makes."""
@@ -63,6 +70,7 @@ def build(stack: Stack, cloud: Cloud, data: Storage) -> Spark:
     rbac = SparkRBAC("spark-rbac", SparkRBACArgs(namespace=where, people=people, annotations=annotations), data.inside)
     for each in data.datasets:
         each.volume.bind(where, data.keys)
+    yarn = _yarn(stack)
     pods = NotebookPods(
         identities=Identities(
             driver=DRIVER_ACCOUNT,
@@ -81,14 +89,29 @@ def build(stack: Stack, cloud: Cloud, data: Storage) -> Spark:
         hadoop_conf=SECRET if data.buckets else None,
         history=data.history is not None,
         connect=stack.connect_address if settings.connect else None,
+        yarn=yarn is not None,
         queue=QUEUE if settings.kueue else None,
         web_identity="sts.amazonaws.com" if cloud.identity else None,
     )
     admission = SparkAdmission("spark-admission", SparkAdmissionArgs(title=stack.title, namespace=where, pods=pods), data.inside)
-    flows = notebook_flows(stack.settings.outside.egress, monitoring=stack.settings.monitoring is not None, connect=settings.connect)
-    network = NetworkPolicies("spark-network", stack.network_policies(where, flows, [DRIVER]), data.inside)
+    monitoring = stack.settings.monitoring is not None
+    flows = notebook_flows(stack.settings.outside.egress, monitoring=monitoring, connect=settings.connect, yarn=yarn is not None)
+    # A driver beside Yarn asks Kubernetes for nothing.
+    network = NetworkPolicies("spark-network", stack.network_policies(where, flows, [] if yarn else [DRIVER]), data.inside)
     _beside_notebooks(stack, data, where, pods)
-    return Spark(namespace=where, pods=pods, rights=[rbac, admission], network=network, namespaces={"spark": SPARK_NAMESPACE})
+    if isinstance(settings.backend, YarnBackend) and yarn:
+        backend = YarnArgs(namespace=where, image=stack.image("yarn"), backend=settings.backend, cluster=yarn, spark=settings, pods=pods)
+        Yarn("yarn", backend, pulumi.ResourceOptions.merge(data.inside, pulumi.ResourceOptions(depends_on=[network])))
+    return Spark(namespace=where, pods=pods, rights=[rbac, admission], network=network, yarn=yarn, namespaces={"spark": SPARK_NAMESPACE})
+
+
+def _yarn(stack: Stack) -> YarnCluster | None:
+    """Yarn, where the stack has it. A directory knows more people than the stack file names."""
+    backend = stack.settings.spark.backend
+    if not isinstance(backend, YarnBackend):
+        return None
+    named = isinstance(stack.settings.zeppelin.login, LocalLogin)
+    return yarn_cluster(backend, list(stack.people.values()) if named else None)
 
 
 def _check_pods(stack: Stack, data: Storage) -> int:

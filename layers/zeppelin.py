@@ -53,6 +53,7 @@ def build(stack: Stack, data: Storage, engine: Spark) -> Notebooks:
         languages=settings.zeppelin.interpreters,
         environment=stack.pod_environment,
         maven_mirror=settings.outside.maven_mirror,
+        yarn=engine.yarn,
     )
     bounded = pulumi.ResourceOptions(depends_on=[*engine.rights, engine.network])
     server = Zeppelin(
@@ -77,7 +78,7 @@ def build(stack: Stack, data: Storage, engine: Spark) -> Notebooks:
     where = server.namespace
     flows = server_flows(settings.outside.egress, monitoring=settings.monitoring is not None, connect=settings.spark.connect)
     NetworkPolicies("zeppelin-network", stack.network_policies(where, flows, [SERVER, CLEANER]), data.inside)
-    images = [pods.zeppelin_image, pods.spark_image]
+    images = [pods.zeppelin_image, *([stack.image("yarn")] if engine.yarn else []), pods.spark_image]
     ImagePuller("image-puller", ImagePullerArgs(namespace=where, images=images, node_selector=pods.node_selector), data.inside)
     InterpreterCleaner(
         "interpreter-cleaner",

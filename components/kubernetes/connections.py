@@ -34,6 +34,7 @@ from components.names import (
     PROMETHEUS_LABELS,
     PROMETHEUS_PORT,
     RPC_FILTER_PORT,
+    SHUFFLE_PORT,
     SMOKE_TEST_LABELS,
     SMOKE_TEST_PORT,
     SPARK_NAMESPACE,
@@ -41,6 +42,13 @@ from components.names import (
     STATE_METRICS_PORT,
     UI_PORT,
     WEBSOCKET_PORT,
+    YARN_BLOCK_PORTS,
+    YARN_CONTAINER_PORT,
+    YARN_MANAGER_LABELS,
+    YARN_PORT,
+    YARN_SCHEDULER_PORT,
+    YARN_TRACKER_PORT,
+    YARN_WORKER_LABELS,
     ZEPPELIN_LABELS,
     ZEPPELIN_NAMESPACE,
     ZEPPELIN_PORT,
@@ -58,6 +66,8 @@ INTERPRETER = Pods(role="interpreter", namespace=SPARK_NAMESPACE, labels=INTERPR
 DRIVER = Pods(role="driver", namespace=SPARK_NAMESPACE, labels=DRIVER_LABELS)
 EXECUTOR = Pods(role="executor", namespace=SPARK_NAMESPACE, labels=EXECUTOR_LABELS)
 HISTORY = Pods(role="history", namespace=SPARK_NAMESPACE, labels=HISTORY_LABELS)
+YARN_MANAGER = Pods(role="yarn", namespace=SPARK_NAMESPACE, labels=YARN_MANAGER_LABELS)
+YARN_WORKER = Pods(role="yarn-worker", namespace=SPARK_NAMESPACE, labels=YARN_WORKER_LABELS)
 CHECKS = Pods(role="dataset-check", namespace=SPARK_NAMESPACE, labels=DATASET_CHECK_LABELS)
 PROMETHEUS = Pods(role="prometheus", namespace=MONITORING_NAMESPACE, labels=PROMETHEUS_LABELS)
 STATE_METRICS = Pods(role="kube-state-metrics", namespace=MONITORING_NAMESPACE, labels=STATE_METRICS_LABELS)
@@ -66,10 +76,10 @@ JSON_EXPORTER = Pods(role="json-exporter", namespace=MONITORING_NAMESPACE, label
 GRAFANA = Pods(role="grafana", namespace=MONITORING_NAMESPACE, labels=GRAFANA_LABELS)
 
 
-def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool) -> list[Flow]:
+def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool, yarn: bool) -> list[Flow]:
     """Flows of interpreters and executors, of the history server and of the checks of datasets.
 
-    monitoring: whether Prometheus asks. connect: whether drivers serve Spark Connect.
+    monitoring: whether Prometheus asks. connect: whether drivers serve Spark Connect. yarn: whether executors run in NodeManagers.
     """
     flows = [
         Flow(pods=INTERPRETER, ingress=[SERVER], ports=[INTERPRETER_PORT]),
@@ -90,7 +100,29 @@ def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool)
             Flow(pods=DRIVER, ingress=[PROMETHEUS, JSON_EXPORTER], ports=[UI_PORT]),
             Flow(pods=CHECKS, ingress=[PROMETHEUS], ports=[DATASET_CHECK_PORT]),
         ]
-    return flows + _leading_out(egress, {"notebooks": [INTERPRETER, EXECUTOR]})
+    if yarn:
+        flows += _YARN_FLOWS
+    return flows + _leading_out(egress, {"notebooks": [INTERPRETER, EXECUTOR, *([YARN_WORKER] if yarn else [])]})
+
+
+_YARN_FLOWS = (
+    # Drivers start applications; the ApplicationMaster of each, in a NodeManager, then asks for executors.
+    Flow(pods=DRIVER, egress=[YARN_MANAGER], ports=[YARN_PORT]),
+    Flow(pods=YARN_MANAGER, ingress=[DRIVER], ports=[YARN_PORT]),
+    Flow(pods=YARN_WORKER, egress=[YARN_MANAGER], ports=[YARN_SCHEDULER_PORT, YARN_TRACKER_PORT]),
+    Flow(pods=YARN_MANAGER, ingress=[YARN_WORKER], ports=[YARN_SCHEDULER_PORT, YARN_TRACKER_PORT]),
+    # The ResourceManager starts ApplicationMasters, and these start executors on any NodeManager.
+    Flow(pods=YARN_MANAGER, egress=[YARN_WORKER], ports=[YARN_CONTAINER_PORT]),
+    Flow(pods=YARN_WORKER, ingress=[YARN_MANAGER, YARN_WORKER], ports=[YARN_CONTAINER_PORT]),
+    Flow(pods=YARN_WORKER, egress=[YARN_WORKER], ports=[YARN_CONTAINER_PORT, SHUFFLE_PORT]),
+    Flow(pods=YARN_WORKER, ingress=[YARN_WORKER], ports=[SHUFFLE_PORT]),
+    # What executors and drivers say to each other, as without Yarn.
+    Flow(pods=DRIVER, ingress=[YARN_WORKER], ports=[DRIVER_PORT, BLOCK_MANAGER_PORT]),
+    Flow(pods=YARN_WORKER, egress=[DRIVER], ports=[DRIVER_PORT, BLOCK_MANAGER_PORT]),
+    Flow(pods=DRIVER, egress=[YARN_WORKER], ports=YARN_BLOCK_PORTS),
+    Flow(pods=YARN_WORKER, ingress=[DRIVER, YARN_WORKER], ports=YARN_BLOCK_PORTS),
+    Flow(pods=YARN_WORKER, egress=[YARN_WORKER], ports=YARN_BLOCK_PORTS),
+)
 
 
 def server_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool) -> list[Flow]:

@@ -62,7 +62,7 @@ class Flow:
     """Whom they may connect to."""
 
     ports: Sequence[int]
-    """TCP ports of the end that listens."""
+    """TCP ports of the end that listens: single ones, or a range."""
 
 
 _DNS: Sequence[Peer] = (
@@ -166,6 +166,8 @@ class NetworkPolicies(pulumi.ComponentResource):
 
 
 def _ports(ports: Sequence[int], *protocols: str) -> list[networking.NetworkPolicyPortArgs]:
+    if isinstance(ports, range):
+        return [networking.NetworkPolicyPortArgs(protocol=each, port=ports[0], end_port=ports[-1]) for each in protocols]
     return [networking.NetworkPolicyPortArgs(protocol=protocol, port=port) for port in ports for protocol in protocols]
 
 

@@ -150,6 +150,8 @@ def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
     logs = f"has(v.persistentVolumeClaim) && v.persistentVolumeClaim.claimName == {cel(HISTORY_CLAIM)}"
     if pods.history:
         more += f" || ({logs} && {_label('gaia-dmp/group')} == 'spark')"
+    # What a driver leaves for its executors on Yarn. No label begins with a dot, so the folder is nobody's own.
+    staging = f" || m.?subPath.orValue('') == '.yarn/' + {label}" if pods.yarn else ""
     mine = f"{_label('app.kubernetes.io/managed-by')} == {cel(MANAGER)}"
     theirs = f"{_label('app.kubernetes.io/managed-by', 'oldObject')} == {cel(MANAGER)}"
     return [
@@ -197,7 +199,7 @@ def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
                 (
                     f"{_NOT_PODS} || !has(object.spec.volumes) || object.spec.volumes.all(v, "
                     f"!({logs}) || ({label} != '' && {_CONTAINERS}.all(c, "
-                    f"!has(c.volumeMounts) || c.volumeMounts.all(m, m.name != v.name || m.?subPath.orValue('') == {label}))))",
+                    f"!has(c.volumeMounts) || c.volumeMounts.all(m, m.name != v.name || m.?subPath.orValue('') == {label}{staging}))))",
                     "a driver may mount only its person's folder of event logs",
                 )
             ]

@@ -1,6 +1,6 @@
 """Hadoop's configuration for Spark drivers: endpoint and key of every bucket, in a Secret that drivers alone mount."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -60,7 +60,7 @@ class HadoopConf(pulumi.ComponentResource):
         self.secret_name = SECRET
         keys = pulumi.Output.all(*((bucket.access_key or "", bucket.secret_key or "") for bucket in args.buckets))
         text = keys.apply(
-            lambda found: core_site(
+            lambda found: configuration_xml(
                 {
                     key: value
                     for bucket, (access, secret) in zip(args.buckets, found, strict=True)
@@ -92,7 +92,7 @@ def s3a_properties(bucket: BucketAccess, access_key: str, secret_key: str) -> di
     return {f"fs.s3a.bucket.{bucket.bucket}.{key}": value for key, value in settings.items()}
 
 
-def core_site(properties: dict[str, str]) -> str:
-    """A `core-site.xml` of these properties."""
+def configuration_xml(properties: Mapping[str, str]) -> str:
+    """One of Hadoop's files, such as `core-site.xml`, with these properties."""
     lines = [f"  <property><name>{escape(key)}</name><value>{escape(value)}</value></property>" for key, value in properties.items()]
     return "\n".join(['<?xml version="1.0"?>', "<configuration>", *lines, "</configuration>", ""])

@@ -88,6 +88,9 @@ class NotebookPods:
     connect: str | None = None
     """Where clients of Spark Connect come to the platform, such as `sc://gaia.example.org:443`; None where drivers do not serve it."""
 
+    yarn: bool = False
+    """Whether drivers ask Yarn for executors, and Kubernetes for nothing."""
+
     queue: str | None = None
     """LocalQueue of Kueue in which Pods wait, or None where there is no Kueue."""
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from components.names import SPARK_NAMESPACE
 from components.spark.notebook_pods import NotebookPods
 from components.spark.properties import spark_properties
+from components.yarn.configuration import YarnCluster
+from components.yarn.pods import yarn_properties
 from settings.values.spark import SparkSettings
 
 _TELL = ["python3", "-B", "/opt/platform/check_datasets.py", "tell", "/opt/platform/datasets.json"]
@@ -52,12 +54,18 @@ class InterpreterArgs:
     maven_mirror: str | None = None
     """Address of a mirror of Maven repositories, or None."""
 
+    yarn: YarnCluster | None = None
+    """Yarn, where drivers ask it for executors; or None."""
+
 
 def interpreter_settings(args: InterpreterArgs) -> str:
     """Zeppelin's settings of our interpreters, as JSON in the form of interpreter.json: one Pod per notebook, person and language."""
     spark = {"SPARK_HOME": "/opt/spark", "PYSPARK_PYTHON": "python3", "PYSPARK_DRIVER_PYTHON": "python3"}
     spark["zeppelin.spark.uiWebUrl"] = "/spark-ui/{{SERVICE_NAME}}"
     properties_of = functools.partial(spark_properties, args.pods, args.spark, maven_mirror=args.maven_mirror)
+    if args.yarn:
+        spark["spark.executor.instances"] = ""
+        properties_of = functools.partial(yarn_properties, args.yarn, args.spark, maven_mirror=args.maven_mirror)
     kinds = {name: ("spark", properties_of(size) | spark) for name, size in args.spark.sizes().items()}
     kinds |= {language: (language, dict(_LANGUAGES[language])) for language in args.languages}
     for group, properties in kinds.values():

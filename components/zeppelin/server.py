@@ -28,6 +28,7 @@ from components.names import (
 from components.spark.dataset_check import check_config
 from components.spark.templates import executor_templates, interpreter_template
 from components.storage.writable_share import Home, HomeClaim, StorageClass, bind_home
+from components.yarn.pods import driver_files
 from components.zeppelin.interpreters import InterpreterArgs, interpreter_settings
 from components.zeppelin.server_pod import ServerPodArgs, server_environment, server_pod
 from components.zeppelin.shiro import shiro_hash, shiro_ini
@@ -195,6 +196,7 @@ class Zeppelin(pulumi.ComponentResource):
                 "datasets.json": check_config(pods.mounts),
             }
             | ({"connect_url.py": text("spark/files/connect_url.py")} if pods.connect else {})
+            | (driver_files(yarn, args.interpreters.spark, args.interpreters.maven_mirror) if (yarn := args.interpreters.yarn) else {})
             | _certificates(args),
             opts=pulumi.ResourceOptions(parent=self, deleted_with=args.spark_namespace.resource),
         )

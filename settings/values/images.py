@@ -66,6 +66,10 @@ class ImageSettings(Settings):
     spark: Image = "docker.io/apache/spark:4.0.5-scala2.13-java17-python3-ubuntu"
     """Spark, for drivers, executors and all other interpreters."""
 
+    yarn: Image | None = None
+    """Spark 3.5 with Hadoop in /opt/hadoop and Spark's shuffle service in /opt/shuffle; needed with `spark.backend` yarn.
+    `make images IMAGE=yarn` makes it. No registry has one."""
+
     gateway: Image = (
         "docker.io/nginxinc/nginx-unprivileged:1.29-alpine@sha256:0c79d56aee561a1d81c63f00eee5fb5fe29279560cdc55e91425133104c7fbe6"
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from settings.values.backend import Backend, PodBackend
 from settings.values.own_share import RestingShare
 from settings.values.vocabulary import Cores, GiB, KeyPath, Name, ObjectName, Problem, Settings
 
@@ -161,6 +162,9 @@ class SparkSettings(Settings):
     history: Annotated[HistoryShare | HistoryVolume, Field(discriminator="kind")] | None = None
     """Where event logs are kept for the Spark history server: share or storage_class. None by default, and then nothing records what a
     driver did."""
+
+    backend: Backend = PodBackend(kind="kubernetes")
+    """What starts executors: kubernetes, or yarn as the fall-back."""
 
     kueue: KueueSettings | None = None
     """Kueue; none by default."""

@@ -32,6 +32,41 @@ def shuffle(partitions=8, seconds=0.0):
     return sum(rows.map(lambda x: (x % 10, x)).reduceByKey(lambda a, b: a + b).values().collect())
 
 
+def skipped_stages():
+    """How many stages the last job left out, because their shuffle files were still there."""
+    jobs = sc._jsc.sc().statusStore().jobsList(None)
+    return max((jobs.apply(index) for index in range(jobs.size())), key=lambda job: job.jobId()).numSkippedStages()
+
+
+def begin_long(tasks, seconds):
+    """Begin a job of so many tasks, each taking so long, and do not wait for it."""
+    import threading
+
+    threading.Thread(target=shuffle, args=(tasks, seconds), daemon=True).start()
+
+
+def register_at_shuffle_service(host, port, secret):
+    """Tell a shuffle service of an executor of this application. secret: "" for the right one. Returns "", or the words of a refusal."""
+    jvm, spark_context = sc._jvm, sc._jsc.sc()
+    network, application = jvm.org.apache.spark.network, spark_context.applicationId()
+    options = {"spark.network.crypto.enabled": "true", "spark.network.crypto.saslFallback": "false"}
+    conf = network.util.TransportConf("shuffle", network.util.MapConfigProvider(options))
+    secrets = network.sasl.ShuffleSecretManager()
+    secrets.registerApp(application, secret or spark_context.env().securityManager().getSecretKey())
+    client = network.shuffle.ExternalBlockStoreClient(conf, secrets, True, 5000)
+    client.init(application)
+    folders = sc._gateway.new_array(jvm.java.lang.String, 1)
+    folders[0] = "/nowhere"
+    info = network.shuffle.protocol.ExecutorShuffleInfo(folders, 64, "org.apache.spark.shuffle.sort.SortShuffleManager")
+    try:
+        client.registerWithShuffleServer(host, port, "executor-of-nobody", info)
+    except Exception as error:
+        return str(error)
+    finally:
+        client.close()
+    return ""
+
+
 def wait(check, seconds):
     """Seconds until `check` holds; None where it does not in time."""
     begin = time.monotonic()

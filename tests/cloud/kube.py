@@ -234,9 +234,9 @@ def administrator(folder: Path) -> Api:
     return Api(Access(cluster["server"], cluster["certificate-authority"], user["token"]))
 
 
-def die_with_parent() -> None:
+def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
     """In a child before it runs: die when the parent does, even if that is killed (Linux, prctl PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(1, by)
 
 
 @contextlib.contextmanager

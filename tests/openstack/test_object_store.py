@@ -18,7 +18,7 @@ from typing import Any
 import openstack
 import pytest
 
-from components.spark.hadoop_conf import BucketAccess, core_site, s3a_properties
+from components.spark.hadoop_conf import BucketAccess, configuration_xml, s3a_properties
 from doctor.checks import examine
 from doctor.visit import Visit
 from recording import Recording
@@ -90,7 +90,7 @@ def key(cloud: Cloud, stack: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def spark(folder: Path, store: Store, access: BucketAccess, key: tuple[str, str], *expressions: str) -> list[Any]:
     """What a Spark driver answers that has exactly the Secret and the settings of the stack."""
-    (folder / "core-site.xml").write_text(core_site(s3a_properties(access, *key)))
+    (folder / "core-site.xml").write_text(configuration_xml(s3a_properties(access, *key)))
     settings = {"spark.master": "local[2]", "spark.driver.memory": "512m", "spark.ui.enabled": "false"}
     # A refusal is one: nothing is tried again for minutes.
     settings |= {"spark.hadoop.fs.s3a.attempts.maximum": "1", "spark.hadoop.fs.s3a.retry.limit": "1"}

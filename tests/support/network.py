@@ -66,7 +66,7 @@ def _allows(found: Sequence[Policy], pod: Pod, peer: Pod, direction: str, port: 
 def _rule(rule: Mapping[str, Any], peer: Pod, port: int, protocol: str) -> bool:
     peers = rule.get("to") or rule.get("from")
     ports = rule.get("ports")
-    fits = not ports or any((each["port"], each["protocol"]) == (port, protocol) for each in ports)
+    fits = not ports or any(each["port"] <= port <= each.get("endPort", each["port"]) and each["protocol"] == protocol for each in ports)
     return fits and (not peers or any(_peer(each, peer) for each in peers))
 
 

@@ -1,9 +1,11 @@
 """What Zeppelin makes interpreters from and Spark makes executors from, and how an interpreter's files come to it."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +41,20 @@ def rendered(language: str = "spark", pods: NotebookPods = PODS, **bindings: Any
 
 
 class TestInterpreterTemplate:
+    @pytest.mark.parametrize("person", ["alice", "carol"])
+    def test_a_driver_beside_yarn_has_no_token_and_a_name(self, person):
+        pod, service = rendered(pods=replace(PODS, yarn=True, history=True), user=person)
+        assert manifests.check([pod, service], "1.35") == []
+        user = pod["metadata"]["labels"]["gaia-dmp/user"]
+        assert user in {"alice", "guest.carol"}
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        (container,) = pod["spec"]["containers"]
+        environment = {each["name"]: each["value"] for each in container["env"]}
+        assert environment["HADOOP_USER_NAME"] == user
+        for each in (*pod["spec"]["initContainers"], container):
+            folders = {mount["mountPath"]: mount["subPath"] for mount in each["volumeMounts"] if mount["name"] == "history"}
+            assert folders == {"/history": user, f"/staging/{user}": f".yarn/{user}"}
+
     @pytest.mark.parametrize("group", ["spark", "python", "md"])
     def test_pod_and_service_are_in_the_strict_schema(self, group):
         pod, service = rendered(group)
@@ -186,3 +202,32 @@ def test_copy_zeppelin_takes_what_one_interpreter_needs(tmp_path):
     assert list(history.iterdir()) == []
     missing = subprocess.run(["sh", COPY, "nothing"], env=environment, capture_output=True, check=False)
     assert missing.returncode != 0
+
+
+def test_a_driver_beside_yarn_has_its_files_and_its_persons_folder(tmp_path):
+    home, target, platform, staging = (tmp_path / name for name in ("home", "copy", "platform", "staging"))
+    for folder in (home / "bin", home / "conf", home / "interpreter/spark", platform, staging / "alice/.sparkStaging/application_1_0001"):
+        folder.mkdir(parents=True)
+    (home / "interpreter/zeppelin-interpreter-shaded-0.12.1.jar").touch()
+    (platform / "executor-spark.person.yaml").write_text("priority: @priority@\n")
+    (platform / "yarn-spark.conf").write_text(
+        "spark.master yarn\nspark.driver.host @pod@.ns.svc\nspark.yarn.stagingDir file:///staging/@user@\n"
+    )
+    (platform / "yarn-site.xml").write_text("<configuration/>")
+    old = staging / "alice/.sparkStaging/application_1_0000"
+    old.mkdir()
+    month = time.time() - 40 * 86400
+    os.utime(old, (month, month))
+    environment = {"ZEPPELIN_HOME": home, "COPY_TO": target, "PLATFORM": platform, "EVENTS": tmp_path / "events", "STAGING": staging}
+    arguments = ["spark", "spark.person", "gaia-spark-executor-alice", "alice", "spark-alice-2abcdefgh-qwerty"]
+    subprocess.run(
+        ["sh", COPY, *arguments], check=True, env={key: str(value) for key, value in environment.items()} | {"PATH": "/usr/bin:/bin"}
+    )
+    assert (target / "spark-conf/spark-defaults.conf").read_text().splitlines()[2:] == [
+        "spark.master yarn",
+        "spark.driver.host spark-alice-2abcdefgh-qwerty.ns.svc",
+        "spark.yarn.stagingDir file:///staging/alice",
+    ]
+    assert (target / "yarn-conf/yarn-site.xml").read_text() == "<configuration/>"
+    # What an application left a month ago is gone.
+    assert [path.name for path in (staging / "alice/.sparkStaging").iterdir()] == ["application_1_0001"]

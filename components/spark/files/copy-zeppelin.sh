@@ -21,4 +21,13 @@ if [ "$1" = spark ]; then
     events="$history"
   fi
   printf 'spark.app.id %s\nspark.eventLog.dir file://%s\n' "$5" "$events" > "$target/spark-conf/spark-defaults.conf"
+  # A driver beside Yarn. Zeppelin's launcher gives settings to drivers beside Kubernetes alone, so here a file has all of them.
+  yarn="${PLATFORM:-/opt/platform}/yarn-${2%.person}.conf"
+  if [ -e "$yarn" ]; then
+    sed -e "s/@pod@/$5/" -e "s/@user@/$4/" "$yarn" >> "$target/spark-conf/spark-defaults.conf"
+    mkdir -p "$target/yarn-conf"
+    cp "${PLATFORM:-/opt/platform}/yarn-site.xml" "$target/yarn-conf/"
+    # What an application left for its executors stays when it has ended, because NodeManagers may not write there.
+    find "${STAGING:-/staging}/$4/.sparkStaging" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} + 2> /dev/null || true
+  fi
 fi

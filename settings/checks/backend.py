@@ -1,0 +1,87 @@
+"""Spark on Yarn: what it needs, and whether its workers fit on the nodes, in the quota, and around an executor."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from settings.values.backend import YARN_MANAGER, YARN_OWN_GIB, YarnBackend
+from settings.values.cloud import OpenStackCloud
+from settings.values.own_share import RestingShare
+from settings.values.spark import PodSize
+from settings.values.vocabulary import KeyPath, Problem
+
+if TYPE_CHECKING:
+    from settings.stack import StackSettings
+
+BACKEND: KeyPath = ("spark", "backend")
+
+SPARK = "3.5"
+"""Minor version of Spark in `images.yarn`. Maven Central has spark-network-yarn of 3.5 up to 3.5.5, and none for Scala 2.13."""
+
+
+def problems(stack: "StackSettings") -> Iterator[Problem]:
+    yarn = stack.spark.backend
+    if not isinstance(yarn, YarnBackend):
+        return
+    kind, history = (*BACKEND, "kind"), stack.spark.history
+    if history is None or (isinstance(history, RestingShare) and history.state == "away"):
+        message = "needs spark.history: there drivers leave what their executors fetch as they start"
+        yield Problem(kind, message, "kubernetes, or a spark.history that is present", (("spark", "history"),))
+    if stack.images.yarn is None:
+        yield Problem(kind, "needs images.yarn, an image with Hadoop beside Spark", "kubernetes, or an images.yarn", (("images", "yarn"),))
+    spark = stack.images.versions.spark
+    if not spark.startswith(f"{SPARK}."):
+        message = f"is {spark}, for which nobody publishes Spark's shuffle service on its own; images.yarn has that of {SPARK}"
+        accepted = f"a {SPARK}, with an images.spark of it, or backend kubernetes"
+        yield Problem(("images", "versions", "spark"), message, accepted, (kind,))
+    if stack.spark.connect:
+        yield Problem(("spark", "connect"), "is not available with spark.backend.kind yarn", "false, or backend kubernetes", (kind,))
+    if yarn.memory_gib <= yarn.cores:
+        message = f"is not more than cores {yarn.cores}, so the limits of people could not be kept"
+        yield Problem((*BACKEND, "memory_gib"), message, f"{yarn.cores + 1} or more", ((*BACKEND, "cores"),))
+    yield from _executors(stack, yarn)
+    yield from _room(stack, yarn)
+
+
+def _executors(stack: "StackSettings", yarn: YarnBackend) -> Iterator[Problem]:
+    """Each size of executor fits in a worker."""
+    for setting, sizes in stack.spark.sizes().items():
+        for key, wanted in (("cores", sizes.executor.cores), ("memory_gib", sizes.executor.total_memory_gib)):
+            if wanted > getattr(yarn, key):
+                where = ("spark", *stack.spark.paths(setting, "executor"))
+                message = f"is less than the {wanted} of an executor of {setting}, which would never start"
+                yield Problem((*BACKEND, key), message, f"{wanted} or more", (where,))
+                break
+
+
+def _room(stack: "StackSettings", yarn: YarnBackend) -> Iterator[Problem]:
+    """A worker fits on a node, and all of Yarn beside a driver in the quota."""
+    cloud, spark = stack.cloud, stack.spark
+    pool = next((pool for pool in cloud.node_sizes() if pool.name == spark.pool), None)
+    if pool is None:
+        return
+    nodes = ("cloud", "cluster") if isinstance(cloud, OpenStackCloud) else ("cloud", "pools")
+    free = {
+        "cores": pool.vcpus - cloud.reserve.vcpus,
+        "memory_gib": pool.memory_gib - cloud.reserve.memory_gib,
+        "scratch_gib": pool.disk_gib - cloud.reserve.disk_gib,
+    }
+    for key, room in free.items():
+        pod = getattr(yarn, key) + YARN_OWN_GIB.get(key, 0)
+        if pod > room:
+            message = f"makes Pods of {pod}, but a node of pool {pool.name} has only {max(room, 0)} after the reserve"
+            yield Problem((*BACKEND, key), message, f"at most {room - YARN_OWN_GIB.get(key, 0)}", (nodes, ("spark", "pool")))
+            continue
+        driver = max(_of(sizes.driver, key) for sizes in spark.sizes().values())
+        wanted, limit = yarn.workers * pod + YARN_MANAGER[key] + driver, getattr(spark.quota, key)
+        if wanted > limit:
+            fit = max((limit - YARN_MANAGER[key] - driver) // pod, 0)
+            yield Problem(
+                (*BACKEND, "workers"),
+                f"needs {wanted} {key} with the ResourceManager and a driver, but quota.{key} is {limit}",
+                f"at most {fit} for this quota" if fit else f"a quota.{key} of at least {wanted}",
+                ((*BACKEND, key), ("spark", "quota"), ("spark", "driver"), ("spark", "profiles")),
+            )
+
+
+def _of(size: PodSize, key: str) -> int:
+    return size.total_memory_gib if key == "memory_gib" else getattr(size, key)

@@ -1,0 +1,164 @@
+"""A real ResourceManager and a real NodeManager on loopback, on the rendered files; drivers beside them by spark-submit.
+
+What differs from machines: addresses, folders, and Spark's own addresses, because all of it is one machine.
+"""
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from components.names import YARN_WEB_PORT
+from components.yarn.configuration import NODE_VARIABLE, YarnCluster, spark_defaults, yarn_files
+from components.yarn.pods import daemon_command
+from settings.values.spark import SparkSettings
+from tests.cloud import tools
+from tests.cloud.driver import Driver
+from tests.cloud.kube import die_with_parent
+from tests.support.eventually import eventually
+
+MANAGER, NODE = "127.0.7.1", "127.0.7.2"
+"""Addresses of their own, so that the ports can be those of the files."""
+
+_QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""Java that starts with as little work as it can."""
+
+
+class Yarn:
+    """A running Yarn. folder: files, logs and disks of all. cluster, spark: what the files are rendered from."""
+
+    def __init__(self, folder: Path, cluster: YarnCluster, spark: SparkSettings) -> None:
+        self._folder, self._spark, self._conf = folder, spark, folder / "conf"
+        self._cluster = replace(cluster, scratch=str(folder / "scratch"))
+        self._conf.mkdir()
+        for name, text in yarn_files(self._cluster, spark).items():
+            (self._conf / name).write_text(text)
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, daemon: str) -> None:
+        """Start `resourcemanager.ResourceManager` or `nodemanager.NodeManager`."""
+        with (self._folder / f"{daemon}.log").open("ab") as log:
+            process = subprocess.Popen(
+                daemon_command(daemon, 320, str(self._conf), str(tools.yarn())),
+                env=os.environ
+                | {NODE_VARIABLE: NODE if "node" in daemon else MANAGER, "HADOOP_CONF_DIR": str(self._conf), "JAVA_TOOL_OPTIONS": _QUICK},
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                # A NodeManager that is killed leaves its containers behind.
+                preexec_fn=functools.partial(die_with_parent, signal.SIGTERM),
+            )
+        self._processes.append(process)
+
+    def end(self) -> None:
+        """End the NodeManager, with its containers, and then the ResourceManager."""
+        for process in reversed(self._processes):
+            process.terminate()
+            process.wait()
+
+    def ask(self, path: str) -> Any:
+        """What the ResourceManager says at a path of its REST API; None where it does not answer."""
+        try:
+            return httpx.get(f"http://{MANAGER}:{YARN_WEB_PORT}/ws/v1/cluster/{path}", timeout=10).raise_for_status().json()
+        except httpx.HTTPError:
+            return None
+
+    def states(self, person: str) -> list[str]:
+        """States of one person's applications, in the order in which they came."""
+        found = ((self.ask(f"apps?user={person}") or {}).get("apps") or {}).get("app", [])
+        return [app["state"] for app in sorted(found, key=lambda app: app["id"])]
+
+    def used_gib(self, person: str | None = None) -> int:
+        """Memory that is handed out to all, or to one person, in GiB."""
+        (queue,) = self.ask("scheduler")["scheduler"]["schedulerInfo"]["queues"]["queue"]
+        users = (queue["users"] or {}).get("user", [])
+        used = {each["username"]: each["resourcesUsed"]["memory"] // 1024 for each in users} | {
+            None: queue["resourcesUsed"]["memory"] // 1024
+        }
+        return used.get(person, 0)
+
+    @contextmanager
+    def submitted(self, person: str, name: str) -> Iterator[Driver]:
+        """A driver of one person, whose JVM spark-submit has started; Yarn may hold it back. name: of its folder."""
+        folder = self._folder / name
+        folder.mkdir()
+        (folder / "properties.json").write_text("{}")
+        properties = spark_defaults(self._cluster, self._spark, self._spark.sizes()["spark"]) | {
+            "spark.yarn.stagingDir": (self._folder / "staging").as_uri(),
+            "spark.ui.port": "0",
+            "spark.driver.host": "127.0.0.1",
+            # The ports of a Pod are its own; here all drivers have one network.
+            "spark.driver.port": "0",
+            "spark.driver.blockManager.port": "0",
+            "spark.driver.extraJavaOptions": _QUICK,
+            "spark.executor.extraJavaOptions": _QUICK,
+            "spark.yarn.am.extraJavaOptions": _QUICK,
+            "spark.executorEnv.SPARK_LOCAL_IP": NODE,
+            "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": NODE,
+        }
+        (folder / "spark-defaults.conf").write_text("".join(f"{key} {value}\n" for key, value in properties.items()))
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_", "HADOOP_"))}
+        environment |= {
+            "HADOOP_CONF_DIR": str(self._conf),
+            "HADOOP_USER_NAME": person,
+            "SPARK_HOME": self._cluster.spark_home,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_LOCAL_DIRS": str(folder),
+            "PYSPARK_PYTHON": sys.executable,
+            "PYTHONPATH": str(Path(self._cluster.spark_home).parent),
+            "PYSPARK_SUBMIT_ARGS": f"--properties-file {folder}/spark-defaults.conf pyspark-shell",
+        }
+        program = Path(__file__).with_name("driver_program.py")
+        with (folder / "driver.log").open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, str(program), str(folder / "properties.json")],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                preexec_fn=die_with_parent,
+            )
+        try:
+            yield Driver(process, folder / "driver.log", {})
+        finally:
+            process.kill()
+            process.wait()
+
+
+def cluster(**more: Any) -> YarnCluster:
+    """One worker of 8 cores and 9 GiB, for alice and bob."""
+    values: Mapping[str, Any] = {
+        "resource_manager": MANAGER,
+        "workers": 1,
+        "cores": 8,
+        "memory_gib": 9,
+        "scratch": "",
+        "shuffle_jars": str(tools.shuffle_service()),
+        "spark_home": str(tools.spark("3.5") / "pyspark"),
+        "people": ["alice", "bob"],
+    }
+    return YarnCluster(**values | more)
+
+
+@contextmanager
+def running(folder: Path, cluster: YarnCluster, spark: SparkSettings) -> Iterator[Yarn]:
+    """Yarn for the time of a `with`, with its worker registered."""
+    yarn = Yarn(folder, cluster, spark)
+    try:
+        yarn.start("resourcemanager.ResourceManager")
+        eventually(lambda: yarn.ask("info") is not None)
+        yarn.start("nodemanager.NodeManager")
+        eventually(lambda: (yarn.ask("metrics") or {"clusterMetrics": {}})["clusterMetrics"].get("activeNodes") == 1)
+        yield yarn
+    finally:
+        yarn.end()
