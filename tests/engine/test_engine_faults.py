@@ -172,7 +172,7 @@ class Engine:
         fill(free=True)
         with contextlib.suppress(AssertionError):
             self.dev.command("cancel", "--yes")
-        self.book.saw(f"`up`, {where}", short(done.output), ["make room", "pulumi cancel", *self.resumed(), "pulumi up"], before)
+        self.book.saw(f"`up`, {where}", said(done.output), ["make room", "pulumi cancel", *self.resumed(), "pulumi up"], before)
         self.whole()
 
     def dead_plugins(self) -> None:
