@@ -131,7 +131,7 @@ class Engine:
         assert not self.dev.destroy().error
         shutil.rmtree(self.state)
         kept.rename(self.state)
-        self.book.saw("`up` of a new stack, after state and history are lost", told, ["the state, from a backup", "pulumi up"], before)
+        self.book.saw("`up`, in a new stack, after state and history are lost", told, ["the state, from a backup", "pulumi up"], before)
         self.whole()
 
     def wrong_words(self) -> None:
@@ -172,7 +172,9 @@ class Engine:
         fill(free=True)
         with contextlib.suppress(AssertionError):
             self.dev.command("cancel", "--yes")
-        self.book.saw(f"`up`, {where}", said(done.output), ["make room", "pulumi cancel", *self.resumed(), "pulumi up"], before)
+        self.book.saw(
+            f"`up`, {where}", said(done.output), ["free space on the disk", "pulumi cancel", *self.resumed(), "pulumi up"], before
+        )
         self.whole()
 
     def dead_plugins(self) -> None:
