@@ -137,6 +137,7 @@ lock: .venv/.development ## compile requirements*.txt from requirements*.in
 	@$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header policy/requirements.in -o policy/requirements.txt
 	@cd tests/cloud/openstack && ../../../$(PY) -m uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate requirements.in -o requirements.txt
 	@cd images/spark && ../../$(PY) -m uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header requirements.in -o requirements.txt
+	@cd images/mlflow && ../../$(PY) -m uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-header requirements.in -o requirements.txt
 
 clean: ## remove .venv and caches
 	rm -rf .venv policy/.venv .pytest_cache .ruff_cache .hypothesis out

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from layers import access, cloud, observability, spark, storage, zeppelin
+from layers import access, cloud, models, observability, spark, storage, zeppelin
 from layers.stack import Stack
 
 stack = Stack.load()  # Pulumi.<stack>.yaml; refused before anything is registered
@@ -10,6 +10,7 @@ ground = cloud.build(stack)  # OpenStack network and Magnum cluster, or a cluste
 data = storage.build(stack, ground)  # shares, buckets, volumes, CSI plug-ins
 engine = spark.build(stack, ground, data)  # namespace, quotas, rights, admission, policies, history, dataset check
 notebooks = zeppelin.build(stack, data, engine)  # server after the isolation, backups, images, cleaner
+models.build(stack, data, engine, notebooks)  # MLflow, where the stack has it
 door = access.build(stack, ground, data, engine, notebooks)  # gateway, TLS, OIDC proxy, load balancer or Ingress
 watch = observability.build(stack, data, engine, notebooks)  # metrics, alerts, dashboards, test notebook
 

@@ -12,7 +12,7 @@ PASSWORD = "GAIA_PASSWORD"  # noqa: S105 - the name of a variable
 
 
 def run(options: argparse.Namespace) -> int:
-    """Start, list or stop drivers. Prints an address and nothing else to standard output. Returns WELL or FAILED."""
+    """Start, list or stop drivers, or log in to models. Prints an address or a token and nothing else. Returns WELL or FAILED."""
 
     def say(line: str) -> None:
         errors().print(line, style="dim", markup=False)
@@ -20,7 +20,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         password = os.environ.get(PASSWORD) or getpass.getpass(f"Password of {options.user} at {options.url}: ")
         platform = Platform(options.url, options.user, password)
-        if options.list:
+        if options.models:
+            print(platform.token)
+        elif options.list:
             for driver in platform.drivers():
                 print(f"{driver.size:<20} {driver.pod or '-':<50} {'runs' if platform.runs(driver) else 'has ended'}")
         elif options.stop:

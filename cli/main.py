@@ -130,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
     what = connect.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list your drivers that were started in this way, and whether they run")
     what.add_argument("--stop", action="store_true", help="stop your driver of this size")
+    what.add_argument("--models", action="store_true", help="print a token for MLflow at URL/models, for MLFLOW_TRACKING_TOKEN")
 
     switch = _command(commands, "switch", "point the public name to the stack that switch/Pulumi.<STACK>.yaml calls live", stack="required")
     switch.add_argument("--yes", action="store_true", help="do not ask for confirmation")

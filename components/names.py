@@ -30,6 +30,7 @@ ZEPPELIN = "zeppelin-server"
 GATEWAY = "gateway"
 OIDC_PROXY = "gate"
 HISTORY_SERVER = "spark-history"
+MODELS = "models"
 DATASET_CHECK = "dataset-check"
 IMAGE_PULLER = "image-puller"
 SMOKE_TEST = "smoke-test"
@@ -56,9 +57,10 @@ ZEPPELIN_ACCOUNT = "zeppelin-server"
 DRIVER_ACCOUNT = "spark-driver"
 EXECUTOR_ACCOUNT = "spark-executor"
 INTERPRETER_ACCOUNT = "interpreter"
+MODELS_ACCOUNT = "models"
 
 # Claims, in the namespace of Zeppelin.
-NOTEBOOKS_CLAIM, BACKUP_CLAIM = "notebooks", "backup"
+NOTEBOOKS_CLAIM, BACKUP_CLAIM, MODELS_CLAIM = "notebooks", "backup", "models"
 
 # Claims, in the namespace of notebooks.
 HISTORY_CLAIM = "spark-history"
@@ -97,6 +99,7 @@ EXECUTOR_LABELS: Labels = {NAME: EXECUTOR}
 HISTORY_LABELS: Labels = {NAME: HISTORY_SERVER}
 YARN_MANAGER_LABELS: Labels = {NAME: "yarn", COMPONENT: "resource-manager"}
 YARN_WORKER_LABELS: Labels = {NAME: "yarn", COMPONENT: "node-manager"}
+MODELS_LABELS: Labels = {NAME: MODELS}
 DATASET_CHECK_LABELS: Labels = {NAME: DATASET_CHECK}
 IMAGE_PULLER_LABELS: Labels = {NAME: IMAGE_PULLER}
 CLEANER_LABELS: Labels = {NAME: CLEANER}
@@ -142,6 +145,7 @@ CONNECT_PORT = 15002
 GATEWAY_HTTP_PORT, GATEWAY_HTTPS_PORT = 8080, 8443
 OIDC_PROXY_PORT = 4180
 HISTORY_PORT = 18080
+MODELS_PORT = 5000
 DATASET_CHECK_PORT = 9380
 SMOKE_TEST_PORT = 9381
 CEPH_PLUGIN_PORT = 8681

@@ -77,7 +77,8 @@ def room(subject: str, limit: int, used: int, idle: int, full: int) -> Finding:
 
 
 def own_homes(visit: Visit) -> list[OwnShare]:
-    """The platform's own shares in the compute project: notebooks, spaces (one entry for all), backups, event logs."""
+    """The platform's own shares in the compute project: notebooks, spaces (one entry for all), backups, event logs, models."""
     zeppelin = visit.settings.zeppelin
-    homes = (zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target, visit.settings.spark.history)
+    models = visit.settings.models and visit.settings.models.store
+    homes = (zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target, visit.settings.spark.history, models)
     return [home for home in homes if isinstance(home, OwnShare)]

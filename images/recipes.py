@@ -102,6 +102,16 @@ RECIPES = {
             ),
         ),
     ),
+    # The server of models, of the release that the Spark image has a client of. Its user is the one who makes the backups.
+    "mlflow": Recipe(
+        suite="bookworm",
+        # The wheels of numpy want the C++ library, which nothing else brings along.
+        packages=("python3", "libstdc++6", "ca-certificates", "tzdata"),
+        users=(User(name="mlflow", uid=1000, home="/nonexistent"),),
+        steps=(Wheels(requirements="mlflow/requirements.txt", python="3.11"),),
+        user=1000,
+        config={"Cmd": ["python3", "-m", "mlflow", "--help"], "WorkingDir": "/"},
+    ),
     # Debian 12's nginx does not know `http2 on`.
     "gateway": Recipe(
         suite="trixie",

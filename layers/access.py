@@ -48,6 +48,7 @@ def build(stack: Stack, cloud: Cloud, data: Storage, engine: Spark, notebooks: N
             spark_settings=list(settings.spark.sizes()),
             history=data.history is not None,
             connect=settings.spark.connect,
+            models=data.models is not None,
             monitoring=settings.monitoring is not None,
             oidc_proxy=public is not None and public.gate is not None,
             priority=engine.pods.identities.priorities.server,

@@ -45,6 +45,7 @@ def build(stack: Stack, data: Storage, engine: Spark, notebooks: Notebooks) -> O
             origin=stack.origin,
             idle_minutes=stack.settings.spark.interpreter_idle_minutes,
             serving=stack.serving,
+            models=data.models is not None,
             environment=stack.pod_environment,
             ca_bundle=outside.ca_bundle,
             mirror=f"{prefix}/" if prefix else "",
@@ -52,7 +53,7 @@ def build(stack: Stack, data: Storage, engine: Spark, notebooks: Notebooks) -> O
         ),
         data.inside,
     )
-    flows = monitoring_flows(str(stack.settings.cloud.node_network), outside.egress)
+    flows = monitoring_flows(str(stack.settings.cloud.node_network), outside.egress, models=data.models is not None)
     callers = [PROMETHEUS, STATE_METRICS]
     NetworkPolicies("monitoring-network", stack.network_policies(watched.namespace, flows, callers), data.inside)
     return Observability(test_user=settings.smoke_test.user, namespaces={"monitoring": MONITORING_NAMESPACE})

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.names import BACKUP_CLAIM, CSI_NAMESPACE, HISTORY_CLAIM, NOTEBOOKS_CLAIM, SPARK_NAMESPACE, ZEPPELIN_NAMESPACE, user_claim
+from components.names import (
+    BACKUP_CLAIM,
+    CSI_NAMESPACE,
+    HISTORY_CLAIM,
+    MODELS_CLAIM,
+    NOTEBOOKS_CLAIM,
+    SPARK_NAMESPACE,
+    ZEPPELIN_NAMESPACE,
+    user_claim,
+)
 from components.openstack.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
 from components.storage.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs, ManilaVolumeArgs
 from layers.cloud import Cloud, Role
@@ -64,9 +73,12 @@ class OwnShares:
     history: OwnVolumes | None
     """Of Spark's event logs."""
 
+    models: OwnVolumes | None
+    """Of models."""
+
     def all(self) -> Sequence[OwnVolumes]:
         """Every one of them."""
-        return [each for each in (self.notebooks, *self.spaces.values(), self.backup, self.history) if each]
+        return [each for each in (self.notebooks, *self.spaces.values(), self.backup, self.history, self.models) if each]
 
 
 def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
@@ -101,6 +113,7 @@ def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
 def own_shares(stack: Stack, cloud: Cloud) -> OwnShares:
     """Every share that the platform writes, with its volumes. One that is only kept has neither a rule nor volumes."""
     zeppelin, history = stack.settings.zeppelin, stack.settings.spark.history
+    models = stack.settings.models and stack.settings.models.store
     notebooks, space, backup = zeppelin.notebooks, zeppelin.user_space, zeppelin.backup and zeppelin.backup.target
     spaces = {}
     if isinstance(space, OwnShare):
@@ -133,6 +146,7 @@ def own_shares(stack: Stack, cloud: Cloud) -> OwnShares:
         spaces=spaces,
         backup=writable("backup", backup, "zeppelin.backup.target", ZEPPELIN_NAMESPACE, BACKUP_CLAIM),
         history=writable("history", history, "spark.history", SPARK_NAMESPACE, HISTORY_CLAIM),
+        models=writable("models", models, "models.store", ZEPPELIN_NAMESPACE, MODELS_CLAIM),
     )
 
 

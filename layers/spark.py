@@ -90,12 +90,18 @@ def build(stack: Stack, cloud: Cloud, data: Storage) -> Spark:
         history=data.history is not None,
         connect=stack.connect_address if settings.connect else None,
         yarn=yarn is not None,
+        models=data.models is not None,
         queue=QUEUE if settings.kueue else None,
         web_identity="sts.amazonaws.com" if cloud.identity else None,
     )
     admission = SparkAdmission("spark-admission", SparkAdmissionArgs(title=stack.title, namespace=where, pods=pods), data.inside)
-    monitoring = stack.settings.monitoring is not None
-    flows = notebook_flows(stack.settings.outside.egress, monitoring=monitoring, connect=settings.connect, yarn=yarn is not None)
+    flows = notebook_flows(
+        stack.settings.outside.egress,
+        monitoring=stack.settings.monitoring is not None,
+        connect=settings.connect,
+        yarn=yarn is not None,
+        models=data.models is not None,
+    )
     # A driver beside Yarn asks Kubernetes for nothing.
     network = NetworkPolicies("spark-network", stack.network_policies(where, flows, [] if yarn else [DRIVER]), data.inside)
     _beside_notebooks(stack, data, where, pods)

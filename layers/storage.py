@@ -19,6 +19,7 @@ from layers.shares import MountedDataset, OwnVolumes, mounted_datasets, own_shar
 from layers.stack import Stack
 from settings.values.dataset import AdoptedShare, CreatedShare, S3Bucket
 from settings.values.login import slug
+from settings.values.models import ModelVolume
 from settings.values.spark import HistoryVolume
 from settings.values.zeppelin import BackupBucket, NotebookVolume, PersonVolumes
 
@@ -45,6 +46,9 @@ class Storage:
     history: Home | None
     """Where Spark's event logs go."""
 
+    models: Home | None
+    """Where models go."""
+
     keys: NamespaceRef | None
     """The namespace of the Ceph keys and of the CSI plug-ins; None where nothing lies on CephFS."""
 
@@ -68,6 +72,7 @@ def build(stack: Stack, cloud: Cloud) -> Storage:
         plugins = [csi, *_manila_csi(stack, cloud, datasets, csi.namespace, inside)]
         keys, inside = csi.namespace, pulumi.ResourceOptions(providers=[cloud.kubernetes], depends_on=plugins)
     zeppelin, history = stack.settings.zeppelin, stack.settings.spark.history
+    models = stack.settings.models and stack.settings.models.store
     return Storage(
         datasets=datasets,
         buckets=_buckets(stack, cloud),
@@ -80,6 +85,7 @@ def build(stack: Stack, cloud: Cloud) -> Storage:
         },
         backup=_backup_bucket(stack) or (_writable(stack, keys, own.backup) if own.backup else None),
         history=_home(stack, keys, own.history, history) if own.history or isinstance(history, HistoryVolume) else None,
+        models=_home(stack, keys, own.models, models) if own.models or isinstance(models, ModelVolume) else None,
         keys=keys,
         inside=inside,
         namespaces={"csi": CSI_NAMESPACE} if shares else {},
@@ -88,7 +94,7 @@ def build(stack: Stack, cloud: Cloud) -> Storage:
 
 def _home(stack: Stack, keys: NamespaceRef | None, own: OwnVolumes | None, setting: object, size_gib: int | None = None) -> Home:
     """What a setting names: a class of the cluster, or the share that was made or adopted for it. size_gib: other than the setting's."""
-    if isinstance(setting, NotebookVolume | PersonVolumes | HistoryVolume):
+    if isinstance(setting, NotebookVolume | PersonVolumes | HistoryVolume | ModelVolume):
         return StorageClass(name=setting.name, size_gib=size_gib or setting.size_gib)
     return _writable(stack, keys, own)
 

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_kubernetes.core import v1 as core
 
-from components.kubernetes.connections import CLEANER, SERVER, server_flows
+from components.kubernetes.connections import CLEANER, MODELS, SERVER, server_flows
 from components.kubernetes.namespace import NamespaceRef
 from components.kubernetes.network_policies import NetworkPolicies
 from components.names import ZEPPELIN_NAMESPACE
@@ -76,8 +76,15 @@ def build(stack: Stack, data: Storage, engine: Spark) -> Notebooks:
         pulumi.ResourceOptions.merge(pulumi.ResourceOptions.merge(data.inside, made_here), bounded),
     )
     where = server.namespace
-    flows = server_flows(settings.outside.egress, monitoring=settings.monitoring is not None, connect=settings.spark.connect)
-    NetworkPolicies("zeppelin-network", stack.network_policies(where, flows, [SERVER, CLEANER]), data.inside)
+    flows = server_flows(
+        settings.outside.egress,
+        monitoring=settings.monitoring is not None,
+        connect=settings.spark.connect,
+        models=data.models is not None,
+    )
+    NetworkPolicies(
+        "zeppelin-network", stack.network_policies(where, flows, [SERVER, CLEANER, *([MODELS] if data.models else [])]), data.inside
+    )
     images = [pods.zeppelin_image, *([stack.image("yarn")] if engine.yarn else []), pods.spark_image]
     ImagePuller("image-puller", ImagePullerArgs(namespace=where, images=images, node_selector=pods.node_selector), data.inside)
     InterpreterCleaner(
@@ -108,6 +115,7 @@ def _examples(stack: Stack, data: Storage) -> str:
         list(settings.spark.sizes()),
         [f"{stack.title}-{bucket.name}" for bucket in settings.object_store.buckets] if settings.object_store else [],
         space=bool(data.spaces),
+        models=data.models is not None,
         limits=[
             f"{settings.spark.per_person.interpreters} interpreters at a time, one for each notebook and language",
             f"{settings.spark.executors_per_person} executors for all your notebooks together",
@@ -131,5 +139,6 @@ def _backup(stack: Stack, data: Storage, server: Zeppelin) -> None:
         image=stack.image("restic"),
         environment=stack.pod_environment,
         ca_bundle=stack.settings.outside.ca_bundle,
+        models_image=stack.image("mlflow") if data.models else None,
     )
     NotebookBackup("notebook-backup", args, data.inside)

@@ -53,6 +53,11 @@ class Platform:
         if answer.status_code != httpx.codes.OK:
             raise ConnectError(f"{url} does not let {user} in: {answer.status_code} {answer.reason_phrase}")
 
+    @property
+    def token(self) -> str:
+        """What MLflow's client shows to the gateway: the id of this session of Zeppelin's, for as long as that lives."""
+        return self._http.cookies["JSESSIONID"]
+
     def drivers(self) -> list[Driver]:
         """Drivers that were started here and not stopped, by size."""
         found = (self._driver(size, note) for size, note in self._notes().items() if self._private(note))

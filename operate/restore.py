@@ -1,11 +1,11 @@
-"""Restore notebooks from a backup, with Zeppelin stopped meanwhile.
+"""Restore notebooks and models from a backup, with their servers stopped meanwhile.
 
 The kubeconfig is the stack's output of that name, from the Pulumi on PATH, or a given file.
 """
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,11 @@ JOB_SECONDS = 3 * 3600 + 120
 PROGRESS_SECONDS = 10
 """Time between two progress lines."""
 
-_NAMESPACE, _SERVER = names.ZEPPELIN_NAMESPACE, names.ZEPPELIN
-_START = f"kubectl -n {_NAMESPACE} scale deployment {_SERVER} --replicas="
+_NAMESPACE = names.ZEPPELIN_NAMESPACE
+_SERVERS = {names.ZEPPELIN: names.ZEPPELIN_LABELS, names.MODELS: names.MODELS_LABELS}
+"""The Deployments that write what is restored, with the labels of their Pods. The second is not in every stack."""
+
+_SCALE = f"kubectl -n {_NAMESPACE} scale deployment"
 
 
 class RestoreError(Exception):
@@ -78,13 +81,15 @@ class Cluster:
         self._stop_seconds, self._job_seconds, self._poll_seconds = stop_seconds, job_seconds, poll_seconds
         # The Job that may still write. Zeppelin must not start meanwhile.
         self._writing = ""
+        # The servers that were stopped, with the number of Pods that they had.
+        self._stopped: dict[str, int] = {}
 
     def listing(self) -> str:
         """The list of backups, as restic prints it. Raises RestoreError, lightkube.ApiError."""
         return self._run(["list"], "")
 
     def restore(self, snapshot: str) -> str:
-        """Stop Zeppelin, restore a backup, start Zeppelin; returns the Job's log. snapshot: its id, or `latest`.
+        """Stop Zeppelin and the server of models, restore a backup, start them; returns the Job's log. snapshot: its id, or `latest`.
 
         Raises RestoreError, lightkube.ApiError.
         """
@@ -134,18 +139,17 @@ class Cluster:
         if self._writing:
             lines += [
                 "Zeppelin stays stopped, because the job may still write notebooks.",
-                f"Once the job has ended, or after `kubectl -n {_NAMESPACE} delete job {job}`: {_START}1",
+                f"Once the job has ended, or after `kubectl -n {_NAMESPACE} delete job {job}`: {self._start()}",
                 "The backup `before-restore` has the notebooks from before (--snapshot list).",
             ]
         return "\n".join(lines)
 
     @contextlib.contextmanager
     def _server_stopped(self) -> Iterator[None]:
-        """No Zeppelin server runs inside the `with` block: it would overwrite restored notebooks with those in its memory."""
-        before: Any = self._api.get(Deployment.Scale, _SERVER)
-        replicas = before.spec.replicas or 1
+        """No server runs inside the `with` block: it would overwrite what is restored with what is in its memory."""
+        self._stopped = self._running()
         self._say("stopping Zeppelin; running interpreters continue")
-        self._scale(0)
+        self._scale(dict.fromkeys(self._stopped, 0))
         try:
             left = self._wait(self._stop_seconds, self._standing)
             if left:
@@ -153,20 +157,41 @@ class Cluster:
             yield
         finally:
             if self._writing:
-                self._say(f"Zeppelin stays stopped: job {self._writing} may still write. Once it has ended: {_START}{replicas}")
+                self._say(f"Zeppelin stays stopped: job {self._writing} may still write. Once it has ended: {self._start()}")
             else:
                 self._say("starting Zeppelin")
-                self._scale(replicas)
+                self._scale(self._stopped)
 
     def _standing(self) -> str:
         """The server's Pods that may still write; "" if there are none."""
-        pods = [pod for pod in self._pods(dict(names.ZEPPELIN_LABELS)) if pod.status.phase not in {"Succeeded", "Failed"}]
-        return ", ".join(map(_state, pods))
+        return ", ".join(map(_state, self._left()))
+
+    def _left(self) -> list[Any]:
+        pods = [pod for labels in _SERVERS.values() for pod in self._pods(dict(labels))]
+        return [pod for pod in pods if pod.status.phase not in {"Succeeded", "Failed"}]
+
+    def _running(self) -> dict[str, int]:
+        """The servers of this stack, with the number of Pods that each is to have."""
+        found = {}
+        for server in _SERVERS:
+            try:
+                scale: Any = self._api.get(Deployment.Scale, server)
+            except ApiError as error:
+                if server == names.ZEPPELIN or error.status.code != HTTPStatus.NOT_FOUND:
+                    raise
+                continue
+            found[server] = scale.spec.replicas or 1
+        return found
+
+    def _start(self) -> str:
+        """The commands that start what was stopped."""
+        return "; ".join(f"{_SCALE} {server} --replicas={replicas}" for server, replicas in self._stopped.items())
 
     def _does_not_stop(self, left: str) -> str:
-        pods = [pod for pod in self._pods(dict(names.ZEPPELIN_LABELS)) if pod.status.phase not in {"Succeeded", "Failed"}]
+        pods = self._left()
+        who = "Zeppelin and the server of models have" if names.MODELS in self._stopped else "Zeppelin has"
         lines = [
-            f"Zeppelin has not stopped after {self._stop_seconds:.0f} s. Still there: {left}.",
+            f"{who} not stopped after {self._stop_seconds:.0f} s. Still there: {left}.",
             "Notebooks were not changed, and Zeppelin starts again.",
             *(f"To find out why: kubectl -n {_NAMESPACE} describe pod {pod.metadata.name}" for pod in pods),
         ]
@@ -195,8 +220,9 @@ class Cluster:
                 self._say(f"waiting for {left}: {now - begin:.0f} s of {seconds:.0f}")
             time.sleep(self._poll_seconds)
 
-    def _scale(self, replicas: int) -> None:
-        self._api.patch(Deployment.Scale, _SERVER, {"spec": {"replicas": replicas}}, patch_type=PatchType.MERGE)
+    def _scale(self, wanted: Mapping[str, int]) -> None:
+        for server, replicas in wanted.items():
+            self._api.patch(Deployment.Scale, server, {"spec": {"replicas": replicas}}, patch_type=PatchType.MERGE)
 
     def _pods(self, labels: dict[str, Any]) -> list[Any]:
         return list(self._api.list(Pod, labels=labels))

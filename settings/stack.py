@@ -12,6 +12,7 @@ from settings.values.dataset import AdoptedShare, CreatedShare, Dataset
 from settings.values.entry import Entry, LoadBalancerEntry
 from settings.values.images import ImageSettings, OutsideSettings
 from settings.values.login import LocalLogin
+from settings.values.models import ModelSettings
 from settings.values.monitoring import MonitoringSettings
 from settings.values.object_store import ObjectStoreSettings
 from settings.values.own_share import OwnShare
@@ -41,6 +42,9 @@ class StackSettings(Settings):
 
     zeppelin: ZeppelinSettings
     """The Zeppelin server."""
+
+    models: ModelSettings | None = None
+    """MLflow, which keeps experiments and models; none by default."""
 
     entry: Entry
     """How a browser reaches Zeppelin: load_balancer, ingress or none."""
@@ -112,6 +116,7 @@ class StackSettings(Settings):
             ("zeppelin", "user_space"): zeppelin.user_space,
             ("zeppelin", "backup", "target"): zeppelin.backup and zeppelin.backup.target,
             ("spark", "history"): self.spark.history,
+            ("models", "store"): self.models and self.models.store,
         }
         return {path: home for path, home in found.items() if home}
 

@@ -29,10 +29,13 @@ from components.names import (
     GATEWAY_HTTPS_PORT,
     GATEWAY_LABELS,
     HISTORY_PORT,
+    MODELS,
+    MODELS_PORT,
     MONITORING_NAMESPACE,
     NOT_AWAITED,
     SPARK_NAMESPACE,
     UI_PORT,
+    ZEPPELIN_NAMESPACE,
 )
 from settings.values.entry import IngressEntry, NoEntry
 
@@ -97,6 +100,9 @@ class GatewayArgs:
 
     connect: bool = False
     """Whether it leads clients of Spark Connect to drivers."""
+
+    models: bool = False
+    """Whether it leads to the server of models."""
 
     oidc_proxy: bool = False
     """Whether it asks the OIDC proxy about every request."""
@@ -225,6 +231,8 @@ def _locations(args: GatewayArgs) -> dict[str, str]:
         # Without TLS, a client of Spark Connect begins with HTTP/2; with TLS the server has that switched on already.
         "http2": "" if isinstance(args.exposure, LoadBalancer) else "http2 on;",
         "history_domain": f"{SPARK_NAMESPACE}.svc.cluster.local:{HISTORY_PORT}",
+        "models_address": f"{MODELS}.{ZEPPELIN_NAMESPACE}.svc.cluster.local:{MODELS_PORT}",
+        "gate": "/oauth2/auth" if args.oidc_proxy else "",
         "monitoring_domain": f"{MONITORING_NAMESPACE}.svc.cluster.local",
     }
     files = {"locations.inc": "gateway-locations.conf"}
@@ -234,6 +242,8 @@ def _locations(args: GatewayArgs) -> dict[str, str]:
         files["way-connect.inc"] = "gateway-connect.conf"
     if args.history:
         files["way-history.inc"] = "gateway-history.conf"
+    if args.models:
+        files["way-models.inc"] = "gateway-models.conf"
     if args.monitoring:
         files["way-grafana.inc"] = "gateway-grafana.conf"
     result = {}

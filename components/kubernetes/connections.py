@@ -27,6 +27,8 @@ from components.names import (
     INTERPRETER_PORT,
     JSON_EXPORTER_LABELS,
     JSON_EXPORTER_PORT,
+    MODELS_LABELS,
+    MODELS_PORT,
     MONITORING_NAMESPACE,
     NODE_EXPORTER_PORT,
     OIDC_PROXY_LABELS,
@@ -58,6 +60,7 @@ from settings.values.images import Egress
 SERVER = Pods(role="server", namespace=ZEPPELIN_NAMESPACE, labels=ZEPPELIN_LABELS)
 GATEWAY = Pods(role="gateway", namespace=ZEPPELIN_NAMESPACE, labels=GATEWAY_LABELS)
 OIDC_PROXY = Pods(role="gate", namespace=ZEPPELIN_NAMESPACE, labels=OIDC_PROXY_LABELS)
+MODELS = Pods(role="models", namespace=ZEPPELIN_NAMESPACE, labels=MODELS_LABELS)
 CLEANER = Pods(role="cleaner", namespace=ZEPPELIN_NAMESPACE, labels=CLEANER_LABELS)
 BACKUP = Pods(role="backup", namespace=ZEPPELIN_NAMESPACE, labels=BACKUP_LABELS)
 SMOKE_TEST = Pods(role="smoke-test", namespace=ZEPPELIN_NAMESPACE, labels=SMOKE_TEST_LABELS)
@@ -76,10 +79,11 @@ JSON_EXPORTER = Pods(role="json-exporter", namespace=MONITORING_NAMESPACE, label
 GRAFANA = Pods(role="grafana", namespace=MONITORING_NAMESPACE, labels=GRAFANA_LABELS)
 
 
-def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool, yarn: bool) -> list[Flow]:
+def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool, yarn: bool, models: bool) -> list[Flow]:
     """Flows of interpreters and executors, of the history server and of the checks of datasets.
 
     monitoring: whether Prometheus asks. connect: whether drivers serve Spark Connect. yarn: whether executors run in NodeManagers.
+    models: whether there is a server of models.
     """
     flows = [
         Flow(pods=INTERPRETER, ingress=[SERVER], ports=[INTERPRETER_PORT]),
@@ -95,6 +99,9 @@ def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool,
     ]
     if connect:
         flows.append(Flow(pods=DRIVER, ingress=[GATEWAY], ports=[CONNECT_PORT]))
+    if models:
+        # An executor fetches the model that it scores by.
+        flows += [Flow(pods=pods, egress=[MODELS], ports=[MODELS_PORT]) for pods in (DRIVER, EXECUTOR)]
     if monitoring:
         flows += [
             Flow(pods=DRIVER, ingress=[PROMETHEUS, JSON_EXPORTER], ports=[UI_PORT]),
@@ -125,10 +132,10 @@ _YARN_FLOWS = (
 )
 
 
-def server_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool) -> list[Flow]:
-    """Flows of Zeppelin, of the gateway, of the OIDC proxy and of the test notebook.
+def server_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool, models: bool) -> list[Flow]:
+    """Flows of Zeppelin, of the gateway, of the OIDC proxy, of the server of models and of the test notebook.
 
-    monitoring: whether Prometheus asks. connect: whether drivers serve Spark Connect.
+    monitoring: whether Prometheus asks. connect: whether drivers serve Spark Connect. models: whether there is a server of models.
     """
     flows = [
         Flow(pods=SERVER, ingress=[GATEWAY], ports=[ZEPPELIN_PORT, WEBSOCKET_PORT]),
@@ -145,6 +152,11 @@ def server_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool) -
     ]
     if connect:
         flows.append(Flow(pods=GATEWAY, egress=[DRIVER], ports=[CONNECT_PORT]))
+    if models:
+        flows += [
+            Flow(pods=GATEWAY, egress=[MODELS], ports=[MODELS_PORT]),
+            Flow(pods=MODELS, ingress=[GATEWAY, DRIVER, EXECUTOR, *([PROMETHEUS] if monitoring else [])], ports=[MODELS_PORT]),
+        ]
     if monitoring:
         flows += [
             Flow(pods=SERVER, ingress=[PROMETHEUS, SMOKE_TEST], ports=[ZEPPELIN_PORT]),
@@ -156,13 +168,17 @@ def server_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool) -
     return flows + _leading_out(egress, {"server": [SERVER], "gate": [OIDC_PROXY], "backup": [BACKUP]})
 
 
-def monitoring_flows(nodes: str, egress: Sequence[Egress]) -> list[Flow]:
-    """Flows of Prometheus and all that stands beside it. nodes: IPv4 network of the nodes' own addresses."""
+def monitoring_flows(nodes: str, egress: Sequence[Egress], *, models: bool) -> list[Flow]:
+    """Flows of Prometheus and all that stands beside it.
+
+    nodes: IPv4 network of the nodes' own addresses. models: whether there is a server of models.
+    """
     flows = [
         Flow(pods=PROMETHEUS, egress=[DRIVER], ports=[UI_PORT]),
         Flow(pods=PROMETHEUS, egress=[CHECKS], ports=[DATASET_CHECK_PORT]),
         Flow(pods=PROMETHEUS, egress=[SERVER], ports=[ZEPPELIN_PORT]),
         Flow(pods=PROMETHEUS, egress=[SMOKE_TEST], ports=[SMOKE_TEST_PORT]),
+        *([Flow(pods=PROMETHEUS, egress=[MODELS], ports=[MODELS_PORT])] if models else []),
         # These two have the address of their node.
         Flow(pods=PROMETHEUS, egress=[Network(cidr=nodes, nodes=True)], ports=[NODE_EXPORTER_PORT, CEPH_PLUGIN_PORT]),
         Flow(pods=JSON_EXPORTER, egress=[DRIVER], ports=[UI_PORT]),

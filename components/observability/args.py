@@ -49,6 +49,9 @@ class MonitoringArgs:
     serving: bool = True
     """False while the server is on standby, which is not a fault."""
 
+    models: bool = False
+    """Whether there is a server of models."""
+
     environment: Mapping[str, str]
     """What a process needs to reach the world."""
 

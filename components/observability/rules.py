@@ -22,7 +22,9 @@ def rules(args: MonitoringArgs) -> dict[str, Any]:
         source = source.replace(f"@{key}@", str(value))
     groups = parsed(source)["groups"]
     if not args.serving:
-        groups = [group for group in groups if group["name"] != "service"]
+        groups = [group for group in groups if group["name"] not in {"service", "models"}]
+    if not args.models:
+        groups = [group for group in groups if group["name"] != "models"]
     for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
         rule["annotations"]["runbook_url"] = f"{args.settings.runbooks or 'docs/runbooks'}/{rule['labels']['runbook']}.md"
     return {"groups": groups}

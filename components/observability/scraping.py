@@ -73,6 +73,8 @@ def scrape_configs(args: MonitoringArgs) -> list[dict[str, Any]]:
         },
         {"job_name": "prometheus", "static_configs": [{"targets": [f"localhost:{names.PROMETHEUS_PORT}"]}]},
     ]
+    if args.models:
+        jobs.append(pods("models", names.ZEPPELIN_NAMESPACE, names.MODELS_LABELS, "http"))
     if args.csi_namespace:
         jobs.append(pods("ceph-csi", names.CSI_NAMESPACE, {NAME: names.CEPH_PLUGIN_LABELS[NAME]}, "liveness"))
     return jobs

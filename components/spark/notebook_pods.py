@@ -91,6 +91,9 @@ class NotebookPods:
     yarn: bool = False
     """Whether drivers ask Yarn for executors, and Kubernetes for nothing."""
 
+    models: bool = False
+    """Whether drivers and executors have a server of models."""
+
     queue: str | None = None
     """LocalQueue of Kueue in which Pods wait, or None where there is no Kueue."""
 

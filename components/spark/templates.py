@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from components.files import parsed, text
+from components.models.client import model_client_environment
 from components.names import CONNECT_PORT, HISTORY_CLAIM, RPC_PORT, SPARK_NAMESPACE, SPARK_UID, ZEPPELIN, ZEPPELIN_NAMESPACE, user_claim
 from components.spark.notebook_pods import NotebookPods
 from settings.values.spark import LanguageSize, NotebookSize, PodSize
@@ -41,6 +42,7 @@ def interpreter_template(
         "PYSPARK_DRIVER_PYTHON": "python3",
         **environment,
     }
+    models = model_client_environment() if pods.models else {}
     platform = {
         "namespace": SPARK_NAMESPACE,
         "server_service": f"{ZEPPELIN}.{ZEPPELIN_NAMESPACE}.svc",
@@ -66,7 +68,9 @@ def interpreter_template(
             "CONNECT_ADDRESS",
             "YARN_CONF_DIR",
             "HADOOP_USER_NAME",
+            *models,
         ],
+        "models": [{"name": key, "value": value} for key, value in models.items()],
         "user_space": pods.user_space,
         "history": HISTORY_CLAIM if pods.history else "",
         "yarn": pods.yarn,
@@ -143,6 +147,8 @@ def executor_template(pods: NotebookPods, size: PodSize, *, person: bool = False
     for index, mount in enumerate(pods.mounts):
         container["volumeMounts"].append({"name": _volume(index), "mountPath": mount.dataset.location, "readOnly": True})
         spec["volumes"].append({"name": _volume(index), "persistentVolumeClaim": {"claimName": mount.claim, "readOnly": True}})
+    if pods.models:
+        container["env"] = [{"name": key, "value": value} for key, value in model_client_environment().items()]
     if person:
         container["volumeMounts"].append({"name": "user", "mountPath": "/user/@user@"})
         spec["volumes"].append({"name": "user", "persistentVolumeClaim": {"claimName": user_claim("@user@")}})

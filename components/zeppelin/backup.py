@@ -20,7 +20,7 @@ from components.kubernetes.pod import (
     secret_variable,
     variables,
 )
-from components.names import BACKUP, BACKUP_CLAIM, BACKUP_LABELS, RESTORE, ZEPPELIN_LABELS, ZEPPELIN_UID
+from components.names import BACKUP, BACKUP_CLAIM, BACKUP_LABELS, MODELS_CLAIM, RESTORE, ZEPPELIN_LABELS, ZEPPELIN_UID
 from components.storage.writable_share import HomeClaim, WritableShare, bind_home
 from settings.values.zeppelin import Retention
 
@@ -76,6 +76,9 @@ class NotebookBackupArgs:
     ca_bundle: str | None = None
     """PEM certificates to trust, or None."""
 
+    models_image: str | None = None
+    """MLflow, whose databases are copied first; None where the stack has no models."""
+
 
 class NotebookBackup(pulumi.ComponentResource):
     """restic, by schedule and on demand.
@@ -102,6 +105,7 @@ class NotebookBackup(pulumi.ComponentResource):
             f"{name}-script",
             metadata=meta.ObjectMetaArgs(namespace=namespace),
             data={"backup_notebooks.sh": text("zeppelin/files/backup_notebooks.sh")}
+            | ({"prepare_models.py": text("models/files/prepare_models.py")} if args.models_image else {})
             | ({"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}),
             opts=inside,
         )
@@ -171,6 +175,8 @@ def _pod(
             mount("secret", "/secret", read_only=True),
             mount("tmp", "/tmp"),  # noqa: S108
             *(mount(volume, f"/{volume}") for volume in claims),
+            # Below the notebooks, so that one backup holds both.
+            *([mount("models", "/notebooks/models")] if args.models_image else []),
             # Where the environment says that they are, as in every other Pod.
             *([mount("script", "/opt/platform", read_only=True)] if args.ca_bundle else []),
         ],
@@ -190,7 +196,9 @@ def _pod(
             core.VolumeArgs(name="secret", secret=password),
             scratch_volume("tmp", "3Gi"),
             *(claim_volume(volume, claim) for volume, claim in claims.items()),
+            *([claim_volume("models", MODELS_CLAIM)] if args.models_image else []),
         ],
+        init_containers=[_copy(args.models_image)] if args.models_image else None,
         restart_policy="Never",
         # A volume of a storage class is mounted on one node alone: that of the server, as long as there is one.
         affinity=core.AffinityArgs(
@@ -205,4 +213,17 @@ def _pod(
                 ]
             )
         ),
+    )
+
+
+def _copy(image: str) -> core.ContainerArgs:
+    """Copies the databases of models whole, while their server writes. A backup or a restore is not to fail for one that is broken."""
+    limits = {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "64Mi"}
+    return restricted_container(
+        "models",
+        image,
+        requests=limits | {"cpu": "50m", "memory": "64Mi"},
+        limits=limits,
+        command=["python3", "-B", "/script/prepare_models.py", "copy", "/models"],
+        volume_mounts=[mount("script", "/script", read_only=True), mount("models", "/models")],
     )

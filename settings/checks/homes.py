@@ -1,9 +1,10 @@
-"""Where notebooks, people's spaces, backups and event logs are kept: the kinds and storage classes that each cloud offers."""
+"""Where notebooks, people's spaces, backups, event logs and models are kept: the kinds and storage classes that each cloud offers."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from settings.values.cloud import ONE_NODE_CLASSES, KubernetesCloud
+from settings.values.models import ModelVolume
 from settings.values.own_share import OwnShare
 from settings.values.spark import HistoryVolume
 from settings.values.vocabulary import KeyPath, Problem
@@ -19,7 +20,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             if isinstance(home, OwnShare | AdoptedNotebooks):
                 accepted = "bucket" if isinstance(home, BackupShare) else "storage_class"
                 yield Problem((*path, "kind"), "is not available with cloud.kind kubernetes", accepted, (("cloud", "kind"),))
-            if isinstance(home, NotebookVolume | PersonVolumes | HistoryVolume):
+            if isinstance(home, NotebookVolume | PersonVolumes | HistoryVolume | ModelVolume):
                 yield from _storage_class(path, home, stack.cloud.provider)
     for index, person in enumerate(stack.zeppelin.people):
         if person.space_gib and stack.zeppelin.user_space is None:
@@ -46,7 +47,7 @@ def _adopted_spaces(stack: "StackSettings") -> Iterator[Problem]:
             yield Problem(path, f"is already the space of zeppelin.people[{other}]", "a share that is nobody else's space", involved)
 
 
-def _storage_class(path: KeyPath, home: NotebookVolume | PersonVolumes | HistoryVolume, provider: str) -> Iterator[Problem]:
+def _storage_class(path: KeyPath, home: NotebookVolume | PersonVolumes | HistoryVolume | ModelVolume, provider: str) -> Iterator[Problem]:
     """Whether the provider has such a class, and whether several nodes can mount its volumes where several nodes write to them."""
     shared = not isinstance(home, NotebookVolume)
     involved = (("cloud", "provider"),)

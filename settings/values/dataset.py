@@ -24,7 +24,7 @@ Project = Literal["compute", "data"]
 AccessMode = Literal["ReadOnlyMany", "ReadWriteMany"]
 CsiPlugin = Literal["ceph-csi", "manila-csi"]
 
-OWN_SHARES = ("notebooks", "backup", "history")
+OWN_SHARES = ("notebooks", "backup", "history", "models")
 """Names of the platform's own shares, besides `user-<person>`. Each has a second volume, `<name>-prepare`."""
 
 

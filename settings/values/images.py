@@ -90,6 +90,9 @@ class ImageSettings(Settings):
     restic: Image = "docker.io/restic/restic:0.18.1"
     """restic, used with `zeppelin.backup`."""
 
+    mlflow: Image | None = None
+    """MLflow with its own rights, used with `models`: the image that `make images IMAGE=mlflow` builds. None by default."""
+
     csi_registrar: Image = "registry.k8s.io/sig-storage/csi-node-driver-registrar:v2.16.0"
     """The sidecar that registers the node plug-in with the kubelet."""
 

@@ -1,6 +1,9 @@
 """Notebooks that are lost and come back, byte for byte, by a real restic and the stack's own script; tests/openstack does it by S3."""
 
 import shutil
+import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,11 +12,13 @@ import yaml
 
 from cli.main import main
 from components import names
+from components.files import COMPONENTS
+from recording import Recording
 from tests.cloud.api import Api
 from tests.cloud.backup import Backup, contents, some_notebooks
 from tests.cloud.deployed import SERVER
-from tests.support.programs import record_data
-from tests.support.stack_files import changed
+from tests.support.programs import named, record_data
+from tests.support.stack_files import changed, with_models
 
 
 @pytest.fixture
@@ -140,3 +145,95 @@ class TestMakeRestore:
         monkeypatch.setattr(names, "RESTORE", "no-such-job")
         assert main(["restore", "kube", "--kubeconfig", str(kubeconfig(api, tmp_path)), "--snapshot", "list"]) == 3
         assert "zeppelin.backup is not set" in capfd.readouterr().err
+
+
+class TestModels:
+    """Models lie below the notebooks of the backup's Pod, and their database is written while it is copied."""
+
+    @pytest.fixture
+    def recording(self) -> Recording:
+        keep = {"last": 2, "daily": 0, "weekly": 0, "monthly": 0}
+        return record_data(
+            with_models(changed("dev", "zeppelin.backup", {"target": {"kind": "share"}, "password_secret": "p", "keep": keep}))
+        )
+
+    @pytest.fixture
+    def backup(self, recording, tmp_path: Path) -> Backup:
+        notebooks = some_notebooks(tmp_path / "notebooks")
+        return Backup(recording, notebooks, tmp_path / "backup", str(tmp_path / "repository"), {})
+
+    def copy(self, recording: Recording, store: Path) -> None:
+        """What the initContainer of the backup does, in the Python of its image."""
+        pod = named(recording, "notebook-backup-backup-notebooks").inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        mounts = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+        assert mounts["models"] == f"{mounts['notebooks']}/models"
+        program = COMPONENTS / "models/files/prepare_models.py"
+        words = {"/script/prepare_models.py": str(program), "/models": str(store), "python3": sys.executable}
+        command: list[str] = pod["initContainers"][0]["command"]
+        subprocess.run([words.get(word, word) for word in command], check=True)
+
+    def some_models(self, folder: Path) -> Path:
+        store = folder / "models"
+        (store / "artifacts").mkdir(parents=True)
+        (store / "artifacts" / "model.skops").write_bytes(bytes(range(256)))
+        for name in ("mlflow", "rights"):
+            with sqlite3.connect(store / f"{name}.db") as database:
+                database.execute("CREATE TABLE rows (n INTEGER, text TEXT)")
+        return store
+
+    def rows(self, store: Path) -> list[int]:
+        with sqlite3.connect(store / "mlflow.db") as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            return [n for (n,) in database.execute("SELECT n FROM rows ORDER BY n")]
+
+    def test_they_are_backed_up_while_they_are_written_and_come_back(self, backup, recording, tmp_path):
+        store = self.some_models(folder(backup))
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(store / "mlflow.db")], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout
+        written = [int(writer.stdout.readline()) for _ in range(50)]
+        self.copy(recording, store)
+        backup("backup")
+        writer.kill()
+        writer.wait()
+        for path in (store / "artifacts" / "model.skops", store / "rights.db"):
+            path.unlink()
+        (store / "mlflow.db").write_bytes(b"lost")
+        (store / "mlflow.db-journal").write_bytes(b"of a write that was killed")
+        (store / "mlflow-0123456789ab.db").write_bytes(b"of an older schema")
+        backup("restore", "latest")
+        assert (store / "artifacts" / "model.skops").read_bytes() == bytes(range(256))
+        found = self.rows(store)
+        assert found[: len(written)] == written
+        assert found == list(range(len(found)))
+        assert sorted(path.name for path in store.iterdir()) == ["artifacts", "copy", "mlflow-0123456789ab.db", "mlflow.db", "rights.db"]
+
+    def test_a_backup_from_before_there_were_models_takes_none_away(self, backup):
+        backup("backup")
+        store = self.some_models(folder(backup))
+        before = contents(store)
+        (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").unlink()
+        backup("restore", "latest")
+        assert contents(store) == before
+        assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
+
+    def test_a_database_that_is_broken_does_not_keep_notebooks_from_their_backup(self, backup, recording):
+        store = self.some_models(folder(backup))
+        self.copy(recording, store)
+        (store / "mlflow.db").write_bytes(b"no database at all, but long enough to look like one" * 100)
+        self.copy(recording, store)
+        said = backup("backup", check=False)
+        assert "The database of models was not copied, so this backup holds an older one: file is not a database" in said
+        shutil.rmtree(folder(backup) / "notebook")
+        backup("restore", "latest")
+        assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
+        assert self.rows(store) == []
+
+
+WRITER = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=60)
+for n in range(10 ** 6):
+    with database:
+        database.execute("INSERT INTO rows VALUES (?, ?)", (n, "x" * 2000))
+    print(n, flush=True)
+"""

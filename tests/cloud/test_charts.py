@@ -9,11 +9,13 @@ from preview import manifests
 from tests.cloud import deployed, releases
 from tests.cloud.api import Api, Object, collection
 from tests.support.programs import record_data
+from tests.support.stack_files import with_models
 
 MONITORED = deployed.stack(
     monitoring={"alerts": {"kind": "slack", "url_secret": "alerts-url"}, "storage_class": "csi-cinder", "size_gib": 10},
     images={"registry_prefix": "mirror.example.org/hub", "pull_secret": "registry-login"},
 )
+MONITORED = with_models(MONITORED)
 MONITORED["gaia-dmp:outside"]["egress"].append({"name": "chat", "cidr": "192.0.2.0/24", "ports": [443], "who": ["alerts"]})
 
 

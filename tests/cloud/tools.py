@@ -3,7 +3,7 @@
 Go modules are pinned by `tools/*/go.mod` and `go.sum`: kube-apiserver, kube-controller-manager, kube-scheduler, etcd, KWOK, restic,
 actionlint, Prometheus, its exporters and Alertmanager, Helm and the charts that a stack installs; kubelet, kube-proxy, CoreDNS and
 kube-router for a node; Vale for the words of the documentation. jinjava and Yarn are pinned by `tools/*/pom.xml`; Spark by the wheels,
-scripts for a browser by the npm packages named here, jars by the images that take them.
+scripts for a browser by the npm packages named here, jars by the images that take them, MLflow by `images/mlflow/requirements.txt`.
 `python -m tests.cloud.tools` builds whatever is missing, `python -m tests.cloud.node build` what a real node runs.
 """
 
@@ -250,6 +250,31 @@ def plotting() -> Path:
     return made(cached("-".join(packages).replace("=", "")) / "site", packages[0], lambda part: run(*pip, str(part), *packages))
 
 
+def mlflow(version: str = "") -> Path:
+    """The Python of an environment that holds MLflow's server: that of our image, or an older version with what its maker asks for now."""
+    if not version:
+        return _environment("mlflow")
+    packages = (f"mlflow[auth]=={version}",)
+    return made(cached(f"mlflow-{version}") / "environment", f"MLflow {version}", lambda part: _install(part, *packages)) / "bin" / "python"
+
+
+def libraries() -> Path:
+    """The Python of an environment that holds what our Spark image holds for notebooks, MLflow's client among it."""
+    return _environment("spark")
+
+
+def _environment(image: str) -> Path:
+    pinned = ROOT / "images" / image / "requirements.txt"
+    packages = ("--require-hashes", "-r", str(pinned))
+    target = cached(f"{image}-{digest(pinned)}") / "environment"
+    return made(target, f"the packages of image {image}", lambda part: _install(part, *packages)) / "bin" / "python"
+
+
+def _install(part: Path, *packages: str) -> None:
+    run(sys.executable, "-m", "venv", str(part))
+    run(str(part / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
+
+
 def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
@@ -316,6 +341,8 @@ def main() -> None:
         yarn()
         shuffle_service()
         plotting()
+        mlflow()
+        libraries()
     except ToolError as error:
         sys.exit(str(error))
 

@@ -13,7 +13,7 @@ from components.observability import dashboards
 from recording import Recording
 from settings.values.dataset import is_reserved
 from tests.support.programs import named, record_data
-from tests.support.stack_files import ROOT, document
+from tests.support.stack_files import ROOT, document, with_models
 
 KINDS = {
     "cronjob": "CronJob", "job": "Job", "deploy": "Deployment", "deployment": "Deployment", "daemonset": "DaemonSet", "service": "Service",
@@ -38,8 +38,8 @@ def named_in(text: str) -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    """Prod, where everything that watches is on."""
-    return record_data(document("prod"), "update", "prod")
+    """Prod, where everything that watches is on, with models."""
+    return record_data(with_models(document("prod")), "update", "prod")
 
 
 @pytest.fixture(scope="module")

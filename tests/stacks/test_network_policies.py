@@ -10,6 +10,7 @@ from components.names import (
     EXECUTOR_LABELS,
     GATEWAY_LABELS,
     INTERPRETER_LABELS,
+    MODELS_LABELS,
     MONITORING_NAMESPACE,
     OIDC_PROXY_LABELS,
     ZEPPELIN_LABELS,
@@ -17,7 +18,7 @@ from components.names import (
 from recording import Recording
 from tests.support.network import API_SERVER, Pod, matrix, may, networked, policies
 from tests.support.programs import record_data
-from tests.support.stack_files import STACKS, connected, document
+from tests.support.stack_files import STACKS, connected, document, with_models
 
 SPARK, SERVER = "gaia-spark", "gaia-zeppelin"
 PODS = (
@@ -25,6 +26,7 @@ PODS = (
     Pod("gateway", SERVER, GATEWAY_LABELS, "10.100.1.2"),
     Pod("gate", SERVER, OIDC_PROXY_LABELS, "10.100.2.3"),
     Pod("cleaner", SERVER, CLEANER_LABELS, "10.100.1.4"),
+    Pod("models", SERVER, MODELS_LABELS, "10.100.1.14"),
     Pod("driver", SPARK, {**DRIVER_LABELS, "gaia-dmp/user": "alice"}, "10.100.2.5"),
     Pod("other driver", SPARK, {**DRIVER_LABELS, "gaia-dmp/user": "bob"}, "10.100.1.6"),
     Pod("python", SPARK, {**INTERPRETER_LABELS, "gaia-dmp/group": "python"}, "10.100.2.7"),
@@ -40,18 +42,18 @@ PODS = (
     Pod("the world", address="198.51.100.7"),
     Pod("Ceph", address="10.4.200.9"),
 )
-PORTS = (22, 53, 80, 443, 4040, 4180, 6443, 6789, 8080, 8443, 10250, 12320, 12321, 12322, 15002, 22321, 22322)
+PORTS = (22, 53, 80, 443, 4040, 4180, 5000, 6443, 6789, 8080, 8443, 10250, 12320, 12321, 12322, 15002, 22321, 22322)
 DRIVERS, EXECUTORS = ("driver", "other driver"), ("executor", "other executor")
 INTERPRETERS = (*DRIVERS, "python")
 NOTEBOOKS = (*INTERPRETERS, *EXECUTORS)
-OURS = ("server", "gateway", "gate", "cleaner", *INTERPRETERS, *EXECUTORS, "stranger in gaia-spark")
+OURS = ("server", "gateway", "gate", "cleaner", "models", *INTERPRETERS, *EXECUTORS, "stranger in gaia-spark")
 OUTSIDE = ("stranger", "monitoring", "dns", "API server", "node DNS", "metadata", "the world", "Ceph")
 
 
-def expected(*, ways_out: bool, connect: bool = False) -> set[tuple[str, str, int]]:
+def expected(*, ways_out: bool, connect: bool = False, models: bool = False) -> set[tuple[str, str, int]]:
     """The flows that Zeppelin's launcher (apache/zeppelin: K8sRemoteInterpreterProcess.java) and Spark in client mode
     (https://spark.apache.org/docs/3.5.8/running-on-kubernetes.html#client-mode-networking) need, and no other. ways_out: whether notebooks
-    may go anywhere by https. connect: whether drivers serve Spark Connect.
+    may go anywhere by https. connect: whether drivers serve Spark Connect. models: whether there is a server of models.
     """
     flows = {(pod, where, 53) for pod in OURS for where in ("dns", "node DNS")}
     flows |= {("server", pod, 12321) for pod in INTERPRETERS} | {(pod, "server", 12322) for pod in INTERPRETERS}
@@ -63,6 +65,8 @@ def expected(*, ways_out: bool, connect: bool = False) -> set[tuple[str, str, in
     flows |= {(pod, "API server", 6443) for pod in ("server", "cleaner", *DRIVERS)}
     if connect:
         flows |= {("gateway", driver, 15002) for driver in DRIVERS}
+    if models:
+        flows |= {(pod, "models", 5000) for pod in ("gateway", *DRIVERS, *EXECUTORS)} | {("models", "API server", 6443)}
     if ways_out:
         flows |= {(pod, where, 443) for pod in NOTEBOOKS for where in ("API server", "the world", "Ceph", "node DNS")}
     return flows
@@ -71,6 +75,14 @@ def expected(*, ways_out: bool, connect: bool = False) -> set[tuple[str, str, in
 @pytest.mark.parametrize("stack", STACKS)
 def test_spark_connect_opens_one_flow(stack):
     assert found(record_data(connected(networked(stack)))) == expected(ways_out=stack != "local", connect=True)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_models_are_for_the_gateway_drivers_and_executors(stack):
+    data = networked(stack)
+    store = {"kind": "storage_class"} if stack == "local" else {"kind": "share"}
+    data = with_models(data) | {"gaia-dmp:models": {"store": store}}
+    assert found(record_data(data)) == expected(ways_out=stack != "local", models=True)
 
 
 SERVICE = "10.254.77.77"

@@ -8,7 +8,7 @@ from preview import manifests
 from recording import SECRET, Mode, Recording
 from settings import StackFileError
 from tests.support.programs import named, record_data
-from tests.support.stack_files import changed, connected, document
+from tests.support.stack_files import MODEL_IMAGES, changed, connected, document, with_models
 
 
 @pytest.fixture
@@ -530,3 +530,56 @@ def test_spark_connect_changes_drivers_and_gateway_and_nothing_else(recorded, en
     assert f'"connect": {{"address": "{address}", "port": 15002}}' in named(after, "zeppelin-files").inputs["data"]["100-interpreter.yaml"]
     assert "connect_url.py" in named(after, "zeppelin-interpreter-files").inputs["data"]
     assert "connect_url.py" not in named(before, "zeppelin-interpreter-files").inputs["data"]
+
+
+def test_models_add_a_server_and_change_what_leads_there(recorded):
+    data = changed("dev", "zeppelin.backup", {"target": {"kind": "share"}, "password_secret": "p"}) | {"gaia-dmp:images": MODEL_IMAGES}
+    before, after = recorded(data), recorded(with_models(data))
+    known = {resource.urn: resource.inputs for resource in before.resources}
+    differ = {resource.name for resource in after.resources if resource.urn in known and known[resource.urn] != resource.inputs}
+    assert differ == {
+        "entry-config",
+        "notebook-backup-backup-notebooks",
+        "notebook-backup-restore-notebooks",
+        "notebook-backup-script",
+        "spark-network-driver",
+        "spark-network-executor",
+        "zeppelin-files",
+        "zeppelin-interpreter-files",
+        "zeppelin-network-gateway",
+    }
+    pod = named(after, "models-server").inputs["spec"]["template"]["spec"]
+    assert [container["image"] for container in (*pod["initContainers"], *pod["containers"])] == [MODEL_IMAGES["mlflow"]] * 2
+    way = named(after, "entry-config").inputs["data"]["way-models.inc"]
+    assert "proxy_pass http://models.gaia-zeppelin.svc.cluster.local:5000$models_uri;" in way
+    assert "@" not in way.replace("@models-login", "").replace("@-]", "")
+    executor = named(after, "zeppelin-interpreter-files").inputs["data"]["executor-spark.yaml"]
+    assert "value: http://models.gaia-zeppelin.svc:5000" in executor
+    # The keys of the share, which stand in the namespace of the Ceph plug-in.
+    secrets = [r for r in after.resources if r.urn not in known and r.inputs.get("kind") == "Secret"]
+    assert {(r.name, r.inputs["metadata"]["namespace"]) for r in secrets} == {
+        ("models-ceph-key", "gaia-csi"),
+        ("models-prepare-ceph-key", "gaia-csi"),
+    }
+
+
+def test_models_rest_and_their_share_stays(recorded):
+    data = with_models(document("dev"))
+    away = recorded(data | {"gaia-dmp:models": {"store": {"kind": "share", "state": "away"}}})
+    assert [r.name for r in away.resources if r.name.startswith("models")] == ["models", "models-share"]
+    assert "way-models.inc" not in named(away, "entry-config").inputs["data"]
+
+
+def test_the_gate_stands_before_models_as_well(recorded):
+    gate = {"issuer_url": "https://iam.example.org/", "client_id": "gaia-dmp", "client_secret": "gate"}
+    entry = {"kind": "load_balancer", "hostname": "z.example.org", "tls": {"kind": "self_signed"}, "gate": gate}
+    outside = {"egress": [{"name": "iam", "cidr": "198.51.100.0/24", "ports": [443], "who": ["gate"]}]}
+    data = with_models(document("dev"))
+    for more, asked in (({}, '""'), ({"gaia-dmp:entry": entry, "gaia-dmp:outside": outside}, '"/oauth2/auth"')):
+        way = named(recorded(data | more), "entry-config").inputs["data"]["way-models.inc"]
+        assert f"set $models_gate {asked};" in way
+
+
+def test_models_stand_still_where_another_stack_serves(recorded):
+    data = with_models(changed("dev", "zeppelin.standby", True))
+    assert named(recorded(data), "models-server").inputs["spec"]["replicas"] == 0

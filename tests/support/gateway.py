@@ -26,13 +26,17 @@ ALICE, BOB = "spark-alice-2abcdefgh-qwerty", "spark-bob-2abcdefgh-qwerty"
 
 
 class Backend(Quiet):
-    """Zeppelin: its login is the cookie `user`. Spark: any other host. Answers with what it was asked."""
+    """Zeppelin: its login is the cookie `user`, or a session that says whose it is. Spark: any other host. It answers with
+    what it was asked.
+    """
 
     asked: ClassVar[list[str]] = []
     """Whom it was asked about."""
 
     def do_GET(self) -> None:
-        user = dict(re.findall(r"(\w+)=([^;]+)", self.headers.get("Cookie", ""))).get("user")
+        cookies = dict(re.findall(r"(\w+)=([^; ]+)", self.headers.get("Cookie", "")))
+        _, _, program = cookies.get("JSESSIONID", "").partition("session-of-a-program-by-")
+        user = cookies.get("user") or program
         if self.path == "/api/security/ticket":
             roles = ["admin"] if user == "root" else []
             code, body = (200, {"body": {"principal": user, "roles": json.dumps(roles)}}) if user else (403, {})
@@ -40,6 +44,8 @@ class Backend(Quiet):
         else:
             code, body = 200, {"path": self.path, "cookie": self.headers.get("Cookie"), "authorization": self.headers.get("Authorization")}
             body["person"] = self.headers.get("X-WEBAUTH-USER")
+            if "X-Gaia-Person" in self.headers:
+                body["models"] = self.headers["X-Gaia-Person"]
         if self.path == "/":
             code = 302
         self.send_response(code)
@@ -61,12 +67,21 @@ class Backend(Quiet):
 
 
 def configure(
-    folder: Path, file: str, backend: str, listen: int, gate: str = "", messages: str = "", tls: int = 0, resolver: str = "127.0.0.1"
+    folder: Path,
+    file: str,
+    backend: str,
+    listen: int,
+    gate: str = "",
+    messages: str = "",
+    tls: int = 0,
+    resolver: str = "127.0.0.1",
+    models: str = "",
 ) -> Path:
     """The gateway's files as its Pod has them, with the addresses of this test.
 
-    backend, gate, messages: host:port of Zeppelin, of the OIDC proxy, and of what stands before the websocket. tls: port of 127.0.0.1 for
-    TLS, 0 for any. resolver: the name server; drivers of Spark Connect are found by it, under the names that they have in a cluster.
+    backend, gate, messages, models: host:port of Zeppelin, of the OIDC proxy, of what stands before the websocket, and of MLflow.
+    tls: port of 127.0.0.1 for TLS, 0 for any. resolver: the name server; drivers of Spark Connect are found by it, under the names that
+    they have in a cluster.
     """
     locations = text("access/files/gateway-locations.conf").replace("@spark_settings@", "spark spark-large")
     locations = locations.replace("/etc/nginx/conf.d", str(folder))
@@ -74,6 +89,8 @@ def configure(
     for way, host in (("history", "spark-history.@history_domain@"), ("grafana", "grafana.@monitoring_domain@")):
         more = text(f"access/files/gateway-{way}.conf").replace("@spark_settings@", "spark spark-large")
         (folder / f"way-{way}.inc").write_text(more.replace(f"http://{host}", f"http://{backend}"))
+    way = text("access/files/gateway-models.conf").replace("@gate@", "/oauth2/auth" if gate else "")
+    (folder / "way-models.inc").write_text(way.replace("@models_address@", models or backend))
     connect = text("access/files/gateway-connect.conf").replace("@http2@", "").replace("@drivers@", "spark|spark-large")
     (folder / "way-connect.inc").write_text(connect.replace("@connect_domain@", f"{SPARK_NAMESPACE}.svc.cluster.local:{CONNECT_PORT}"))
     server = (

@@ -7,7 +7,9 @@ import argparse
 import importlib.util
 import json
 import re
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +19,7 @@ from components.observability import dashboards
 from recording import Recording
 from recording.model import UNITS
 from tests.support.programs import record_data
-from tests.support.stack_files import ROOT, STACKS, document
+from tests.support.stack_files import ROOT, STACKS, document, with_models
 
 FOLDER = ROOT / "docs" / "reference"
 MADE = "`make docs` writes this page from the program."
@@ -49,11 +51,13 @@ JSON = {
 def pages() -> dict[str, str]:
     """Every page, by the name of its file."""
     recordings = {stack: record_data(document(stack), "update", stack) for stack in STACKS}
+    # What no committed stack has, is described as well.
+    everything = record_data(with_models(document("prod")), "update", "prod")
     return {
         "command-line.md": command_line(),
         "outputs.md": outputs(recordings),
-        "metrics.md": metrics(recordings["prod"]),
-        "alerts.md": alerts(recordings["prod"]),
+        "metrics.md": metrics(everything),
+        "alerts.md": alerts(everything),
         "faults.md": faults(),
         "speed.md": speed(),
     }
@@ -238,7 +242,12 @@ def _own_metrics() -> Iterator[tuple[str, list[str], str]]:
     smoke = _script("observability/files/smoke_test.py")
     run = smoke.State({})
     run.result, run.step, run.at, run.seconds, run.certificate = "fail", "login", 1.0, {"login": 1.0}, 1
-    for text in (state.metrics(), run.metrics()):
+    with tempfile.TemporaryDirectory() as store:
+        (Path(store) / "mlflow.db").touch()
+        models = _script("models/files/gaia_models.py").Numbers(store)
+        models.note("gateway", 200, 1.0)
+        served = models.text()
+    for text in (state.metrics(), run.metrics(), served):
         helps = dict(re.findall(r"^# HELP (\S+) (.+)$", text, re.MULTILINE))
         for name in sorted(set(re.findall(r"^(gaia_dmp_\w+)", text, re.MULTILINE))):
             (labels, *_) = sorted(re.findall(rf"^{name}(?:{{(.*)}})? ", text, re.MULTILINE), key=len, reverse=True)

@@ -49,6 +49,15 @@ def connected(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"gaia-dmp:spark": data["gaia-dmp:spark"] | {"connect": True}}
 
 
+MODEL_IMAGES = {"spark": "registry.example.org/gaia/spark:4.0.5", "mlflow": "registry.example.org/gaia/mlflow:3.17.2"}
+"""Images of a stack with models: its server, and a Spark that has a client of it."""
+
+
+def with_models(data: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with models on a share, and with the images that they need."""
+    return data | {"gaia-dmp:images": data.get("gaia-dmp:images", {}) | MODEL_IMAGES, "gaia-dmp:models": {"store": {"kind": "share"}}}
+
+
 def as_config(data: dict[str, Any]) -> dict[str, str]:
     """Configuration as the engine hands it over."""
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in data.items()}

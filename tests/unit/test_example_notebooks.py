@@ -32,3 +32,12 @@ def test_the_welcome_says_what_one_may_write_and_a_bucket_is_read_by_spark():
     assert "`s3a://gaia-dmp-x-results`" in texts["Welcome"][0]
     assert "os.walk" not in "".join(texts["Read dr2"])
     assert 'root = "s3a://gaia/dr2"' in texts["Read dr2"][1]
+
+
+def test_a_catalogue_on_a_disk_is_scored_where_there_are_models():
+    datasets = [("dr2", "s3a://gaia/dr2"), ("gdr3", "/data/gaia/GDR3")]
+    for models, wanted in ((False, []), (True, ["Score gdr3"])):
+        notes = json.loads(example_notebooks(datasets, ["spark"], models=models))
+        assert [note["name"] for note in notes.values() if note["name"].startswith("Score")] == wanted
+    with_space, without = (example_notebooks(datasets, ["spark"], space=space, models=True) for space in (True, False))
+    assert ("/user/{me}/scores" in with_space, "/user/{me}/scores" in without) == (True, False)

@@ -136,6 +136,9 @@ def test_the_gate_stands_before_everything(backend, tmp_path):
         assert browser.get("/index.html", Cookie="pass=1")[0] == 200
         assert browser.get(f"/spark-ui/{ALICE}/jobs/", Cookie="user=alice; pass=1")[0] == 200
         assert browser.get(f"/spark-ui/{BOB}/jobs/", Cookie="user=alice; pass=1")[0] == 403
+        assert browser.get("/models/x", Cookie="user=alice")[0] == 401
+        assert json.loads(browser.get("/models/x", Cookie="user=alice; pass=1")[2])["models"] == "alice"
+        assert browser.get("/models/x", Cookie="pass=1")[0] == 401
         assert browser.get("/oauth2/start")[0] == 202
         assert browser.get("/gateway-alive")[0] == 200
 
@@ -225,3 +228,34 @@ class TestGrafana:
         assert status == 200
         assert json.loads(body) == {"path": "/grafana/api/ds/query", "asked": query, "person": "alice"}
         assert browser.get("/grafana/api/ds/query", "POST", query)[0] == 401
+
+
+@needs_nginx
+class TestModels:
+    """What MLflow itself makes of it: tests/cloud/test_models.py."""
+
+    @pytest.mark.parametrize(
+        ("path", "asked"),
+        [
+            ("/models/", "/jobs/"),
+            ("/models/api/2.0/mlflow/runs/search?x=1", "/api/2.0/mlflow/runs/search?x=1"),
+            ("/models/get-artifact?path=a%20b%2Fc", "/get-artifact?path=a%20b%2Fc"),
+            ("/models/artifacts/a%20%25b", "/artifacts/a%20%25b"),
+        ],
+    )
+    def test_a_path_goes_on_as_it_was_sent(self, browser, path, asked):
+        status, location, body = browser.get(path, Cookie="user=alice", Authorization="Basic x", **{"X-Gaia-Person": "bob"})
+        if asked == "/jobs/":
+            assert (status, location.removeprefix("http://").split("/", 1)[1]) == (302, "jobs/")
+            return
+        answer = json.loads(body)
+        assert (status, answer["path"], answer["models"], answer["cookie"], answer["authorization"]) == (200, asked, "alice", None, None)
+
+    @pytest.mark.parametrize("path", ["/models-person", "/who-has-this-token", "/models/metrics", "/x/../models-person"])
+    def test_what_is_the_gateways_own_stays_closed(self, browser, path):
+        assert browser.get(path, Cookie="user=alice")[0] == 404
+
+    @pytest.mark.parametrize("path", ["/modelsx", "/x/../models", "/%6dodels/x"])
+    def test_no_other_path_leads_there(self, browser, path):
+        status, _, body = browser.get(path, Cookie="user=alice")
+        assert status == 404 or "models" not in json.loads(body)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.names import SPARK_UID, ZEPPELIN_UID
 from images import contents, layout
 from images.contents import Wheels
 from images.recipes import RECIPES
@@ -146,6 +147,20 @@ def test_spark_is_that_of_the_settings_and_goes_with_zeppelin(name, of):
     assert list(ours.problems()) == []
 
 
+def mlflow(image: str) -> str:
+    """The release of MLflow in an image: of the server, or of the client."""
+    pins = (ROOT / "images" / image / "requirements.txt").read_text()
+    (version,) = re.findall(r"^mlflow-skinny==([\d.]+) ", pins, re.MULTILINE)
+    return version
+
+
+def test_notebooks_have_a_client_of_the_servers_release():
+    assert mlflow("spark") == mlflow("mlflow")
+    (server,) = [step for step in RECIPES["mlflow"].steps if isinstance(step, Wheels)]
+    assert server.python == WHEELS.python
+    assert mlflow("mlflow") in (ROOT / "components" / "models" / "files" / "rights.ini").read_text()
+
+
 def test_every_library_is_pinned_with_hashes_for_the_images_python():
     pins = re.findall(r"^([a-z0-9-]+)==", REQUIREMENTS, re.MULTILINE)
     assert {"astropy", "healpy", "matplotlib", "numpy", "pandas", "pip", "pyarrow"} <= set(pins)
@@ -161,7 +176,11 @@ def test_nobody_runs_as_root(name):
 
 
 def test_users_are_those_of_the_templates():
-    assert {name: RECIPES[name].user for name in ("spark", "gateway")} == {"spark": 185, "gateway": 101}
+    assert {name: RECIPES[name].user for name in ("spark", "gateway", "mlflow")} == {
+        "spark": SPARK_UID,
+        "gateway": 101,
+        "mlflow": ZEPPELIN_UID,
+    }
 
 
 def test_the_workflow_publishes_the_layouts_and_no_fork():
@@ -173,6 +192,7 @@ def test_the_workflow_publishes_the_layouts_and_no_fork():
         "spark-3.5": ("spark", SPARK_3_5["versions"]["spark"]),
         "yarn": ("yarn", SPARK_3_5["versions"]["spark"]),
         "gateway": ("gateway", "1.26"),
+        "mlflow": ("mlflow", mlflow("mlflow")),
     }
     assert workflow["permissions"] == {}
     publish = next(step for step in job["steps"] if "cosign" in step.get("run", ""))

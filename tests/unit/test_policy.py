@@ -9,7 +9,8 @@ import pytest
 
 from policy import rules
 from recording import Recording
-from tests.support.programs import named, record_stack
+from tests.support.programs import named, record_data, record_stack
+from tests.support.stack_files import document, with_models
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -26,6 +27,11 @@ def found(recording: Recording, waivers: list[rules.Waiver] | None = None) -> se
 @pytest.mark.parametrize("stack", ["dev", "prod", "local"])
 def test_our_stacks_keep_every_rule(stack):
     assert found(record_stack(stack)) == set()
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_models_keep_every_rule(stack):
+    assert found(record_data(with_models(document(stack)), stack=stack)) == set()
 
 
 def pod(recording: Recording, name: str) -> dict[str, Any]:

@@ -32,15 +32,19 @@ def terminating(name: str) -> dict[str, Any]:
 
 
 class Played:
-    """The namespace of Zeppelin as an API server tells it. scaled: every number of replicas that was asked for, in order."""
+    """The namespace of Zeppelin as an API server tells it. scaled: every number of replicas that was asked for, in order, by server.
+    models: whether there is a server of models."""
 
     def __init__(self) -> None:
         self.pods: list[dict[str, Any]] = []
         self.job_status: dict[str, Any] = {"succeeded": 1}
-        self.scaled: list[int] = []
+        self.scaled: dict[str, list[int]] = {}
+        self.models = False
         self.jobs = 0
 
-    def get(self, path: str, query: str) -> dict[str, Any]:
+    def get(self, path: str, query: str) -> dict[str, Any] | None:
+        if path.endswith(f"/{names.MODELS}/scale") and not self.models:
+            return None
         if path.endswith("/scale"):
             return {"metadata": {"name": names.ZEPPELIN, "namespace": NAMESPACE}, "spec": {"replicas": 1}}
         if "/cronjobs/" in path:
@@ -63,8 +67,8 @@ def played(tmp_path: Path) -> Iterator[tuple[Played, Path]]:
 
     class Handler(Quiet):
         def answer(self, value: Any) -> None:
-            data = value if isinstance(value, bytes) else json.dumps(value).encode()
-            self.send_response(200)
+            data = value if isinstance(value, bytes) else json.dumps(value or {"code": 404}).encode()
+            self.send_response(200 if value else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -81,7 +85,7 @@ def played(tmp_path: Path) -> Iterator[tuple[Played, Path]]:
 
         def do_PATCH(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            api.scaled.append(body["spec"]["replicas"])
+            api.scaled.setdefault(self.path.split("/")[-2], []).append(body["spec"]["replicas"])
             self.answer(api.get("/scale", ""))
 
     with serving(Handler) as address:
@@ -109,7 +113,19 @@ def test_a_sound_restore_stops_and_starts_zeppelin(played):
     api, file = played
     api.pods = [pod("restore-1", {"job-name": f"{names.RESTORE}-1"})]
     assert cluster(file, []).restore("latest") == "restored\n"
-    assert api.scaled == [0, 1]
+    assert api.scaled == {names.ZEPPELIN: [0, 1]}
+
+
+def test_the_server_of_models_stands_still_as_well(played):
+    api, file = played
+    api.models = True
+    api.pods = [pod("restore-1", {"job-name": f"{names.RESTORE}-1"})]
+    assert cluster(file, []).restore("latest") == "restored\n"
+    assert api.scaled == {names.ZEPPELIN: [0, 1], names.MODELS: [0, 1]}
+    api.pods.append(pod("models-abc", dict(names.MODELS_LABELS)))
+    with refused() as lines:
+        cluster(file, []).restore("latest")
+    assert "Still there: Pod models-abc" in lines[0]
 
 
 def test_a_pod_that_never_goes_ends_the_wait_with_what_to_do(played, monkeypatch):
@@ -127,14 +143,14 @@ def test_a_pod_that_never_goes_ends_the_wait_with_what_to_do(played, monkeypatch
     force = f"kubectl -n {NAMESPACE} delete pod zeppelin-server-abc --force --grace-period=0"
     assert lines[-2].startswith("Only if the node is gone for good")
     assert lines[-1].strip() == force
-    assert (api.scaled, api.jobs) == ([0, 1], 0)
+    assert (api.scaled, api.jobs) == ({names.ZEPPELIN: [0, 1]}, 0)
 
 
 def test_a_pod_that_has_ended_is_not_waited_for(played):
     api, file = played
     api.pods = [pod("evicted", dict(names.ZEPPELIN_LABELS), status={"phase": "Failed"})]
     cluster(file, []).restore("latest")
-    assert api.scaled == [0, 1]
+    assert api.scaled == {names.ZEPPELIN: [0, 1]}
 
 
 def test_beside_a_job_that_may_still_write_zeppelin_stays_stopped(played):
@@ -149,7 +165,7 @@ def test_beside_a_job_that_may_still_write_zeppelin_stays_stopped(played):
     assert "Still there: job restore-notebooks-1, Pod restore-1 (Pending, 0/3 nodes are available)." in lines[0]
     assert "Zeppelin stays stopped, because the job may still write notebooks." in lines
     assert said[-1].startswith("Zeppelin stays stopped")
-    assert api.scaled == [0]
+    assert api.scaled == {names.ZEPPELIN: [0]}
 
 
 def test_a_listing_disturbs_nobody(played, capsys):
@@ -157,7 +173,7 @@ def test_a_listing_disturbs_nobody(played, capsys):
     api.pods = [pod("list-1", {"job-name": f"{names.RESTORE}-1"})]
     assert main(["restore", "prod", "--kubeconfig", str(file), "--snapshot", "list"]) == 0
     assert capsys.readouterr().out == "restored\n"
-    assert api.scaled == []
+    assert api.scaled == {}
 
 
 def test_the_command_ends_with_3_where_time_is_up(played, capsys):

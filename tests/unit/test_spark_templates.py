@@ -121,6 +121,17 @@ class TestInterpreterTemplate:
         for other in (rendered("python", pods=on), rendered()):
             assert "onnect" not in json.dumps(other)
 
+    def test_drivers_and_executors_of_a_stack_with_models_find_them(self):
+        on = replace(PODS, models=True)
+        pod, _ = rendered(pods=on)
+        assert manifests.check([pod], "1.35") == []
+        address = {"name": "MLFLOW_TRACKING_URI", "value": "http://models.gaia-zeppelin.svc:5000"}
+        assert address in pod["spec"]["containers"][0]["env"]
+        mine = rendered(pods=on, envs={"MLFLOW_TRACKING_URI": "http://evil.example.org"})[0]["spec"]["containers"][0]["env"]
+        assert [each["value"] for each in mine if each["name"] == "MLFLOW_TRACKING_URI"] == [address["value"]]
+        for other in (rendered("python", pods=on), rendered()):
+            assert "MLFLOW" not in json.dumps(other)
+
     @pytest.mark.parametrize("hostile", HOSTILE)
     def test_hostile_values_stay_values(self, hostile):
         pod, service = rendered(user=hostile, group={"id": hostile, "name": "spark"}, envs={"A": hostile, "SPARK_HOME": hostile})

@@ -1,5 +1,5 @@
 // Leads a person to the Spark UI of their own notebooks and nobody else's: what a driver serves on port 4040 is that person's own code, and
-// it comes from the address of Zeppelin's login. To the history server and to Grafana it leads whoever is logged in, by name. And it lets a
+// it comes from the address of Zeppelin's login. To the history server, to Grafana and to models it leads whoever is logged in, by name. And it lets a
 // person restart the interpreter of a notebook, not those of everybody.
 
 // As Zeppelin makes Pod names from `<setting>-<user>-<note>` (K8sUtils.generateK8sName, 0.12.1).
@@ -16,8 +16,9 @@ function owned(pod, user, settings) {
 }
 
 // What Zeppelin's own session says of who asks: their name, the empty text where there is no session, and whether they are an administrator.
-async function session(r) {
-    const asked = await r.subrequest('/who-am-i', {method: 'GET'});
+// where: the location that asks.
+async function session(r, where) {
+    const asked = await r.subrequest(where || '/who-am-i', {method: 'GET'});
     const nobody = {user: '', administrator: false};
     if (asked.status !== 200) {
         return nobody;
@@ -87,6 +88,29 @@ async function grafana(r) {
     }
 }
 
+// Whether somebody may go to the server of models, and who they are, for nginx's auth_request.
+async function models(r) {
+    const gate = r.variables.models_gate;
+    if (gate) {
+        const passed = await r.subrequest(gate, {method: 'GET'});
+        if (passed.status >= 300) {
+            r.return(401);
+            return;
+        }
+    }
+    const token = (r.headersIn.Authorization || '').startsWith('Bearer ');
+    const user = (await session(r, token ? '/who-has-this-token' : '/who-am-i')).user;
+    // As login names are in a stack file (settings/values/vocabulary.py, LoginName): what goes into a header is nothing else.
+    if (!user) {
+        r.return(401);
+    } else if (!/^[A-Za-z0-9._@-]{1,64}$/.test(user)) {
+        r.return(403);
+    } else {
+        r.variables.person = user;
+        r.return(200);
+    }
+}
+
 // The notebook that a request to restart an interpreter names, or the empty text.
 function namedNotebook(text) {
     try {
@@ -114,4 +138,4 @@ async function restart(r) {
     }
 }
 
-export default {open, history, grafana, owned, restart};
+export default {open, history, grafana, models, owned, restart};

@@ -1,11 +1,13 @@
-# Backs notebooks up, or restores them, by restic (tested with 0.18.1). Arguments: backup | restore | list; for restore a snapshot's id, or latest.
+# Backs notebooks up, and models where they are mounted below, or restores them, by restic (tested with 0.18.1). Arguments: backup | restore | list; for restore a snapshot's id, or latest.
 # Environment: RESTIC_REPOSITORY, RESTIC_PASSWORD_FILE, for S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; KEEP, the retention as arguments;
 # NOTEBOOKS, the folder. What the server notes there of interpreters that run (recovery) belongs to one moment, and is neither kept nor touched.
+# Of the databases of models, which are written meanwhile, the whole copies are kept that models/files/prepare_models.py has made.
 set -eu
 folder="${NOTEBOOKS:-/notebooks}"
 save() {
   # From inside, so that a snapshot holds paths below the folder, wherever it is mounted.
-  (cd "$folder" && restic backup --quiet --host gaia-dmp --tag "$1" --exclude ./recovery --exclude '*.new' .)
+  (cd "$folder" && restic backup --quiet --host gaia-dmp --tag "$1" --exclude ./recovery --exclude '*.new' \
+    --exclude './models/*.db' --exclude './models/*.db-journal' .)
 }
 # Only locks whose owner is gone: a Pod that was killed leaves one.
 restic unlock --quiet 2> /dev/null || true
@@ -18,6 +20,10 @@ case "$1" in
     restic forget --quiet --tag scheduled --group-by host $KEEP --prune
     restic forget --quiet --tag before-restore --group-by host --keep-last 10
     restic snapshots --compact latest
+    if [ -e "$folder/models/copy/failed" ]; then
+      echo "The database of models was not copied, so this backup holds an older one: $(cat "$folder/models/copy/failed")" >&2
+      exit 1
+    fi
     ;;
   list)
     restic snapshots
@@ -26,7 +32,18 @@ case "$1" in
     # First of all what is there now, whatever it is: a restore can be taken back. `latest` means the last scheduled one after that, too.
     # Where nothing is left there is nothing to keep, and restic takes no empty snapshot.
     if [ -n "$(cd "$folder" && find . -path ./recovery -prune -o -type f -print | head -n 1)" ]; then save before-restore; fi
-    restic restore --quiet "$2" --tag scheduled --target "$folder" --delete --exclude '/recovery'
+    # A backup from before there were models takes none away.
+    models='/models'
+    if restic ls --quiet "$2" --tag scheduled /models | grep -qx '/models/copy'; then models='/models/*.db*'; fi
+    restic restore --quiet "$2" --tag scheduled --target "$folder" --delete --exclude '/recovery' --exclude "$models"
+    if [ "$models" != '/models' ]; then
+      for name in mlflow rights; do
+        # What is left of a write that was killed belongs to the other database.
+        rm -f "$folder/models/$name.db-journal"
+        cp "$folder/models/copy/$name.db" "$folder/models/$name.db.new"
+        mv "$folder/models/$name.db.new" "$folder/models/$name.db"
+      done
+    fi
     echo "restored snapshot $2; what was there before, if anything, is the latest snapshot tagged before-restore"
     ;;
   *)

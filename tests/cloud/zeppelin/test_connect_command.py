@@ -106,6 +106,20 @@ def test_a_driver_is_started_used_listed_and_stopped(place: Place):
     eventually(lambda: closed(place.driver))
 
 
+def test_a_program_logs_in_to_models(place: Place):
+    """Zeppelin itself stands in for MLflow behind the gateway: who is not known does not get so far."""
+    token = place.gaia("--models").stdout.strip()
+    context = ssl.create_default_context(cafile=str(place.certificate))
+    with httpx.Client(base_url=place.url, verify=context, timeout=60) as http:
+
+        def status(shown: str) -> int:
+            return http.get("/models/api/version", headers={"Authorization": f"Bearer {shown}"}).status_code
+
+        assert status(token) == 200
+        assert [status(each) for each in ("0" * 36, token[:-1], token + "0", "x")] == [401] * 4
+        assert http.get("/models/api/version").status_code == 401
+
+
 def test_a_wrong_password_and_a_size_that_is_not_there_are_said(place: Place):
     refused = place.gaia(password="wrong")
     assert (refused.returncode, refused.stdout) == (3, "")

@@ -1,0 +1,78 @@
+"""Brings the database of models to the schema of the MLflow that is installed, before that starts.
+
+MLflow changes a schema in several steps, and one that is killed leaves neither the old nor the new. So a copy is changed and takes the
+place of the old in one step, which is kept beside it under the name of its schema. Argument: the folder of models.
+"""
+
+import os
+import sqlite3
+import subprocess
+import sys
+
+
+def schema(path):
+    """The schema of a database, "" where it has none."""
+    connection = sqlite3.connect(path)
+    try:
+        rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.OperationalError:
+        return ""
+    finally:
+        connection.close()
+    return rows[0][0] if rows else ""
+
+
+def copied(source, target):
+    """A whole copy, also of a database whose last writer was killed, or that is being written."""
+    if os.path.exists(target):
+        os.unlink(target)
+    read, write = sqlite3.connect(source, timeout=60), sqlite3.connect(target)
+    try:
+        read.backup(write)
+    finally:
+        read.close()
+        write.close()
+
+
+def upgrade(folder):
+    """Upgrade the database, where there is one; its schema before and after."""
+    database, work = os.path.join(folder, "mlflow.db"), os.path.join(folder, "mlflow-upgrade.db")
+    if not os.path.exists(database):
+        return "", ""
+    before = schema(database)
+    copied(database, work)
+    subprocess.run([sys.executable, "-m", "mlflow", "db", "upgrade", "sqlite:///" + work], check=True)
+    after = schema(work)
+    if after != before:
+        kept = os.path.join(folder, f"mlflow-{before}.db")
+        copied(database, kept)
+        os.replace(work, database)
+    else:
+        os.unlink(work)
+    return before, after
+
+
+def copy_all(folder):
+    """Whole copies of the databases, for a backup that reads file by file."""
+    target = os.path.join(folder, "copy")
+    os.makedirs(target, exist_ok=True)
+    failed = os.path.join(target, "failed")
+    try:
+        for name in ("mlflow.db", "rights.db"):
+            if os.path.exists(os.path.join(folder, name)):
+                copied(os.path.join(folder, name), os.path.join(target, name + ".new"))
+                os.replace(os.path.join(target, name + ".new"), os.path.join(target, name))
+        if os.path.exists(failed):
+            os.unlink(failed)
+    except sqlite3.Error as problem:
+        # Notebooks are backed up all the same; the backup says so, and fails.
+        with open(failed, "w") as file:
+            file.write(str(problem))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "copy":
+        copy_all(sys.argv[2])
+    else:
+        before, after = upgrade(sys.argv[2])
+        print(f"schema {before}, now {after}", flush=True)

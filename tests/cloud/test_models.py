@@ -1,0 +1,456 @@
+"""A real MLflow server of the pinned release behind the real gateway: who may do what, what survives a kill, and an older schema.
+
+The server knows a Pod by its address, as a real API server tells it: Pods have addresses of the loopback here.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components.models.client import model_client_environment
+from components.zeppelin.examples import example_notebooks
+from tests.cloud import deployed, driver, tools
+from tests.cloud.api import Api
+from tests.cloud.deployed import NOTEBOOKS, SERVER
+from tests.cloud.driver import Driver
+from tests.cloud.kube import running
+from tests.cloud.kubelet import Kubelet
+from tests.cloud.models import Client, Models, access, client, pod, resolving
+from tests.cloud.test_rights import GROUPED, RESOURCES, VERBS
+from tests.support.eventually import eventually
+from tests.support.gateway import Backend, configure, needs_nginx, serve
+from tests.support.relay import relay
+from tests.support.servers import free_ports, serving
+from tests.support.stack_files import MODEL_IMAGES, with_models
+
+GATEWAY = "127.0.0.1"
+ALICE, BOB, EXECUTOR, GUEST, CHECK, NOBODY = (f"127.0.7.{number}" for number in range(1, 7))
+ADMIN = "127.0.7.7"
+DRIVER = "zeppelin-interpreter"
+ROWS = int(os.environ.get("SCORED_ROWS", "10000"))
+"""Of the catalogue that is scored; more by hand."""
+
+
+@pytest.fixture(scope="module")
+def items() -> list[deployed.Object]:
+    return deployed.objects(with_models(deployed.stack()))
+
+
+@pytest.fixture(scope="module")
+def api(items) -> Iterator[Api]:
+    with running() as cluster:
+        for index in range(2):
+            cluster.node(f"spark-{index}", {"capi.stackhpc.com/node-group": "spark"})
+        deployed.apply(cluster.api, items)
+        pod(cluster.api, "gateway-1", GATEWAY, SERVER, name="zeppelin", component="gateway")
+        for name, address, kind, user in (
+            ("alice", ALICE, DRIVER, "alice"),
+            ("bob", BOB, DRIVER, "bob-example-org"),
+            ("executor", EXECUTOR, "spark-executor", "alice"),
+            ("guest", GUEST, DRIVER, "guest.carol"),
+            ("check", CHECK, "dataset-check", "alice"),
+            ("admin", ADMIN, DRIVER, "admin"),
+        ):
+            pod(cluster.api, name, address, name=kind, user=user)
+        yield cluster.api
+
+
+@pytest.fixture(scope="module")
+def models(api: Api, items, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
+    folder = tmp_path_factory.mktemp("models")
+    server = Models(items, folder, access(api, folder))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def people(models: Models) -> Iterator[dict[str, Client]]:
+    """Clients in the Pods of people."""
+    with (
+        client(ALICE, models.port, models.folder) as alice,
+        client(BOB, models.port, models.folder) as bob,
+        client(EXECUTOR, models.port, models.folder) as executor,
+        client(ADMIN, models.port, models.folder) as admin,
+    ):
+        yield {"alice": alice, "bob": bob, "executor": executor, "admin": admin}
+
+
+@pytest.fixture(scope="module")
+def made(people) -> list[str]:
+    """The run and the version of a model of alice's."""
+    return people["alice"]("train('stars', 'teff')")[0]
+
+
+def test_a_model_goes_up_and_whoever_works_here_scores_by_it(people, made):
+    assert made[1] == "1"
+    for who in ("alice", "bob", "executor"):
+        assert people[who]("predict('models:/teff/1', 10)") == [21.0]
+
+
+def test_files_of_many_megabytes_go_up_and_come_down(people, made):
+    alice = people["alice"]
+    assert alice(f"upload('{made[0]}', 'large', 80_000_000)", f"downloaded('{made[0]}', 'large')") == [None, 80_000_000]
+
+
+FORBIDDEN = [
+    "client.delete_registered_model('teff')",
+    "client.delete_model_version('teff', '1')",
+    "client.update_registered_model('teff', description='mine')",
+    "client.rename_registered_model('teff', 'mine')",
+    "client.set_registered_model_alias('teff', 'best', '1')",
+    "client.set_model_version_tag('teff', '1', 'k', 'v')",
+    "client.create_model_version('teff', 'runs:/{run}/line', '{run}')",
+    "client.log_metric('{run}', 'slope', 7)",
+    "client.set_tag('{run}', 'k', 'v')",
+    "client.delete_run('{run}')",
+    "client.delete_experiment(client.get_experiment_by_name('stars').experiment_id)",
+    "client.create_run(client.get_experiment_by_name('stars').experiment_id)",
+    "upload('{run}', 'evil', 10)",
+    "rights().update_user_admin('bob-example-org', True)",
+    "rights().create_user('dave', 'a long password')",
+    "rights().update_user_password('alice', 'a long password')",
+    "rights().grant_user_permission('bob-example-org', 'registered_model', 'teff', 'MANAGE')",
+]
+
+
+def test_what_is_anothers_is_not_changed(people, made):
+    calls = [call.format(run=made[0]) for call in FORBIDDEN]
+    assert [
+        call for call, refused in zip(calls, people["bob"](*(f"refused({call!r})" for call in calls)), strict=True) if not refused
+    ] == []
+    assert people["alice"]("client.get_registered_model('teff').aliases", f"client.get_run('{made[0]}').data.metrics") == [
+        {},
+        {"slope": 2.0},
+    ]
+
+
+def test_a_person_shares_what_is_theirs_and_an_administrator_tidies_up(people):
+    alice, bob, admin = people["alice"], people["bob"], people["admin"]
+    tag, gone = "client.set_registered_model_tag('together', 'k', 'v')", "client.delete_registered_model('together')"
+    alice("train('shared', 'together')")
+    assert bob(f"refused({tag!r})") == [True]
+    alice("rights().grant_user_permission('bob-example-org', 'registered_model', 'together', 'EDIT')")
+    assert bob(tag, f"refused({gone!r})") == [None, True]
+    assert admin(gone) == [None]
+
+
+FORGED = [
+    {"X-Gaia-Person": "alice"},
+    {"X_Gaia_Person": "alice"},
+    {"x-gaia_person": "alice", "X-GAIA-PERSON": "alice"},
+    {"Authorization": "Basic YWxpY2U6YWxpY2U="},
+    {"X-Forwarded-For": GATEWAY, "X-Gaia-Person": "alice"},
+    {"Forwarded": f"for={GATEWAY}", "X-Real-IP": GATEWAY, "X-Gaia-Person": "alice"},
+    {"X-WEBAUTH-USER": "alice", "Remote-User": "alice"},
+]
+
+
+def asked(models: Models, address: str, headers: dict[str, str], path: str = "/api/2.0/mlflow/users/current") -> httpx.Response:
+    """What a Pod of this address is told."""
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=60) as http:
+        return http.get(f"http://127.0.0.1:{models.port}{path}", headers={"Host": "models.gaia-zeppelin.svc:5000"} | headers)
+
+
+@pytest.mark.parametrize("headers", FORGED, ids="+".join)
+def test_a_driver_is_its_own_person_whatever_it_says(models, headers):
+    answer = asked(models, BOB, headers)
+    assert answer.status_code == 200
+    assert answer.json()["user"]["username"] == "bob-example-org"
+
+
+PATHS = ("/api/2.0/mlflow/users/current", "/api/2.0/mlflow-artifacts/artifacts/1/x", "/", "/graphql", "/v1/traces", "/health")
+
+
+def test_whoever_is_nobody_here_is_refused(models):
+    """All at once: for an address that no Pod has the server waits, as a new Pod may be known in a moment."""
+    cases = [(address, path, headers) for address in (GUEST, CHECK, NOBODY) for path in PATHS for headers in ({}, *FORGED[:2])]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        statuses = list(pool.map(lambda case: (case[0], asked(models, case[0], case[2], case[1]).status_code), cases))
+    assert set(statuses) == {(GUEST, 403), (CHECK, 401), (NOBODY, 401)}
+
+
+def test_the_gateway_itself_is_nobody(models):
+    for headers in ({}, {"X-Gaia-Person": "carol"}, {"X-Gaia-Person": "bob-example-org"}, {"X-Gaia-Person": "models.server"}):
+        assert asked(models, GATEWAY, headers).status_code == 403
+    assert asked(models, GATEWAY, {"X-Gaia-Person": "bob@example.org"}).json()["user"]["username"] == "bob-example-org"
+
+
+@pytest.mark.parametrize("key", ["artifact_location", "artifactLocation"])
+@pytest.mark.parametrize("place", ["file:///etc", "/etc", "s3://bucket/x", "mlflow-artifacts:/1"])
+def test_files_lie_where_the_server_keeps_them(models, people, key, place):
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=ALICE), timeout=60) as http:
+        for version in ("api", "ajax-api"):
+            url = f"http://127.0.0.1:{models.port}/{version}/2.0/mlflow/experiments/create"
+            answer = http.post(url, json={"name": "elsewhere", key: place}, headers={"Host": "models.gaia-zeppelin.svc:5000"})
+            assert (answer.status_code, "leave artifact_location out" in answer.text) == (400, True)
+    assert people["alice"]("client.get_experiment_by_name('elsewhere')") == [None]
+
+
+def test_another_host_name_and_another_page_are_refused(models):
+    assert asked(models, ALICE, {"Host": "evil.example.org"}).status_code == 403
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=ALICE), timeout=60) as http:
+        url = f"http://127.0.0.1:{models.port}/api/2.0/mlflow/experiments/create"
+        headers = {"Host": "models.gaia-zeppelin.svc:5000", "Origin": "https://evil.example.org"}
+        assert http.post(url, json={"name": "evil"}, headers=headers).status_code == 403
+
+
+def test_numbers_for_prometheus(models, people):
+    people["alice"]("client.search_experiments() and None")
+    text = httpx.get(f"http://127.0.0.1:{models.port}/metrics").text
+    checked = subprocess.run([tools.program("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(values['gaia_dmp_models_requests_total{caller="zeppelin-interpreter",status="2xx"}']) > 0
+    assert float(values["gaia_dmp_models_database_bytes"]) == (models.store / "mlflow.db").stat().st_size
+    assert 0 < float(values["gaia_dmp_models_free_bytes"]) < float(values["gaia_dmp_models_space_bytes"])
+
+
+@pytest.fixture(scope="module")
+def http(items, models: Models, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Comes by the gateway."""
+    folder, (port,) = tmp_path_factory.mktemp("gateway"), free_ports(1)
+    (options,) = [each["args"] for each in deployed.one(items, "Deployment", "models")["spec"]["template"]["spec"]["containers"]]
+    (hosts,) = [each.split("=")[1].split(",") for each in options if each.startswith("--allowed-hosts")]
+    with serving(Backend) as backend:
+        nginx = serve(folder, configure(folder, "gateway-plain.conf", backend, port, models=f"127.0.0.1:{models.port}"), port)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": hosts[1]}, timeout=60) as found:
+            yield found
+        nginx.terminate()
+        nginx.wait()
+
+
+class TestGateway:
+    """Through nginx, with the login of Zeppelin played (tests/support/gateway.py)."""
+
+    pytestmark = needs_nginx
+
+    def test_who_is_not_logged_in_sees_nothing(self, http):
+        for path in ("/models/", "/models/api/2.0/mlflow/users/current", "/models/static-files/x"):
+            answer = http.get(path, headers={"X-Gaia-Person": "alice"})
+            assert (answer.status_code, answer.text) == (401, "Log in to Zeppelin first.\n")
+        assert http.get("/models", headers={"Cookie": "user=alice"}).headers["location"] == "/models/"
+
+    @pytest.mark.parametrize("forged", [{}, {"X-Gaia-Person": "bob@example.org"}, {"X_Gaia_Person": "bob@example.org"}], ids=str)
+    def test_a_person_is_who_has_logged_in(self, http, forged):
+        answer = http.get("/models/api/2.0/mlflow/users/current", headers={"Cookie": "user=alice", **forged})
+        assert answer.json()["user"]["username"] == "alice"
+
+    def test_who_is_not_on_the_list_and_a_name_that_is_none(self, http):
+        for user in ("carol", "alice%0d%0aX-Gaia-Person:bob", "Alice"):
+            assert http.get("/models/", headers={"Cookie": f"user={user}"}).status_code == 403
+
+    def test_a_program_shows_its_session_as_a_token(self, http):
+        url = "/models/api/2.0/mlflow/users/current"
+        mine = "session-of-a-program-by-alice"
+        assert http.get(url, headers={"Authorization": f"Bearer {mine}"}).json()["user"]["username"] == "alice"
+        for token in ("x", f"{mine}; user=bob", f"{mine} x", "session-of-a-program-by-"):
+            assert http.get(url, headers={"Authorization": f"Bearer {token}"}).status_code == 401
+        # Who shows a token is asked for it, whatever their browser has.
+        assert http.get(url, headers={"Authorization": "Bearer x", "Cookie": "user=alice"}).status_code == 401
+
+    def test_the_interface_loads_and_what_people_upload_does_not_act(self, http, people, made):
+        page = http.get("/models/", headers={"Cookie": "user=alice"})
+        assert page.status_code == 200
+        assert "Content-Security-Policy" not in page.headers
+        scripts = [part.split('"')[0] for part in page.text.split('src="')[1:]]
+        assert scripts
+        for path in scripts:
+            script = http.get(f"/models/{path}", headers={"Cookie": "user=alice"})
+            assert (script.status_code, "Content-Security-Policy" in script.headers) == (200, False)
+        people["alice"](f"client.log_text('{made[0]}', '<script>alert(1)</script>', 'page.html')")
+        url = f"/models/get-artifact?run_uuid={made[0]}&path=page.html"
+        answer = http.get(url, headers={"Cookie": "user=bob@example.org"})
+        assert (answer.status_code, answer.headers["Content-Security-Policy"]) == (200, "sandbox")
+
+    def test_a_large_file_passes_without_lying_in_the_gateway(self, http, people, made):
+        experiment, root = people["alice"](
+            "client.get_experiment_by_name('stars').experiment_id", f"client.get_run('{made[0]}').info.artifact_uri"
+        )
+        path = "/models/api/2.0/mlflow-artifacts/artifacts/" + root.split(":/", 1)[1].lstrip("/") + "/from outside.bin"
+        assert path.startswith(f"/models/api/2.0/mlflow-artifacts/artifacts/{experiment}/")
+        data = b"y" * 70_000_000
+        assert http.put(path, content=data, headers={"Cookie": "user=bob@example.org"}).status_code == 403
+        assert http.put(path, content=data, headers={"Cookie": "user=alice"}).status_code == 200
+        assert http.get(path, headers={"Cookie": "user=bob@example.org"}).content == data
+
+    def test_numbers_are_not_for_people(self, http):
+        assert http.get("/models/metrics", headers={"Cookie": "user=alice"}).status_code == 404
+
+
+def test_its_account_lists_pods_and_nothing_else(api):
+    user = "system:serviceaccount:gaia-zeppelin:models"
+    everything = [(resource, "") for resource in RESOURCES] + list(GROUPED)
+    for namespace in (NOTEBOOKS, SERVER, "default"):
+        allowed = [(verb, resource) for resource, group in everything for verb in VERBS if api.may(user, verb, resource, namespace, group)]
+        assert allowed == ([] if namespace == "default" else [("list", "pods")])
+
+
+@pytest.mark.parametrize("namespace", [NOTEBOOKS, SERVER])
+def test_without_its_right_nobody_is_let_in(api, items, models, namespace):
+    (role,) = [each for each in items if each["kind"] == "Role" and each["metadata"] == {"name": "models", "namespace": namespace}]
+    api.apply(role | {"rules": []})
+    try:
+        eventually(lambda: asked(models, ALICE, {}).status_code == 503)
+    finally:
+        api.apply(role)
+    eventually(lambda: asked(models, ALICE, {}).status_code == 200)
+
+
+class TestKilled:
+    """A server of its own, which is killed."""
+
+    def test_what_was_acknowledged_is_there_after_each_of_five_kills(self, api, items, tmp_path):
+        models = Models(items, tmp_path, access(api, tmp_path))
+        acknowledged: list[int] = []
+        run = ""
+
+        def write(stop: threading.Event) -> None:
+            transport = httpx.HTTPTransport(local_address=ALICE)
+            with httpx.Client(transport=transport, timeout=10, headers={"Host": "models.gaia-zeppelin.svc:5000"}) as http:
+                while not stop.is_set():
+                    step = len(acknowledged)
+                    body = {"run_id": run, "key": "m", "value": step, "timestamp": 1, "step": step}
+                    try:
+                        http.post(f"http://127.0.0.1:{models.port}/api/2.0/mlflow/runs/log-metric", json=body).raise_for_status()
+                    except httpx.HTTPError:
+                        return
+                    acknowledged.append(step)
+
+        try:
+            for kill in range(5):
+                models.start()
+                with client(ALICE, models.port, tmp_path) as alice:
+                    if not run:
+                        run = alice("train('killed', 'survives')")[0][0]
+                    assert alice("predict('models:/survives/1', 10)") == [21.0]
+                before, stop = len(acknowledged), threading.Event()
+                writers = [threading.Thread(target=write, args=(stop,)) for _ in range(1)]
+                for each in writers:
+                    each.start()
+                while len(acknowledged) < before + 20 + 7 * kill:
+                    stop.wait(0.005)
+                models.kill(signal.SIGKILL)
+                for each in writers:
+                    each.join()
+            models.start()
+            with sqlite3.connect(models.store / "mlflow.db") as database:
+                assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+                assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+                kept = {step for (step,) in database.execute("SELECT step FROM metrics WHERE run_uuid = ? AND key = 'm'", (run,))}
+            assert len(acknowledged) > 150
+            assert set(acknowledged) - kept == set()
+            with client(BOB, models.port, tmp_path) as bob:
+                assert bob("refused(\"client.delete_registered_model('survives')\")", "predict('models:/survives/1', 10)") == [True, 21.0]
+        finally:
+            models.kill()
+
+
+class TestSchema:
+    """The database of MLflow 3.10, whose schema is an older one."""
+
+    @pytest.fixture
+    def older(self, api, items, tmp_path) -> Models:
+        models = Models(items, tmp_path, access(api, tmp_path))
+        python = tools.mlflow("3.10.1")
+        (port,) = free_ports(1)
+        command = [python, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+        command += ["--backend-store-uri", f"sqlite:///{models.store}/mlflow.db", "--artifacts-destination", f"{models.store}/artifacts"]
+        with (tmp_path / "older.log").open("wb") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path)
+        try:
+
+            def up() -> bool:
+                try:
+                    return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+                except httpx.HTTPError:
+                    return False
+
+            eventually(up, 120)
+            Client(tmp_path, python, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")("train('old', 'antique')")
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+        return models
+
+    def test_it_is_upgraded_and_nothing_is_lost(self, older):
+        before = _schema(older.store / "mlflow.db")
+        older.start()
+        try:
+            after = _schema(older.store / "mlflow.db")
+            assert after != before
+            assert _schema(older.store / f"mlflow-{before}.db") == before
+            with client(BOB, older.port, older.folder) as bob:
+                metrics = "client.search_runs([client.get_experiment_by_name('old').experiment_id])[0].data.metrics"
+                assert bob("predict('models:/antique/1', 10)", metrics) == [21.0, {"slope": 2.0}]
+            older.kill()
+            assert older.prepare() == f"schema {after}, now {after}\n"
+        finally:
+            older.kill()
+
+    def test_an_upgrade_that_fails_leaves_what_was_there(self, older):
+        before = (older.store / "mlflow.db").read_bytes()
+        with sqlite3.connect(older.store / "mlflow.db") as database:
+            database.execute("UPDATE alembic_version SET version_num = 'of the future'")
+        spoilt = (older.store / "mlflow.db").read_bytes()
+        assert spoilt != before
+        with pytest.raises(AssertionError, match="of the future"):
+            older.prepare()
+        assert (older.store / "mlflow.db").read_bytes() == spoilt
+
+
+def _schema(path: Path) -> str:
+    with sqlite3.connect(path) as database:
+        return database.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+
+
+class TestScoring:
+    """The example notebook of a stack with models, by a real Spark driver with real executors and the libraries of the Spark image."""
+
+    @pytest.fixture
+    def spark(self, api, items, models, tmp_path) -> Iterator[Driver]:
+        python = tools.libraries()
+        (site,) = python.parents[1].glob("lib/python*/site-packages")
+        pyspark = tools.spark("4.0")
+        runner = Kubelet(api, pyspark, tmp_path / "executors")
+        runner.start()
+        with relay(ALICE, models.port) as way:
+            here = resolving(tmp_path, way)
+            here["PYTHONPATH"] = f"{here['PYTHONPATH']}:{tools.spark('4.0')}:{site}"
+            here |= {"PYSPARK_PYTHON": str(python), "HOME": str(tmp_path), **model_client_environment()}
+            image = {"spark.kubernetes.container.image": MODEL_IMAGES["spark"]}
+            with driver.running(api, items, tmp_path / "driver", hostile=image, variables=here) as found:
+                yield found
+        runner.stop()
+
+    def test_a_catalogue_is_scored_by_a_model_that_was_trained_on_a_sample(self, spark, tmp_path, record_property):
+        data, space = tmp_path / "data", tmp_path / "user"
+        columns = "id as source_id, id % 360 as ra, cast(id % 90 as double) as dec, 2.0 * (id % 360) - (id % 90) + 1 as parallax"
+        spark(f"spark.range({ROWS}).selectExpr(*{columns.split(', ')!r}).write.parquet({str(data)!r})")
+        notes = json.loads(example_notebooks([("sample", str(data))], ["spark"], space=True, models=True))
+        (texts,) = [[p["text"] for p in note["paragraphs"]] for note in notes.values() if note["name"] == "Score sample"]
+        for number, text in enumerate(texts[1:]):
+            code = tmp_path / f"{number}.py"
+            code.write_text(text.removeprefix("%spark.pyspark").replace("/user/", f"{space}/"))
+            begin = time.monotonic()
+            spark(f"exec(open({str(code)!r}).read(), globals())")
+            record_property(f"seconds of paragraph {number}", round(time.monotonic() - begin, 1))
+        assert spark("[me, title, count, round(mean, 6)]") == [
+            "alice",
+            "example-alice",
+            ROWS,
+            round(sum(2.0 * (n % 360) - n % 90 + 1 for n in range(ROWS)) / ROWS, 6),
+        ]
+        wrong = f"spark.read.parquet('file://{space}/alice/scores').where('abs(score - parallax) > 0.001').count()"
+        assert spark(wrong) == 0
+        assert spark("[version.version for version in mlflow.MlflowClient().search_model_versions(f\"name='{title}'\")]") == ["1"]
