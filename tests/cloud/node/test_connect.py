@@ -22,7 +22,7 @@ from tests.support.eventually import eventually
 from tests.support.stack_files import connected
 
 HOST = "gaia.example.org"
-ALICE, LATE = "spark-alice-2abcdefgh-driver", "spark-alice-2abcdefgh-late"
+ALICE, LATE = "spark-alice-2abcdefgh-driver", "spark-alice-2abcdefgh-begins"
 
 
 @pytest.fixture(scope="module")
