@@ -163,7 +163,7 @@ def test_a_paragraph_waits_while_an_interpreter_of_its_person_is_closed(tmp_path
         closing.begin(folder, group)
         assert asyncio.run(waits(person)) is expected
     closing.begin(folder, group)
-    long_ago = time.time() - 31
+    long_ago = time.time() - 61
     os.utime(closing.path(folder, group), (long_ago, long_ago))
     assert asyncio.run(waits("anna-maria")) is False
     assert list(tmp_path.iterdir()) == []
@@ -171,7 +171,7 @@ def test_a_paragraph_waits_while_an_interpreter_of_its_person_is_closed(tmp_path
 
 def test_a_paragraph_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """An interpreter may close itself again and again."""
-    monkeypatch.setattr(websocket_guard, "SECONDS", 0.3)
+    monkeypatch.setattr(websocket_guard, "PATIENCE", 0.3)
     closing.begin(str(tmp_path), "spark-alice-2KALICE01")
     asyncio.run(asyncio.wait_for(websocket_guard.open_again(str(tmp_path), "alice"), 5))
     assert closing.of(str(tmp_path), "alice")

@@ -57,6 +57,7 @@ FRAMES = 1000  # of a message; browsers send each in one
 MANY = 100000  # objects and lists of a message; brackets in its texts count as well
 HEAD = 65536
 SECONDS = 30
+PATIENCE = 60  # seconds that a paragraph waits at most
 CONTINUED, TEXT, CLOSE = 0, 1, 8
 
 
@@ -160,7 +161,7 @@ def told(text):
 
 async def open_again(folder, person):
     """Wait until no interpreter of a person is being closed, and not for ever: one can be closed again and again."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + PATIENCE
     while closing.of(folder, person) and time.monotonic() < end:
         await asyncio.sleep(0.1)
 
