@@ -17,6 +17,13 @@ BACKEND: KeyPath = ("spark", "backend")
 SPARK = "3.5"
 """Minor version of Spark in `images.yarn`. Maven Central has spark-network-yarn of 3.5 up to 3.5.5, and none for Scala 2.13."""
 
+_BESIDE = {"scala": "2.12", "java": "17", "python": "3.11"}
+"""What else is in `images.yarn`, by key of `images.versions` (images/recipes.py)."""
+
+
+_OTHER_PODS = 2
+"""The ResourceManager, and at least one driver."""
+
 
 def problems(stack: "StackSettings") -> Iterator[Problem]:
     yarn = stack.spark.backend
@@ -33,6 +40,10 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
         message = f"is {spark}, for which nobody publishes Spark's shuffle service on its own; images.yarn has that of {SPARK}"
         accepted = f"a {SPARK}, with an images.spark of it, or backend kubernetes"
         yield Problem(("images", "versions", "spark"), message, accepted, (kind,))
+    for key, own in _BESIDE.items():
+        if str(getattr(stack.images.versions, key)) != own:
+            message = f"is not the {own} of images.yarn, so executors could not work for drivers"
+            yield Problem(("images", "versions", key), message, f"{own}, or backend kubernetes", (kind,))
     if stack.spark.connect:
         yield Problem(("spark", "connect"), "is not available with spark.backend.kind yarn", "false, or backend kubernetes", (kind,))
     if yarn.memory_gib <= yarn.cores:
@@ -45,12 +56,11 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
 def _executors(stack: "StackSettings", yarn: YarnBackend) -> Iterator[Problem]:
     """Each size of executor fits in a worker."""
     for setting, sizes in stack.spark.sizes().items():
-        for key, wanted in (("cores", sizes.executor.cores), ("memory_gib", sizes.executor.total_memory_gib)):
-            if wanted > getattr(yarn, key):
+        for key in ("cores", "memory_gib"):
+            if (wanted := _of(sizes.executor, key)) > getattr(yarn, key):
                 where = ("spark", *stack.spark.paths(setting, "executor"))
                 message = f"is less than the {wanted} of an executor of {setting}, which would never start"
                 yield Problem((*BACKEND, key), message, f"{wanted} or more", (where,))
-                break
 
 
 def _room(stack: "StackSettings", yarn: YarnBackend) -> Iterator[Problem]:
@@ -81,6 +91,14 @@ def _room(stack: "StackSettings", yarn: YarnBackend) -> Iterator[Problem]:
                 f"at most {fit} for this quota" if fit else f"a quota.{key} of at least {wanted}",
                 ((*BACKEND, key), ("spark", "quota"), ("spark", "driver"), ("spark", "profiles")),
             )
+    whole = pool.maximum * min(room // (getattr(yarn, key) + YARN_OWN_GIB.get(key, 0)) for key, room in free.items())
+    if 0 < whole < yarn.workers:
+        message = f"do not fit on pool {pool.name}: its {pool.maximum} nodes have room for {whole}, and a driver needs room as well"
+        yield Problem((*BACKEND, "workers"), message, f"at most {whole}", (nodes, ("spark", "pool")))
+    if yarn.workers + _OTHER_PODS > spark.quota.pods:
+        message = f"needs {yarn.workers + _OTHER_PODS} Pods with the ResourceManager and a driver, but quota.pods is {spark.quota.pods}"
+        accepted = f"at most {max(spark.quota.pods - _OTHER_PODS, 0)} for this quota"
+        yield Problem((*BACKEND, "workers"), message, accepted, (("spark", "quota"),))
 
 
 def _of(size: PodSize, key: str) -> int:

@@ -17,7 +17,11 @@ from tests.support.programs import named, record_data
 from tests.support.stack_files import SPARK_3_5, STACKS, refusal, settings_of
 
 YARN = {"kind": "yarn", "workers": 1, "cores": 5, "memory_gib": 14, "scratch_gib": 20}
-IMAGE = "registry.example.org/gaia-dmp/yarn:1"
+IMAGES = {
+    "spark": "registry.example.org/gaia-dmp/spark:3.5.8",
+    "yarn": "registry.example.org/gaia-dmp/yarn:1",
+    "versions": SPARK_3_5["versions"] | {"python": "3.11"},
+}
 TODAY = dt.date(2026, 11, 23)
 
 
@@ -25,7 +29,7 @@ def with_yarn(data: dict[str, Any], **backend: Any) -> dict[str, Any]:
     """A configuration with Yarn in place of Kubernetes."""
     kind = "storage_class" if data["gaia-dmp:cloud"]["kind"] == "kubernetes" else "share"
     spark = {"history": {"kind": kind, "size_gib": 1}} | data["gaia-dmp:spark"] | {"backend": YARN | backend}
-    return data | {"gaia-dmp:spark": spark, "gaia-dmp:images": SPARK_3_5 | {"yarn": IMAGE}}
+    return data | {"gaia-dmp:spark": spark, "gaia-dmp:images": IMAGES}
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -155,9 +159,22 @@ def test_a_wrong_stack_file_is_refused(change, words):
 def test_yarn_needs_an_image_and_the_spark_of_it():
     data = with_yarn(networked("dev"))
     assert "needs images.yarn, an image with Hadoop beside Spark" in refusal(data | {"gaia-dmp:images": SPARK_3_5})
-    message = refusal(data | {"gaia-dmp:images": {"yarn": IMAGE}})
+    message = refusal(data | {"gaia-dmp:images": {"yarn": IMAGES["yarn"]}})
     assert "images.versions.spark: 4.0.5" in message
     assert "images.yarn has that of 3.5" in message
+    for key, value, own in (("scala", "2.13", "2.12"), ("java", 11, "17"), ("python", "3.10", "3.11")):
+        message = refusal(data | {"gaia-dmp:images": IMAGES | {"versions": IMAGES["versions"] | {key: value}}})
+        assert f"images.versions.{key}: {value}\n      is not the {own} of images.yarn" in message
+
+
+def test_workers_that_fit_in_the_quota_and_not_on_the_nodes_are_refused():
+    """Six nodes of 40 GiB have room for two Pods of 15 GiB each."""
+    data = with_yarn(networked("prod"), workers=13, cores=5, memory_gib=14, scratch_gib=30)
+    assert "spark.backend.workers: 13\n      do not fit on pool" in refusal(data)
+    assert "accepted: at most 12" in refusal(data)
+    data = with_yarn(networked("dev"), workers=2)
+    data["gaia-dmp:spark"]["quota"] = data["gaia-dmp:spark"]["quota"] | {"pods": 3}
+    assert "needs 4 Pods with the ResourceManager and a driver, but quota.pods is 3" in refusal(data)
 
 
 def test_the_other_way_is_the_default():

@@ -171,23 +171,29 @@ def test_losses_that_nobody_comes_back_for_make_room(tmp_path: Path):
     assert len(list(tmp_path.iterdir())) == close_lost.KEPT
 
 
-def test_nothing_starts_while_an_interpreter_is_closed(api: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """A call that fails lets everybody go on, too."""
-    closed: list[tuple[str, bool]] = []
+def test_nothing_starts_while_interpreters_are_closed(api: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A call that fails lets everybody go on, and others have their turn."""
+    closed: list[tuple[str, bool, bool]] = []
 
     def close(_port: int, group: str) -> None:
-        closed.append((group, closing.of(str(lost), "dave")))
-        raise OSError("nobody answers")
+        closed.append((group, closing.of(str(lost), "dave"), closing.of(str(lost), "erin")))
+        if "dave" in group:
+            raise OSError("nobody answers")
 
     lost = tmp_path / "lost"
     lost.mkdir()
-    (tmp_path / "started.log").write_text("Create InterpreterProcess for InterpreterGroup: md-dave-D\n")
+    groups = ["md-dave-D", *(f"md-erin-{number}" for number in range(close_lost.AT_ONCE))]
+    lines = [f"Create InterpreterProcess for InterpreterGroup: {group}\n" for group in groups]
+    (tmp_path / "started.log").write_text("".join(lines))
     monkeypatch.setattr(close_lost, "close", close)
     monkeypatch.setattr(close_lost, "GRACE", -1)
+    monkeypatch.setattr("closing.MOMENT", 0)
     watch = close_lost.Watch([str(tmp_path), "gaia-spark", "1", str(lost)])
-    with pytest.raises(OSError, match="nobody answers"):
-        watch.look()
-    assert (closed, list(lost.iterdir()), api) == ([("md-dave-D", True)], [], ["GET"])
+    watch.look()
+    assert closed == [("md-dave-D", True, True), *((group, False, True) for group in groups[1 : close_lost.AT_ONCE])]
+    assert (list(lost.iterdir()), api) == ([], ["GET"])
+    watch.look()
+    assert [group for group, *_ in closed[close_lost.AT_ONCE :]] == [groups[-1], "md-dave-D"]
 
 
 def test_the_server_is_told_as_an_interpreter_would():

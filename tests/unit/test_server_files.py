@@ -159,7 +159,7 @@ def test_a_paragraph_waits_while_an_interpreter_of_its_person_is_closed(tmp_path
         return not done
 
     assert asyncio.run(waits("anna-maria")) is False
-    for person, expected in (("anna-maria", True), ("bob", False), ("spark", False)):
+    for person, expected in (("anna-maria", True), ("bob", False), ("spark", False), ("anna", False)):
         closing.begin(folder, group)
         assert asyncio.run(waits(person)) is expected
     closing.begin(folder, group)

@@ -16,6 +16,7 @@ Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: folder of
 folder of what was lost.
 """
 
+import contextlib
 import glob
 import hashlib
 import http.client
@@ -44,6 +45,8 @@ EVERY = 5
 GRACE = 60
 """Seconds from the line in the log until a Pod that was not refused is surely there."""
 SECONDS = 60
+AT_ONCE = 5
+"""How many interpreters are closed between two looks."""
 KEPT = 200
 """How many losses wait for a person who comes back."""
 FAULTS = (OSError, ValueError, KeyError, http.client.HTTPException)
@@ -181,9 +184,11 @@ def write_down(folder, group, words):
     with open(path + ".new", "w") as file:
         file.write(words)
     os.replace(path + ".new", path)
-    known = sorted((os.path.join(folder, name) for name in os.listdir(folder)), key=os.path.getmtime)
-    for old in known[:-KEPT]:
-        os.unlink(old)
+    # What is told or closed just now goes at any moment.
+    with contextlib.suppress(FileNotFoundError):
+        known = [os.path.join(folder, name) for name in os.listdir(folder) if "." not in name and not name.startswith("closing-")]
+        for old in sorted(known, key=os.path.getmtime)[:-KEPT]:
+            os.unlink(old)
 
 
 def running(setting, group, pods):
@@ -231,14 +236,22 @@ class Watch:
             print(f"{group} was to be restarted, and the server had forgotten it: {names or 'no Pod'} deleted", flush=True)
 
     def _close(self, groups):
-        for group, reason in groups.items():
+        # Few at once, because each takes seconds, and whoever restarts one meanwhile has a new one.
+        groups = dict(list(groups.items())[:AT_ONCE])
+        for group in groups:
             closing.begin(self._told, group)
+        time.sleep(closing.MOMENT if groups else 0)
+        for group, reason in groups.items():
+            since = self._known.started.pop(group)
             try:
-                time.sleep(closing.MOMENT)
                 close(self._port, group)
+            except OSError as problem:
+                # It is tried again, after the others.
+                self._known.started[group] = since
+                print(f"{group} cannot be closed: {problem!r}", file=sys.stderr, flush=True)
+                continue
             finally:
                 closing.end(self._told, group)
-            del self._known.started[group]
             # Of a start that was refused nothing is lost.
             if group in self._ran:
                 self._ran.remove(group)

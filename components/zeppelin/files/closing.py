@@ -25,7 +25,11 @@ def path(folder, group):
 
 
 def begin(folder, group):
-    """Raises OSError."""
+    """Raises OSError. What somebody who has died left is removed."""
+    for old in glob.glob(os.path.join(folder, "closing-*")):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - os.path.getmtime(old) > LONGEST:
+                os.unlink(old)
     with open(path(folder, group) + ".new", "w", encoding="utf-8") as file:
         file.write(group)
     os.replace(path(folder, group) + ".new", path(folder, group))
@@ -37,12 +41,12 @@ def end(folder, group):
 
 
 def of(folder, person):
-    """Whether an interpreter of a person is closed. A group is `<setting>-<person>-<note>`; who has another's name within their own waits
-    with them."""
+    """Whether an interpreter of a person is closed. A group is `<setting>-<person>-<note>`; whoever is called like the end of another's
+    name waits with them."""
     for name in glob.glob(os.path.join(folder, "closing-*[0-9a-f]")):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - os.path.getmtime(name) < LONGEST:
                 with open(name, encoding="utf-8") as file:
-                    if "-" + person + "-" in file.read():
+                    if file.read().rpartition("-")[0].endswith("-" + person):
                         return True
     return False
