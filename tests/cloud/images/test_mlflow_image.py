@@ -38,6 +38,6 @@ def test_the_server_starts_and_is_closed(container: Callable[[str], Container], 
     )
     environment = model_server_environment({"alice": "alice"}, []) | {"GAIA_STORE": "/tmp/models", "ASK": ASK}
     environment |= {"API": "http://127.0.0.1:9", "TOKEN_FILE": "/tmp/token", "CA_FILE": "/etc/ssl/certs/ca-certificates.crt"}
-    done = image.run("sh", "-ec", script, **environment)
+    done = image.run("sh", "-ec", script, mounts={}, **environment)
     assert done.returncode == 0, done.stdout[-3000:]
     assert done.stdout.splitlines() == ["schema , now ", "/alive 200", "/metrics 200", "/ 503"]
