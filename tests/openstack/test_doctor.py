@@ -378,7 +378,7 @@ def test_a_share_of_this_very_stack_is_not_adopted(cloud: Cloud) -> None:
     data["gaia-dmp:zeppelin"] |= {"people": people, "user_space": {"kind": "share", "size_gib": 1}}
     found = {each.subject: each for each in findings(data)}
     ours = found[f"share {made['dev'].id}"]
-    assert (ours.verdict, ours.says) == ("bad", "is this very stack's, which zeppelin.people[alice].space_share cannot adopt")
+    assert (ours.verdict, ours.says) == ("bad", "is this very stack's, which zeppelin.people[0].space_share cannot adopt")
     assert ours.fix.endswith(f"openstack share unset --property stack {made['dev'].id}")
     assert found[f"share {made['other'].id}"].verdict == "ok"
     for share in made.values():
