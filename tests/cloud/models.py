@@ -53,6 +53,11 @@ class Models:
         self.environment = recorded | {"PATH": path, "HOME": str(folder), **access}
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def preparing(self) -> list[str]:
+        """The command of the initContainer."""
+        return [self._here(word) for word in self._prepare["command"]]
+
     def _here(self, words: str) -> str:
         """What the Pod reads, with the folders and the port of this test."""
         words = words.replace("/opt/models", str(self._program)).replace(f"--port={MODELS_PORT}", f"--port={self.port}")
@@ -62,8 +67,7 @@ class Models:
 
     def prepare(self) -> str:
         """What the initContainer does, and says."""
-        command = [self._here(word) for word in self._prepare["command"]]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(self.preparing, env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -3,8 +3,10 @@
 The server knows a Pod by its address, as a real API server tells it: Pods have addresses of the loopback here.
 """
 
+import http.client as http_client
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -31,7 +33,7 @@ from tests.support.eventually import eventually
 from tests.support.gateway import Backend, configure, needs_nginx, serve
 from tests.support.relay import relay
 from tests.support.servers import free_ports, serving
-from tests.support.stack_files import MODEL_IMAGES, with_models
+from tests.support.stack_files import MODEL_IMAGES, ROOT, with_models
 
 GATEWAY = "127.0.0.1"
 ALICE, BOB, EXECUTOR, GUEST, CHECK, NOBODY = (f"127.0.7.{number}" for number in range(1, 7))
@@ -197,6 +199,49 @@ def test_files_lie_where_the_server_keeps_them(models, people, key, place):
     assert people["alice"]("client.get_experiment_by_name('elsewhere')") == [None]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ajax-api/3.0/mlflow/gateway/secrets/create",
+        "/api/3.0/mlflow/gateway/secrets/create",
+        "/ajax-api/3.0/mlflow/%67ateway/secrets/create",
+        "/ajax-api/3.0/mlflow/gateway%2Fsecrets%2fcreate",
+        "/ajax-api/3.0/%6d%6C%66low%2F%67ateway/secrets/create",
+        "/gateway/proxy/x/y",
+        "/%67ateway/mlflow/v1/chat/completions",
+        "/gateway%2fx/mlflow/invocations",
+    ],
+)
+def test_nobodys_keys_are_kept(models, path):
+    """What asks comes by the server's own port, and would be an owner of the secret."""
+    secret = {"secret_name": path, "secret_value": {"api_key": "x"}, "provider": "openai"}
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=ALICE), timeout=60) as http:
+        answer = http.post(f"http://127.0.0.1:{models.port}{path}", json=secret, headers={"Host": "models.gaia-zeppelin.svc:5000"})
+    assert (answer.status_code, answer.text) == (404, "This platform has no AI gateway.\n")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//gateway/proxy/x/y",
+        "/ajax-api/3.0/mlflow//gateway/secrets/create",
+        "/ajax-api/3.0/mlflow/./gateway/secrets/create",
+        "/ajax-api/3.0/mlflow/x/../gateway/secrets/create",
+        "/ajax-api/3.0/mlflow/%2567ateway/secrets/create",
+        "/ajax-api/3.0/mlflow/Gateway/secrets/create",
+        "/ajax-api/3.0/mlflow/gateway;x/secrets/create",
+    ],
+)
+def test_no_other_spelling_keeps_a_key(models, path):
+    secret = json.dumps({"secret_name": path, "secret_value": {"api_key": "x"}, "provider": "openai"}).encode()
+    connection = http_client.HTTPConnection("127.0.0.1", models.port, timeout=60, source_address=(ALICE, 0))
+    # As it stands: httpx would tidy a path up.
+    connection.request("POST", path, secret, {"Host": "models.gaia-zeppelin.svc:5000", "Content-Type": "application/json"})
+    assert connection.getresponse().status in {308, 403, 404, 405}
+    with sqlite3.connect(models.store / "mlflow.db") as database:
+        assert database.execute("SELECT count(*) FROM secrets").fetchone() == (0,)
+
+
 def test_another_host_name_and_another_page_are_refused(models):
     assert asked(models, ALICE, {"Host": "evil.example.org"}).status_code == 403
     with httpx.Client(transport=httpx.HTTPTransport(local_address=ALICE), timeout=60) as http:
@@ -284,8 +329,20 @@ class TestGateway:
         assert http.put(path, content=data, headers={"Cookie": "user=alice"}).status_code == 200
         assert http.get(path, headers={"Cookie": "user=bob@example.org"}).content == data
 
-    def test_numbers_are_not_for_people(self, http):
-        assert http.get("/models/metrics", headers={"Cookie": "user=alice"}).status_code == 404
+    @pytest.mark.parametrize(
+        "path", ["/models/metrics", "/models/%6detrics", "/models//metrics", "/models/metrics/", "/models/x/%2e%2e/metrics"]
+    )
+    def test_numbers_are_not_for_people(self, http, path):
+        assert http.get(path, headers={"Cookie": "user=alice"}).status_code == 404
+
+    def test_a_file_with_a_semicolon_or_a_written_slash_is_not_reached(self, http, people, made):
+        (root,) = people["alice"](f"client.get_run('{made[0]}').info.artifact_uri")
+        path = "/models/api/2.0/mlflow-artifacts/artifacts/" + root.split(":/", 1)[1].lstrip("/")
+        statuses = [
+            http.put(f"{path}/{name}", content=b"x", headers={"Cookie": "user=alice"}).status_code
+            for name in ("a;b", "a%3Bb", "a%2Fb", "a b")
+        ]
+        assert statuses == [404, 404, 404, 200]
 
 
 def test_its_account_lists_pods_and_nothing_else(api):
@@ -356,6 +413,69 @@ class TestKilled:
             models.kill()
 
 
+class TestEmpty:
+    """The first start, on an empty volume."""
+
+    def test_a_first_start_that_is_killed_anywhere_is_made_good_by_the_next(self, items, tmp_path):
+        models = Models(items, tmp_path, {})
+        said = models.prepare()
+        # The order of constraints is another one in each process.
+        whole = [row[:2] for row in _tables(models.store / "mlflow.db")]
+        assert said == f"schema , now {_schema(models.store / 'mlflow.db')}\n"
+        assert sorted(path.name for path in models.store.iterdir()) == ["mlflow.db"]
+        for delay in (0.0, 0.3, 0.8):
+            for path in models.store.iterdir():
+                path.unlink()
+            first = subprocess.Popen(
+                models.preparing, env=models.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            )
+            eventually((models.store / "mlflow-upgrade.db").exists, 120, 0.01)
+            time.sleep(delay)
+            os.killpg(first.pid, signal.SIGKILL)
+            assert first.wait() == -signal.SIGKILL
+            # What a server would take for its database is not there before it is whole.
+            assert not (models.store / "mlflow.db").exists()
+            assert models.prepare() == said
+            assert [row[:2] for row in _tables(models.store / "mlflow.db")] == whole
+            assert sorted(path.name for path in models.store.iterdir()) == ["mlflow.db"]
+
+
+class TestFull:
+    """A server of its own, whose share somebody tidies up."""
+
+    def test_an_administrator_deletes_for_good_what_the_runbook_says(self, api, items, tmp_path):
+        text = (ROOT / "docs/runbooks/models-down.md").read_text()
+        (commands,) = re.findall(r"-c mlflow -- sh -c '\n?(.*?)'\n```", text, re.DOTALL)
+        (port,) = free_ports(1)
+        models = Models(items, tmp_path, access(api, tmp_path))
+        models.start()
+        try:
+            with client(ALICE, models.port, tmp_path) as alice:
+                (gone,) = alice("train('full', 'stays')[0]")
+                (kept,) = alice("train('full', 'stays')[0]")
+                places = alice(*(f"client.get_run('{run}').info.artifact_uri" for run in (gone, kept)))
+                assert alice(f"upload('{gone}', 'x', 10)", f"upload('{kept}', 'x', 10)", f"client.delete_run('{gone}')") == [None] * 3
+                here = (
+                    commands.replace("5001", str(port))
+                    .replace(":////models", f":///{models.store}")
+                    .replace("///models", f"//{models.store}")
+                )
+                assert "--older-than 30d" in here
+                here = here.replace("--older-than 30d", "--older-than 0d")
+                done = subprocess.run(["sh", "-c", here], env=models.environment, capture_output=True, text=True, timeout=300, check=False)
+                assert done.returncode == 0, done.stdout + done.stderr
+                folders = [models.store / "artifacts" / place.split(":/", 1)[1].lstrip("/") for place in places]
+                assert [(folder / "x").exists() for folder in folders] == [False, True]
+                runs = (
+                    "client.search_runs([client.get_experiment_by_name('full').experiment_id], run_view_type=3)"  # all, also deleted ones
+                )
+                assert alice(f"[run.info.run_id for run in {runs}]") == [[kept]]
+        finally:
+            models.kill()
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{port}/health")
+
+
 class TestSchema:
     """The database of MLflow 3.10, whose schema is an older one."""
 
@@ -383,13 +503,26 @@ class TestSchema:
             server.wait()
         return models
 
+    @staticmethod
+    def rights(version: str, path: Path) -> bool:
+        """Whether MLflow of this version starts on this database of rights, as its server begins."""
+        command = [tools.mlflow(version), "-m", "mlflow.server.auth", "db", "upgrade", "--url", f"sqlite:///{path}"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
     def test_it_is_upgraded_and_nothing_is_lost(self, older):
         before = _schema(older.store / "mlflow.db")
+        assert self.rights("3.10.1", older.store / "rights.db")
+        rights = _tables(older.store / "rights.db")
         older.start()
         try:
             after = _schema(older.store / "mlflow.db")
             assert after != before
             assert _schema(older.store / f"mlflow-{before}.db") == before
+            assert _tables(older.store / f"rights-{before}.db") == rights
+            assert _tables(older.store / "rights.db") != rights
+            # The way back: with the newer one the older server does not start.
+            assert not self.rights("3.10.1", older.store / "rights.db")
+            assert self.rights("3.10.1", older.store / f"rights-{before}.db")
             with client(BOB, older.port, older.folder) as bob:
                 metrics = "client.search_runs([client.get_experiment_by_name('old').experiment_id])[0].data.metrics"
                 assert bob("predict('models:/antique/1', 10)", metrics) == [21.0, {"slope": 2.0}]
@@ -412,6 +545,12 @@ class TestSchema:
 def _schema(path: Path) -> str:
     with sqlite3.connect(path) as database:
         return database.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+
+
+def _tables(path: Path) -> list[tuple[str, ...]]:
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return database.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
 
 
 class TestScoring:

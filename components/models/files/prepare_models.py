@@ -1,7 +1,8 @@
 """Brings the database of models to the schema of the MLflow that is installed, before that starts.
 
-MLflow changes a schema in several steps, and one that is killed leaves neither the old nor the new. So a copy is changed and takes the
-place of the old in one step, which is kept beside it under the name of its schema. Argument: the folder of models.
+MLflow makes and changes a schema in several steps, and one that is killed leaves neither the old nor the new. So a copy is changed and
+takes the place of the old in one step, which is kept beside it under the name of its schema. The server changes the database of rights in
+place, once this has ended: a copy of that is kept with it. Arguments: `upgrade` or `copy`, and the folder of models.
 """
 
 import os
@@ -35,17 +36,22 @@ def copied(source, target):
 
 
 def upgrade(folder):
-    """Upgrade the database, where there is one; its schema before and after."""
+    """Make or upgrade the database; its schema before and after."""
     database, work = os.path.join(folder, "mlflow.db"), os.path.join(folder, "mlflow-upgrade.db")
-    if not os.path.exists(database):
-        return "", ""
-    before = schema(database)
-    copied(database, work)
+    before = ""
+    if os.path.exists(database):
+        before = schema(database)
+        copied(database, work)
+    elif os.path.exists(work):
+        os.unlink(work)
     subprocess.run([sys.executable, "-m", "mlflow", "db", "upgrade", "sqlite:///" + work], check=True)
     after = schema(work)
     if after != before:
-        kept = os.path.join(folder, f"mlflow-{before}.db")
-        copied(database, kept)
+        if before:
+            copied(database, os.path.join(folder, f"mlflow-{before}.db"))
+            rights = os.path.join(folder, "rights.db")
+            if os.path.exists(rights):
+                copied(rights, os.path.join(folder, f"rights-{before}.db"))
         os.replace(work, database)
     else:
         os.unlink(work)
