@@ -2,7 +2,7 @@
 
 MLflow makes and changes a schema in several steps, and one that is killed leaves neither the old nor the new. So a copy is changed and
 takes the place of the old in one step, which is kept beside it under the name of its schema. The server changes the database of rights in
-place, once this has ended: a copy of that is kept with it. Arguments: `upgrade` or `copy`, and the folder of models.
+place, once this has ended: a copy of that is kept with it. Arguments: `upgrade` or `copy`, and what that function takes.
 """
 
 import os
