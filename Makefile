@@ -17,7 +17,7 @@ PY := .venv/bin/python
 GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-engine bench-kube bench-node bench-scale lock clean
+.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-engine bench-kube bench-node bench-scale bench-shares lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -126,6 +126,10 @@ bench-kube: .venv/.development ## how soon executors come and go, on the API ser
 bench-scale: .venv/.development ## up to 10,000 executors on the API server of the tests, to docs/reference/scale.md
 	@$(PY) -m tests.cloud.tools
 	@$(PY) -m benchmarks.scale
+
+bench-shares: .venv/.development ## how fast Spark scans Parquet on a real CephFS, against `cat` on the same mount (root, containerd, Ceph)
+	@$(PY) -m tests.cloud.node build
+	@$(PY) -m benchmarks.shares
 
 bench-node: .venv/.development ## what each Pod needs and how long a person waits, to docs/reference/pod-sizes.md; ZEPPELIN_HOME=<a built Zeppelin 0.12>
 	@$(PY) -m tests.cloud.node build
