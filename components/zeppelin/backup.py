@@ -24,6 +24,9 @@ from components.names import BACKUP, BACKUP_CLAIM, BACKUP_LABELS, MODELS_CLAIM, 
 from components.storage.writable_share import HomeClaim, WritableShare, bind_home
 from settings.values.zeppelin import Retention
 
+_FAILED = "/tmp/models-failed"  # noqa: S108 - path inside the Pod
+"""Why the databases of models were not copied, if they were not."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BucketTarget:
@@ -154,6 +157,7 @@ def _pod(
         # `gaia restore` puts another one here.
         "SNAPSHOT": "latest",
         "HOME": "/tmp",  # noqa: S108
+        **({"MODELS_FAILED": _FAILED} if args.models_image else {}),
         **args.environment,
     }
     from_secret = []
@@ -224,6 +228,6 @@ def _copy(image: str) -> core.ContainerArgs:
         image,
         requests=limits | {"cpu": "50m", "memory": "64Mi"},
         limits=limits,
-        command=["python3", "-B", "/script/prepare_models.py", "copy", "/models"],
-        volume_mounts=[mount("script", "/script", read_only=True), mount("models", "/models")],
+        command=["python3", "-B", "/script/prepare_models.py", "copy", "/models", _FAILED],
+        volume_mounts=[mount("script", "/script", read_only=True), mount("models", "/models"), mount("tmp", "/tmp")],  # noqa: S108
     )

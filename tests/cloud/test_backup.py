@@ -1,10 +1,12 @@
 """Notebooks that are lost and come back, byte for byte, by a real restic and the stack's own script; tests/openstack does it by S3."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,22 @@ def test_lost_notebooks_come_back_byte_for_byte(backup):
     assert before.pop("recovery/spark.recovery") == b"of this moment"
     assert after == before
     assert sum(key.startswith("notebook/.git/objects/") for key in after) > 9
+
+
+def test_what_people_call_like_a_file_of_the_platform_comes_back(backup):
+    notebooks = folder(backup)
+    for name in ("notebook/recovery/note.zpln", "notebook/ckpt.new/note.zpln", "notebook/models/results.db/note.zpln"):
+        (notebooks / name).parent.mkdir(parents=True)
+        (notebooks / name).write_text("a person's")
+    before = contents(notebooks)
+    # What a start was about to put in the place of the file beside it.
+    for name in ("notebook/.examples.json.new", "conf/interpreter.json.new"):
+        (notebooks / name).write_text("half")
+    backup("backup")
+    for path in (notebooks / "notebook", notebooks / "conf"):
+        shutil.rmtree(path)
+    backup("restore", "latest")
+    assert contents(notebooks) == before
 
 
 def test_a_restore_can_be_taken_back(backup):
@@ -160,17 +178,27 @@ class TestModels:
     @pytest.fixture
     def backup(self, recording, tmp_path: Path) -> Backup:
         notebooks = some_notebooks(tmp_path / "notebooks")
-        return Backup(recording, notebooks, tmp_path / "backup", str(tmp_path / "repository"), {})
+        return Backup(
+            recording, notebooks, tmp_path / "backup", str(tmp_path / "repository"), {"MODELS_FAILED": str(tmp_path / "models-failed")}
+        )
 
-    def copy(self, recording: Recording, store: Path) -> None:
-        """What the initContainer of the backup does, in the Python of its image."""
+    def copy(self, recording: Recording, store: Path, prefix: Sequence[str] = ()) -> None:
+        """What the initContainer of a new backup's Pod does, in the Python of its image. prefix: a command that runs it."""
         pod = named(recording, "notebook-backup-backup-notebooks").inputs["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         mounts = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
         assert mounts["models"] == f"{mounts['notebooks']}/models"
         program = COMPONENTS / "models/files/prepare_models.py"
-        words = {"/script/prepare_models.py": str(program), "/models": str(store), "python3": sys.executable}
+        # What went wrong is told from container to container by a file on a volume that both have, and that begins empty.
+        failed = next(each["value"] for each in pod["containers"][0]["env"] if each["name"] == "MODELS_FAILED")
+        tmp = {"name": "tmp", "mountPath": str(Path(failed).parent)}
+        assert tmp in pod["initContainers"][0]["volumeMounts"]
+        assert tmp in pod["containers"][0]["volumeMounts"]
+        assert {"name": "tmp", "emptyDir": {"sizeLimit": "3Gi"}} in pod["volumes"]
+        here = store.parent.parent / "models-failed"
+        here.unlink(missing_ok=True)
+        words = {"/script/prepare_models.py": str(program), "/models": str(store), "python3": sys.executable, failed: str(here)}
         command: list[str] = pod["initContainers"][0]["command"]
-        subprocess.run([words.get(word, word) for word in command], check=True)
+        subprocess.run([*prefix, *(words.get(word, word) for word in command)], check=True)
 
     def some_models(self, folder: Path) -> Path:
         store = folder / "models"
@@ -222,12 +250,102 @@ class TestModels:
         (store / "mlflow.db").write_bytes(b"no database at all, but long enough to look like one" * 100)
         self.copy(recording, store)
         said = backup("backup", check=False)
-        assert "The database of models was not copied, so this backup holds an older one: file is not a database" in said
+        assert "The database of models was not copied, so this backup holds an older one, if any: file is not a database" in said
         shutil.rmtree(folder(backup) / "notebook")
         backup("restore", "latest")
         assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
         assert self.rows(store) == []
+        self.copy(recording, store)
+        backup("backup")
 
+    def test_files_that_people_call_like_ours_come_back(self, backup, recording):
+        store = self.some_models(folder(backup))
+        run = store / "artifacts" / "1" / "run" / "artifacts"
+        names = ("recovery/steps.csv", "weights.new", "ckpt.new/w.bin", "models/embedding.db", "models/embedding.db-journal", "copy/x.new")
+        for name in names:
+            (run / name).parent.mkdir(parents=True, exist_ok=True)
+            (run / name).write_text("a person's")
+        before = contents(store / "artifacts")
+        self.copy(recording, store)
+        backup("backup")
+        backup("restore", "latest")
+        assert contents(store / "artifacts") == before
+        shutil.rmtree(store / "artifacts")
+        backup("restore", "latest")
+        assert contents(store / "artifacts") == before
+
+    def test_the_databases_themselves_are_in_no_snapshot(self, backup, recording, tmp_path):
+        store = self.some_models(folder(backup))
+        self.copy(recording, store)
+        for name in ("mlflow.db-journal", "mlflow.db.new", "copy/rights.db.new"):
+            (store / name).write_text("half")
+        backup("backup")
+        held = subprocess.run(("restic", "ls", "--quiet", "latest"), env=backup.environment, capture_output=True, text=True, check=True)
+        assert [line for line in held.stdout.splitlines() if line.startswith("/models/")] == [
+            "/models/artifacts",
+            "/models/artifacts/model.skops",
+            "/models/copy",
+            "/models/copy/mlflow.db",
+            "/models/copy/rights.db",
+        ]
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="a full share is mounted, which needs root")
+    def test_a_full_share_of_models_does_not_keep_notebooks_from_their_backup(self, backup, recording):
+        store = self.some_models(folder(backup))
+        self.copy(recording, store, ("unshare", "--mount", "sh", "-ec", FULL, "sh", str(store)))
+        for task, said in ("backup", "this backup holds an older one"), ("restore", "what is saved of now holds an older one"):
+            words = backup(task, *(["latest"] if task == "restore" else []), check=False)
+            assert f"The database of models was not copied, so {said}, if any: database or disk is full" in words
+            shutil.rmtree(folder(backup) / "notebook")
+            backup("restore", "latest")
+            assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
+
+    def test_nor_does_a_folder_of_copies_that_cannot_be_made(self, backup, recording):
+        store = self.some_models(folder(backup))
+        (store / "copy").write_text("in its place")
+        self.copy(recording, store)
+        assert "The database of models was not copied" in backup("backup", check=False)
+        shutil.rmtree(folder(backup) / "notebook")
+        backup("restore", "latest")
+        assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
+
+    @pytest.mark.parametrize("held", [(), ("failed",), ("mlflow.db",), ("rights.db", "failed")], ids="+".join)
+    def test_a_snapshot_without_both_databases_takes_no_model_away(self, backup, held):
+        store = self.some_models(folder(backup))
+        (store / "copy").mkdir()
+        for name in held:
+            (store / "copy" / name).write_text("held")
+        backup("backup")
+        (store / "artifacts" / "later.skops").write_text("made since")
+        (store / "mlflow.db-journal").write_text("of the server")
+        before = contents(store)
+        (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").unlink()
+        assert "snapshot latest has no whole databases of models: models stay as they are" in backup("restore", "latest")
+        assert contents(store) == before
+        assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
+
+    def test_a_database_that_does_not_come_back_leaves_both(self, backup, recording):
+        store = self.some_models(folder(backup))
+        self.copy(recording, store)
+        backup("backup")
+        for name in ("mlflow.db", "mlflow.db-journal", "rights.db", "rights.db-journal"):
+            (store / name).write_text("of now")
+        # Nothing can be written there, as on a share that is full by then.
+        (store / "rights.db.new").symlink_to("/dev/full")
+        assert "No space left on device" in backup("restore", "latest", check=False)
+        for name in ("mlflow.db", "mlflow.db-journal", "rights.db", "rights.db-journal"):
+            assert (store / name).read_text() == "of now"
+
+
+FULL = """
+cp "$1"/*.db "$(dirname "$1")"
+mount -t tmpfs -o size=64k full "$1"
+mv "$(dirname "$1")"/*.db "$1"
+head -c 100000 /dev/zero > "$1/model.skops" || true
+shift
+"$@"
+"""
+"""Mounts a full share in the place of a folder, with its databases, for one command."""
 
 WRITER = """
 import sqlite3, sys

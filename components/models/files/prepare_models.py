@@ -5,6 +5,7 @@ takes the place of the old in one step, which is kept beside it under the name o
 place, once this has ended: a copy of that is kept with it. Arguments: `upgrade` or `copy`, and what that function takes.
 """
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -58,27 +59,28 @@ def upgrade(folder):
     return before, after
 
 
-def copy_all(folder):
-    """Whole copies of the databases, for a backup that reads file by file."""
+def copy_all(folder, failed):
+    """Whole copies of the databases, for a backup that reads file by file. failed: a file that says why there are none, if so."""
     target = os.path.join(folder, "copy")
-    os.makedirs(target, exist_ok=True)
-    failed = os.path.join(target, "failed")
     try:
+        os.makedirs(target, exist_ok=True)
         for name in ("mlflow.db", "rights.db"):
             if os.path.exists(os.path.join(folder, name)):
                 copied(os.path.join(folder, name), os.path.join(target, name + ".new"))
                 os.replace(os.path.join(target, name + ".new"), os.path.join(target, name))
-        if os.path.exists(failed):
-            os.unlink(failed)
-    except sqlite3.Error as problem:
-        # Notebooks are backed up all the same; the backup says so, and fails.
+    except (sqlite3.Error, OSError) as problem:
+        # Notebooks are backed up all the same; the backup says so, and fails. The file is not on the share, which may be full,
+        # and is not to be kept so by half a copy.
+        for name in ("mlflow.db.new", "rights.db.new"):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(target, name))
         with open(failed, "w") as file:
             file.write(str(problem))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "copy":
-        copy_all(sys.argv[2])
+        copy_all(*sys.argv[2:])
     else:
         before, after = upgrade(sys.argv[2])
         print(f"schema {before}, now {after}", flush=True)
