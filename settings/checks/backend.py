@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from settings.values.backend import YARN_MANAGER, YARN_OWN_GIB, YarnBackend
-from settings.values.cloud import OpenStackCloud
+from settings.values.cloud import KubernetesCloud, OpenStackCloud
 from settings.values.own_share import RestingShare
 from settings.values.spark import PodSize
 from settings.values.vocabulary import KeyPath, Problem
@@ -44,6 +44,12 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
         if str(getattr(stack.images.versions, key)) != own:
             message = f"is not the {own} of images.yarn, so executors could not work for drivers"
             yield Problem(("images", "versions", key), message, f"{own}, or backend kubernetes", (kind,))
+    if stack.spark.kueue:
+        message = "does not count executors of Yarn, whose NodeManagers are in no queue"
+        yield Problem(("spark", "kueue"), message, "no kueue, or backend kubernetes", (kind,))
+    if isinstance(stack.cloud, KubernetesCloud) and stack.cloud.identity:
+        message = "is not there for executors of Yarn, whose Pods have no account of the cloud"
+        yield Problem(("cloud", "identity"), message, "no identity, or backend kubernetes", (kind,))
     if stack.spark.connect:
         yield Problem(("spark", "connect"), "is not available with spark.backend.kind yarn", "false, or backend kubernetes", (kind,))
     if yarn.memory_gib <= yarn.cores:

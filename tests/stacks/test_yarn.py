@@ -145,6 +145,7 @@ def test_who_reaches_whom(stack):
         ({"backend": YARN | {"memory_gib": 12}}, ["spark.backend.memory_gib: 12", "is less than the 14 of an executor of spark-large"]),
         ({"backend": YARN | {"memory_gib": 29}}, ["spark.backend.memory_gib: 29", "makes Pods of 30", "at most 28"]),
         ({"backend": YARN | {"workers": 3}}, ["spark.backend.workers: 3", "needs 18 cores", "quota.cores is 14", "at most 2"]),
+        ({"kueue": {"cluster_queue": "astronomy"}}, ["spark.kueue", "does not count executors of Yarn"]),
         ({"backend": {"kind": "yarn"}}, ["spark.backend.workers", "is missing"]),
         ({"backend": {"kind": "mesos"}}, ["spark.backend.kind: mesos", "kubernetes, yarn"]),
     ],
@@ -165,6 +166,12 @@ def test_yarn_needs_an_image_and_the_spark_of_it():
     for key, value, own in (("scala", "2.13", "2.12"), ("java", 11, "17"), ("python", "3.10", "3.11")):
         message = refusal(data | {"gaia-dmp:images": IMAGES | {"versions": IMAGES["versions"] | {key: value}}})
         assert f"images.versions.{key}: {value}\n      is not the {own} of images.yarn" in message
+
+
+def test_an_account_of_the_cloud_is_not_there_for_yarns_executors():
+    data = with_yarn(networked("local"))
+    data["gaia-dmp:cloud"] |= {"provider": "eks", "identity": "arn:aws:iam::123456789012:role/gaia"}
+    assert "cloud.identity: arn:aws:iam::123456789012:role/gaia\n      is not there for executors of Yarn" in refusal(data)
 
 
 def test_workers_that_fit_in_the_quota_and_not_on_the_nodes_are_refused():
