@@ -13,8 +13,7 @@ from tests.cloud.kube import Kube, running
 def kube() -> Iterator[Kube]:
     with running() as cluster:
         cluster.node("worker-0", {"capi.stackhpc.com/node-group": "default-worker"})
-        for index in range(2):
-            cluster.node(f"spark-{index}", {"capi.stackhpc.com/node-group": "spark"})
+        deployed.spark_nodes(cluster)
         yield cluster
 
 

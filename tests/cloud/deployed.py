@@ -9,6 +9,7 @@ from typing import Any
 from operate.live import PROVIDER
 from preview import manifests
 from tests.cloud.api import Api, Object
+from tests.cloud.kube import Kube, running
 from tests.support.eventually import eventually
 from tests.support.programs import record_data
 from tests.support.stack_files import document
@@ -90,6 +91,21 @@ def apply(api: Api, items: list[Object]) -> None:
     """Server-side apply of all, as the Pulumi provider does."""
     for item in items:
         api.apply(item)
+
+
+@contextmanager
+def standing(items: list[Object]) -> Iterator[Api]:
+    """An API server of its own with two nodes for Spark and these objects, for the time of a `with`."""
+    with running() as cluster:
+        spark_nodes(cluster)
+        apply(cluster.api, items)
+        yield cluster.api
+
+
+def spark_nodes(cluster: Kube) -> None:
+    """Two nodes of the pool on which notebooks compute."""
+    for index in range(2):
+        cluster.node(f"spark-{index}", {"capi.stackhpc.com/node-group": "spark"})
 
 
 def one(items: list[Object], kind: str, name: str) -> Object:

@@ -47,6 +47,28 @@ class Driver:
         self._line("READY")
 
 
+@contextmanager
+def process(folder: Path, environment: Mapping[str, str], pod: Object) -> Iterator[Driver]:
+    """A driver that starts with the settings in `properties.json` of a folder, for the time of a `with`. It logs there to `driver.log`."""
+    log = folder / "driver.log"
+    with log.open("wb") as errors:
+        started = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("driver_program.py")), str(folder / "properties.json")],
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+    try:
+        yield Driver(started, log, pod)
+    finally:
+        started.kill()
+        started.wait()
+
+
 def properties(items: list[Object], setting: str) -> dict[str, str]:
     """The Spark settings that the stack writes into interpreter.json."""
     text = next(item["data"]["interpreter.json"] for item in items if "interpreter.json" in item.get("data", {}))
@@ -117,25 +139,11 @@ def running(
         "SPARK_LOCAL_DIRS": str(folder),
         **(variables or {}),
     }
-    log = folder / "driver.log"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("driver_program.py")), str(folder / "properties.json")],
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            preexec_fn=die_with_parent,
-        )
     try:
-        driver = Driver(process, log, pod)
-        driver.wait_ready()
-        yield driver
+        with process(folder, environment, pod) as driver:
+            driver.wait_ready()
+            yield driver
     finally:
-        process.kill()
-        process.wait()
         api.delete(f"/api/v1/namespaces/{NOTEBOOKS}/pods/{name}", gracePeriodSeconds="0")
 
 

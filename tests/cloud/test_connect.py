@@ -20,7 +20,6 @@ from components.names import CONNECT_PORT, SPARK_NAMESPACE
 from tests.cloud import deployed, driver, tools
 from tests.cloud.api import Api, Object
 from tests.cloud.driver import Driver
-from tests.cloud.kube import running
 from tests.cloud.kubelet import Kubelet
 from tests.cloud.thin_client import RefusedError, ask
 from tests.support.certificates import self_signed
@@ -71,11 +70,8 @@ def items() -> list[Object]:
 
 @pytest.fixture(scope="module")
 def api(items: list[Object]) -> Iterator[Api]:
-    with running() as cluster:
-        for index in range(2):
-            cluster.node(f"spark-{index}", {"capi.stackhpc.com/node-group": "spark"})
-        deployed.apply(cluster.api, items)
-        yield cluster.api
+    with deployed.standing(items) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,6 @@ from tests.cloud import deployed, driver, tools
 from tests.cloud.api import Api
 from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.driver import Driver
-from tests.cloud.kube import running
 from tests.cloud.kubelet import Kubelet
 from tests.cloud.models import Client, Models, access, client, pod, resolving
 from tests.cloud.test_rights import GROUPED, RESOURCES, VERBS
@@ -50,11 +49,8 @@ def items() -> list[deployed.Object]:
 
 @pytest.fixture(scope="module")
 def api(items) -> Iterator[Api]:
-    with running() as cluster:
-        for index in range(2):
-            cluster.node(f"spark-{index}", {"capi.stackhpc.com/node-group": "spark"})
-        deployed.apply(cluster.api, items)
-        pod(cluster.api, "gateway-1", GATEWAY, SERVER, name="zeppelin", component="gateway")
+    with deployed.standing(items) as found:
+        pod(found, "gateway-1", GATEWAY, SERVER, name="zeppelin", component="gateway")
         for name, address, kind, user in (
             ("alice", ALICE, DRIVER, "alice"),
             ("bob", BOB, DRIVER, "bob-example-org"),
@@ -63,8 +59,8 @@ def api(items) -> Iterator[Api]:
             ("check", CHECK, "dataset-check", "alice"),
             ("admin", ADMIN, DRIVER, "admin"),
         ):
-            pod(cluster.api, name, address, name=kind, user=user)
-        yield cluster.api
+            pod(found, name, address, name=kind, user=user)
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,8 @@ import pytest
 from tests.cloud import deployed, pods
 from tests.cloud.api import Api, ApiError, Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER
-from tests.cloud.kube import running
-from tests.stacks.test_yarn import with_yarn
 from tests.support.eventually import eventually
+from tests.support.stack_files import with_yarn
 
 PODS = f"/api/v1/namespaces/{NOTEBOOKS}/pods"
 
@@ -22,11 +21,8 @@ def items() -> list[Object]:
 
 @pytest.fixture(scope="module")
 def api(items: list[Object]) -> Iterator[Api]:
-    with running() as cluster:
-        for index in range(2):
-            cluster.node(f"spark-{index}", {"capi.stackhpc.com/node-group": "spark"})
-        deployed.apply(cluster.api, items)
-        yield cluster.api
+    with deployed.standing(items) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from components.names import YARN_WEB_PORT
 from components.yarn.configuration import NODE_VARIABLE, YarnCluster, spark_defaults, yarn_files
 from components.yarn.pods import daemon_command
 from settings.values.spark import SparkSettings
-from tests.cloud import tools
+from tests.cloud import driver, tools
 from tests.cloud.driver import Driver
 from tests.cloud.kube import die_with_parent
 from tests.support.eventually import eventually
@@ -116,23 +116,8 @@ class Yarn:
             "PYTHONPATH": str(Path(self._cluster.spark_home).parent),
             "PYSPARK_SUBMIT_ARGS": f"--properties-file {folder}/spark-defaults.conf pyspark-shell",
         }
-        program = Path(__file__).with_name("driver_program.py")
-        with (folder / "driver.log").open("wb") as errors:
-            process = subprocess.Popen(
-                [sys.executable, str(program), str(folder / "properties.json")],
-                env=environment,
-                cwd=folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                preexec_fn=die_with_parent,
-            )
-        try:
-            yield Driver(process, folder / "driver.log", {})
-        finally:
-            process.kill()
-            process.wait()
+        with driver.process(folder, environment, {}) as found:
+            yield found
 
 
 def cluster(**more: Any) -> YarnCluster:

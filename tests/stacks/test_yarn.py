@@ -14,22 +14,9 @@ from recording import Recording
 from tests.stacks.test_network_policies import DRIVERS, EXECUTORS, OURS, PODS, PORTS, SPARK, expected
 from tests.support.network import Pod, matrix, networked, policies
 from tests.support.programs import named, record_data
-from tests.support.stack_files import SPARK_3_5, STACKS, refusal, settings_of
+from tests.support.stack_files import SPARK_3_5, STACKS, YARN, YARN_IMAGES, refusal, settings_of, with_yarn
 
-YARN = {"kind": "yarn", "workers": 1, "cores": 5, "memory_gib": 14, "scratch_gib": 20}
-IMAGES = {
-    "spark": "registry.example.org/gaia-dmp/spark:3.5.8",
-    "yarn": "registry.example.org/gaia-dmp/yarn:1",
-    "versions": SPARK_3_5["versions"] | {"python": "3.11"},
-}
 TODAY = dt.date(2026, 11, 23)
-
-
-def with_yarn(data: dict[str, Any], **backend: Any) -> dict[str, Any]:
-    """A configuration with Yarn in place of Kubernetes."""
-    kind = "storage_class" if data["gaia-dmp:cloud"]["kind"] == "kubernetes" else "share"
-    spark = {"history": {"kind": kind, "size_gib": 1}} | data["gaia-dmp:spark"] | {"backend": YARN | backend}
-    return data | {"gaia-dmp:spark": spark, "gaia-dmp:images": IMAGES}
 
 
 @pytest.fixture(scope="module", params=STACKS)
@@ -160,11 +147,11 @@ def test_a_wrong_stack_file_is_refused(change, words):
 def test_yarn_needs_an_image_and_the_spark_of_it():
     data = with_yarn(networked("dev"))
     assert "needs images.yarn, an image with Hadoop beside Spark" in refusal(data | {"gaia-dmp:images": SPARK_3_5})
-    message = refusal(data | {"gaia-dmp:images": {"yarn": IMAGES["yarn"]}})
+    message = refusal(data | {"gaia-dmp:images": {"yarn": YARN_IMAGES["yarn"]}})
     assert "images.versions.spark: 4.0.5" in message
     assert "images.yarn has that of 3.5" in message
     for key, value, own in (("scala", "2.13", "2.12"), ("java", 11, "17"), ("python", "3.10", "3.11")):
-        message = refusal(data | {"gaia-dmp:images": IMAGES | {"versions": IMAGES["versions"] | {key: value}}})
+        message = refusal(data | {"gaia-dmp:images": YARN_IMAGES | {"versions": YARN_IMAGES["versions"] | {key: value}}})
         assert f"images.versions.{key}: {value}\n      is not the {own} of images.yarn" in message
 
 

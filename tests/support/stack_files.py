@@ -49,6 +49,22 @@ def connected(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"gaia-dmp:spark": data["gaia-dmp:spark"] | {"connect": True}}
 
 
+YARN = {"kind": "yarn", "workers": 1, "cores": 5, "memory_gib": 14, "scratch_gib": 20}
+YARN_IMAGES = {
+    "spark": "registry.example.org/gaia-dmp/spark:3.5.8",
+    "yarn": "registry.example.org/gaia-dmp/yarn:1",
+    "versions": SPARK_3_5["versions"] | {"python": "3.11"},
+}
+"""Images of a stack with Yarn: its daemons, and a Spark of the same version and Python."""
+
+
+def with_yarn(data: dict[str, Any], **backend: Any) -> dict[str, Any]:
+    """A configuration with Yarn in place of Kubernetes."""
+    kind = "storage_class" if data["gaia-dmp:cloud"]["kind"] == "kubernetes" else "share"
+    spark = {"history": {"kind": kind, "size_gib": 1}} | data["gaia-dmp:spark"] | {"backend": YARN | backend}
+    return data | {"gaia-dmp:spark": spark, "gaia-dmp:images": YARN_IMAGES}
+
+
 MODEL_IMAGES = {"spark": "registry.example.org/gaia/spark:4.0.5", "mlflow": "registry.example.org/gaia/mlflow:3.17.2"}
 """Images of a stack with models: its server, and a Spark that has a client of it."""
 

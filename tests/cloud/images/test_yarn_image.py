@@ -14,7 +14,7 @@ from tests.cloud.deployed import one
 from tests.cloud.driver import _copy
 from tests.cloud.images.container import Container
 from tests.cloud.images.test_spark_image import last_json
-from tests.stacks.test_yarn import with_yarn
+from tests.support.stack_files import with_yarn
 
 JOB = """
 import json
