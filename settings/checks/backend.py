@@ -81,8 +81,9 @@ def _room(stack: "StackSettings", yarn: YarnBackend) -> Iterator[Problem]:
         "memory_gib": pool.memory_gib - cloud.reserve.memory_gib,
         "scratch_gib": pool.disk_gib - cloud.reserve.disk_gib,
     }
+    pods = {key: getattr(yarn, key) + YARN_OWN_GIB.get(key, 0) for key in free}
     for key, room in free.items():
-        pod = getattr(yarn, key) + YARN_OWN_GIB.get(key, 0)
+        pod = pods[key]
         if pod > room:
             message = f"makes Pods of {pod}, but a node of pool {pool.name} has only {max(room, 0)} after the reserve"
             yield Problem((*BACKEND, key), message, f"at most {room - YARN_OWN_GIB.get(key, 0)}", (nodes, ("spark", "pool")))
@@ -97,7 +98,7 @@ def _room(stack: "StackSettings", yarn: YarnBackend) -> Iterator[Problem]:
                 f"at most {fit} for this quota" if fit else f"a quota.{key} of at least {wanted}",
                 ((*BACKEND, key), ("spark", "quota"), ("spark", "driver"), ("spark", "profiles")),
             )
-    whole = pool.maximum * min(room // (getattr(yarn, key) + YARN_OWN_GIB.get(key, 0)) for key, room in free.items())
+    whole = pool.maximum * min(room // pods[key] for key, room in free.items())
     if 0 < whole < yarn.workers:
         message = f"do not fit on pool {pool.name}: its {pool.maximum} nodes have room for {whole}, and a driver needs room as well"
         yield Problem((*BACKEND, "workers"), message, f"at most {whole}", (nodes, ("spark", "pool")))
