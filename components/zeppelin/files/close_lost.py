@@ -236,11 +236,13 @@ class Watch:
             print(f"{group} was to be restarted, and the server had forgotten it: {names or 'no Pod'} deleted", flush=True)
 
     def _close(self, groups):
+        if not groups:
+            return
         # Few at once, because each takes seconds, and whoever restarts one meanwhile has a new one.
         groups = dict(list(groups.items())[:AT_ONCE])
         for group in groups:
             closing.begin(self._told, group)
-        time.sleep(closing.MOMENT if groups else 0)
+        time.sleep(closing.MOMENT)
         for group, reason in groups.items():
             since = self._known.started.pop(group)
             try:
