@@ -2,11 +2,14 @@
 
 Invariants: no byte is lost; a part of Ceph that starts again costs a pause and nothing more; whatever ends a mount is told by the check
 within its minute and mended by the commands of docs/runbooks/mount-lost.md, which are those that run here; new keys cost no mount.
+
+FAULTS says how many faults follow one another at last, six by default. SEED has a run again.
 """
 
 import hashlib
 import json
 import os
+import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +40,8 @@ from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.skipif(bool(fuse_missing()), reason=fuse_missing())
 CATALOGUE, READER, WRITER = "/data/gaia/sample", f"gaia-dmp-{deployed.STACK}-data-sample", f"gaia-dmp-{deployed.STACK}-user-alice"
+FAULTS = int(os.environ.get("FAULTS", "6"))
+SEED = int(os.environ.get("SEED", str(random.SystemRandom().randrange(10**6))))
 PARTS = 200
 MINUTE = 90
 """A look of the check every minute, twenty seconds of patience, and what a busy machine adds."""
@@ -181,10 +186,15 @@ def works(
         for work in made:
             if gone(deployment.api, f"/api/v1/namespaces/{NOTEBOOKS}/pods/{work.name}"):
                 continue
-            well = [(what, number, said) for _, what, number, said in work.turns() if not said.startswith("errno")]
-            assert {(number % PARTS, said) for what, number, said in well if what == "read"} <= set(catalogue.items())
-            for number in (number for what, number, _ in well if what == "write"):
-                assert (space / f"{work.name}-{number}").read_bytes() == b"%d" % number * 1000
+            whole(work, catalogue, space)
+
+
+def whole(work: Work, catalogue: Mapping[int, str], space: Path) -> None:
+    """What somebody has read and written is right to the last byte, as another client sees it."""
+    good = [(what, number, said) for _, what, number, said in work.turns() if not said.startswith("errno")]
+    assert {(number % PARTS, said) for what, number, said in good if what == "read"} <= set(catalogue.items())
+    for number in (number for what, number, _ in good if what == "write"):
+        assert (space / f"{work.name}-{number}").read_bytes() == b"%d" % number * 1000
 
 
 def checks(deployment: Platform) -> dict[str, str]:
@@ -221,14 +231,24 @@ _MOUNT = " (fuse.ceph-fuse|ceph) "
 """In a line of /proc/mounts; the plug-in has folders of that name as well."""
 
 
-def clear(deployment: Platform, *nodes: str, dead: bool = True) -> None:
+def clear(deployment: Platform, *nodes: str, dead: bool = True, late: float = 0) -> None:
     """Let everything that mounts a share leave, and come back when no mount is left, as the runbook says it. dead: whether mounts have to
-    be ended, because nothing else unmounts them: before anything leaves, since the plug-in takes a mount that Ceph threw out for gone."""
+    be ended, because nothing else unmounts them: before anything leaves, since the plug-in takes a mount that Ceph threw out for gone.
+    late: seconds for which things leave before that all the same; what then remains is unmounted by hand."""
     end = "pkill -KILL ceph-fuse; " if dead else ""
     for node in nodes:
-        in_plugin(deployment, node, f"{end}true")
+        if not late:
+            in_plugin(deployment, node, f"{end}true")
         kubectl(deployment.kube, "taint", "node", node, "gaia-dmp/mounts=lost:NoExecute")
     try:
+        if late:
+            time.sleep(late)
+            for node in nodes:
+                in_plugin(deployment, node, f"{end}true")
+                remains = in_plugin(deployment, node, f"grep -E '{_MOUNT}' /proc/mounts | cut -d' ' -f2 || true").split()
+                print(f"{node}: unmounted by hand: {remains}")
+                for path in remains:
+                    in_plugin(deployment, node, f"umount {path}")
         for node in nodes:
             script = f"{end}grep -E '{_MOUNT}' /proc/mounts || true"
             eventually(lambda node=node, script=script: in_plugin(deployment, node, script).strip() == "", 180)
@@ -251,10 +271,10 @@ def told(deployment: Platform, node: str, words: str, seconds: float = MINUTE) -
 
 
 def evict(cloud: Cloud, ceph_id: str, node: str) -> None:
-    """Throw a client out, as Ceph does with one that does not answer."""
+    """Throw a client out, as Ceph does with one that does not answer; its id may have been rotated."""
     for client in cloud.ceph.command("tell", "mds.a", "client", "ls"):
         who = client["client_metadata"]
-        if (who.get("entity_id"), who.get("hostname")) == (ceph_id, node):
+        if (who.get("entity_id", "").removesuffix("-2"), who.get("hostname")) == (ceph_id, node):
             cloud.ceph.command("tell", "mds.a", "client", "evict", f"id={client['id']}")
 
 
@@ -334,6 +354,18 @@ def test_a_client_that_is_thrown_out_is_told_and_mended(
     print(f"mended after {time.time() - mend:.0f} s")
     assert works("node-1", "again").errors() == set()
     assert other.errors(begin) == set()
+
+
+def test_mounts_whose_pods_left_first_are_unmounted_by_hand(
+    deployment: Platform, whole_cloud: Cloud, works: Callable[[str, str], Work]
+) -> None:
+    hurt = works("node-1", "left")
+    begin = time.time()
+    evict(whole_cloud, READER, "node-1")
+    eventually(lambda: hurt.errors(begin) == {"errno 108"}, 20)
+    clear(deployment, "node-1", late=30)
+    well(deployment)
+    assert works("node-1", "after").errors() == set()
 
 
 def test_a_rule_that_is_taken_away_is_told_and_mended(deployment: Platform, manila: Any, works: Callable[[str, str], Work]) -> None:
@@ -466,3 +498,38 @@ def test_new_keys_cost_no_mount(
         person.goes_on()
         assert person.errors() == set()
     well(deployment)
+
+
+def restarted(cloud: Cloud, daemon: str) -> None:
+    cloud.ceph.kill(daemon)
+    cloud.ceph.launch(daemon)
+    cloud.ceph.wait()
+
+
+def test_many_faults_lose_no_byte(
+    deployment: Platform, whole_cloud: Cloud, catalogue: Mapping[int, str], space: Path, works: Callable[[str, str], Work]
+) -> None:
+    """Somebody works on each node. A fault by lot hurts one of them or both; who lost a mount begins anew, as the runbook says it."""
+    lot, people = random.Random(SEED), {node: works(node, f"many{node[-1]}") for node in deployment.cluster.nodes}
+    print(f"SEED={SEED} FAULTS={FAULTS}")
+    daemons = {f"{daemon} restarted": lambda _, daemon=daemon: restarted(whole_cloud, daemon) for daemon in ("mon", "mgr", "mds", "osd")}
+    mounts = {f"{who} thrown out": lambda node, who=who: evict(whole_cloud, who, node) for who in (READER, WRITER)} | {
+        "every mount's process killed": lambda node: in_plugin(deployment, node, "pkill -KILL ceph-fuse; true"),
+        "the plug-in deleted": lambda node: kubectl(
+            deployment.kube, "delete", "pod", f"--namespace={CSI_NAMESPACE}", plugin(deployment, node)
+        ),
+    }
+    for turn in range(FAULTS):
+        node, words = lot.choice(sorted(people)), lot.choice(sorted(daemons | mounts))
+        begin = time.time()
+        (daemons | mounts)[words](node)
+        if words in mounts:
+            eventually(lambda person=people[node], begin=begin: person.errors(begin) != set(), 60)
+            whole(people[node], catalogue, space)
+            eventually(lambda: all(ready(pod) for pod in deployment.pods(CSI_NAMESPACE, CEPH_PLUGIN_LABELS)), 60)
+            clear(deployment, node)
+            people[node] = works(node, f"many{node[-1]}x{turn}")
+        for person in people.values():
+            person.goes_on()
+        well(deployment)
+        print(f"{turn + 1}: {words} ({node}); all was well after {time.time() - begin:.0f} s", flush=True)
