@@ -46,6 +46,7 @@ def build(stack: Stack, data: Storage, engine: Spark, notebooks: Notebooks) -> O
             idle_minutes=stack.settings.spark.interpreter_idle_minutes,
             serving=stack.serving,
             models=data.models is not None,
+            yarn_workers=engine.yarn.workers if engine.yarn else 0,
             environment=stack.pod_environment,
             ca_bundle=outside.ca_bundle,
             mirror=f"{prefix}/" if prefix else "",
@@ -53,7 +54,8 @@ def build(stack: Stack, data: Storage, engine: Spark, notebooks: Notebooks) -> O
         ),
         data.inside,
     )
-    flows = monitoring_flows(str(stack.settings.cloud.node_network), outside.egress, models=data.models is not None)
+    nodes, beside = str(stack.settings.cloud.node_network), {"models": data.models is not None, "yarn": engine.yarn is not None}
+    flows = monitoring_flows(nodes, outside.egress, **beside)
     callers = [PROMETHEUS, STATE_METRICS]
     NetworkPolicies("monitoring-network", stack.network_policies(watched.namespace, flows, callers), data.inside)
     return Observability(test_user=settings.smoke_test.user, namespaces={"monitoring": MONITORING_NAMESPACE})

@@ -47,9 +47,11 @@ from components.names import (
     YARN_BLOCK_PORTS,
     YARN_CONTAINER_PORT,
     YARN_MANAGER_LABELS,
+    YARN_NODE_WEB_PORT,
     YARN_PORT,
     YARN_SCHEDULER_PORT,
     YARN_TRACKER_PORT,
+    YARN_WEB_PORT,
     YARN_WORKER_LABELS,
     ZEPPELIN_LABELS,
     ZEPPELIN_NAMESPACE,
@@ -104,7 +106,15 @@ def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool,
         flows += [Flow(pods=pods, egress=[MODELS], ports=[MODELS_PORT]) for pods in (DRIVER, EXECUTOR)]
     if monitoring:
         flows += [
-            Flow(pods=DRIVER, ingress=[PROMETHEUS, JSON_EXPORTER], ports=[UI_PORT]),
+            *(
+                # Drivers beside Yarn show Prometheus nothing.
+                [
+                    Flow(pods=YARN_MANAGER, ingress=[PROMETHEUS], ports=[YARN_WEB_PORT]),
+                    Flow(pods=YARN_WORKER, ingress=[PROMETHEUS], ports=[YARN_NODE_WEB_PORT]),
+                ]
+                if yarn
+                else [Flow(pods=DRIVER, ingress=[PROMETHEUS, JSON_EXPORTER], ports=[UI_PORT])]
+            ),
             Flow(pods=CHECKS, ingress=[PROMETHEUS], ports=[DATASET_CHECK_PORT]),
         ]
     if yarn:
@@ -168,20 +178,28 @@ def server_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool, m
     return flows + _leading_out(egress, {"server": [SERVER], "gate": [OIDC_PROXY], "backup": [BACKUP]})
 
 
-def monitoring_flows(nodes: str, egress: Sequence[Egress], *, models: bool) -> list[Flow]:
+def monitoring_flows(nodes: str, egress: Sequence[Egress], *, models: bool, yarn: bool) -> list[Flow]:
     """Flows of Prometheus and all that stands beside it.
 
-    nodes: IPv4 network of the nodes' own addresses. models: whether there is a server of models.
+    nodes: IPv4 network of the nodes' own addresses. models: whether there is a server of models. yarn: whether executors run in
+    NodeManagers.
     """
+    spark = (
+        [
+            Flow(pods=PROMETHEUS, egress=[YARN_MANAGER], ports=[YARN_WEB_PORT]),
+            Flow(pods=PROMETHEUS, egress=[YARN_WORKER], ports=[YARN_NODE_WEB_PORT]),
+        ]
+        if yarn
+        else [Flow(pods=source, egress=[DRIVER], ports=[UI_PORT]) for source in (PROMETHEUS, JSON_EXPORTER)]
+    )
     flows = [
-        Flow(pods=PROMETHEUS, egress=[DRIVER], ports=[UI_PORT]),
+        *spark,
         Flow(pods=PROMETHEUS, egress=[CHECKS], ports=[DATASET_CHECK_PORT]),
         Flow(pods=PROMETHEUS, egress=[SERVER], ports=[ZEPPELIN_PORT]),
         Flow(pods=PROMETHEUS, egress=[SMOKE_TEST], ports=[SMOKE_TEST_PORT]),
         *([Flow(pods=PROMETHEUS, egress=[MODELS], ports=[MODELS_PORT])] if models else []),
         # These two have the address of their node.
         Flow(pods=PROMETHEUS, egress=[Network(cidr=nodes, nodes=True)], ports=[NODE_EXPORTER_PORT, CEPH_PLUGIN_PORT]),
-        Flow(pods=JSON_EXPORTER, egress=[DRIVER], ports=[UI_PORT]),
         Flow(pods=GRAFANA, ingress=[GATEWAY], ports=[GRAFANA_PORT]),
     ]
     inner = (

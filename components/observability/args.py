@@ -52,6 +52,9 @@ class MonitoringArgs:
     models: bool = False
     """Whether there is a server of models."""
 
+    yarn_workers: int = 0
+    """Number of Yarn's NodeManagers; 0 where Kubernetes starts executors."""
+
     environment: Mapping[str, str]
     """What a process needs to reach the world."""
 

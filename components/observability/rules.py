@@ -16,6 +16,7 @@ def rules(args: MonitoringArgs) -> dict[str, Any]:
         "notebooks_quota": names.NOTEBOOKS_QUOTA,
         "smoke_silent_seconds": args.settings.smoke_test.every_minutes * 120,
         "idle_minutes": args.idle_minutes * 2,
+        "yarn_workers": args.yarn_workers,
     }
     source = text("observability/files/rules.yaml")
     for key, value in values.items():
@@ -23,8 +24,8 @@ def rules(args: MonitoringArgs) -> dict[str, Any]:
     groups = parsed(source)["groups"]
     if not args.serving:
         groups = [group for group in groups if group["name"] not in {"service", "models"}]
-    if not args.models:
-        groups = [group for group in groups if group["name"] != "models"]
+    absent = {name for name, there in {"models": args.models, "yarn": args.yarn_workers}.items() if not there}
+    groups = [group for group in groups if group["name"] not in absent]
     for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
         rule["annotations"]["runbook_url"] = f"{args.settings.runbooks or 'docs/runbooks'}/{rule['labels']['runbook']}.md"
     return {"groups": groups}

@@ -7,6 +7,13 @@ from components.names import COMPONENT, NAME, Labels
 from components.observability.args import MonitoringArgs
 from components.observability.charts import json_exporter
 
+_YARN = [
+    {"source_labels": ["__name__"], "action": "keep", "regex": "(cluster|queue|node_manager)_metrics_.*"},
+    # There is one queue: the root says the same again.
+    {"source_labels": ["queue"], "action": "drop", "regex": "root"},
+]
+"""Of the thousand numbers of a daemon, those of what it hands out (hadoop: Metrics.md)."""
+
 
 def scrape_configs(args: MonitoringArgs) -> list[dict[str, Any]]:
     """What Prometheus asks, every 15 seconds.
@@ -49,7 +56,7 @@ def scrape_configs(args: MonitoringArgs) -> list[dict[str, Any]]:
         },
         {"target_label": "__address__", "replacement": f"{json_exporter.SERVICE}:{names.JSON_EXPORTER_PORT}"},
     ]
-    jobs = [
+    spark = [
         pods("spark-driver", names.SPARK_NAMESPACE, names.DRIVER_LABELS, "ui", "/metrics/prometheus", metric_relabel_configs=less),
         pods("spark-executors", names.SPARK_NAMESPACE, names.DRIVER_LABELS, "ui", "/metrics/executors/prometheus"),
         pods(
@@ -61,6 +68,14 @@ def scrape_configs(args: MonitoringArgs) -> list[dict[str, Any]]:
             params={"module": [json_exporter.STAGES]},
             relabel=stages,
         ),
+    ]
+    # On Yarn, a driver leads whoever comes to its UI to pages of Yarn's.
+    yarn = [
+        pods("yarn", names.SPARK_NAMESPACE, names.YARN_MANAGER_LABELS, "web", "/prom", metric_relabel_configs=_YARN),
+        pods("yarn-workers", names.SPARK_NAMESPACE, names.YARN_WORKER_LABELS, "web", "/prom", metric_relabel_configs=_YARN),
+    ]
+    jobs = [
+        *(yarn if args.yarn_workers else spark),
         pods("dataset-check", names.SPARK_NAMESPACE, names.DATASET_CHECK_LABELS, "metrics"),
         pods("zeppelin", names.ZEPPELIN_NAMESPACE, {COMPONENT: names.ZEPPELIN_LABELS[COMPONENT]}, "http"),
         pods("smoke-test", names.ZEPPELIN_NAMESPACE, names.SMOKE_TEST_LABELS, "metrics"),

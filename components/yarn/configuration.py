@@ -68,7 +68,8 @@ def yarn_files(cluster: YarnCluster, spark: SparkSettings) -> dict[str, str]:
     """
     return {
         # There is no HDFS: data and staging lie on shares that every machine mounts.
-        "core-site.xml": configuration_xml({"fs.defaultFS": "file:///"}),
+        # Both daemons show their numbers at /prom (hadoop: core-default.xml).
+        "core-site.xml": configuration_xml({"fs.defaultFS": "file:///", "hadoop.prometheus.endpoint.enabled": "true"}),
         "yarn-site.xml": configuration_xml(_yarn_site(cluster)),
         "capacity-scheduler.xml": configuration_xml(_scheduler(cluster, spark)),
         "log4j.properties": text("yarn/files/log4j.properties"),

@@ -32,6 +32,7 @@ from components.names import (
     YARN_PORT,
     YARN_SCHEDULER_PORT,
     YARN_TRACKER_PORT,
+    YARN_WEB_PORT,
     YARN_WORKER,
     YARN_WORKER_LABELS,
 )
@@ -160,7 +161,7 @@ class Yarn(pulumi.ComponentResource):
             "resourcemanager.ResourceManager",
             heap_mib=1024,
             amounts={"cpu": str(size["cores"]), "memory": f"{size['memory_gib']}Gi", "ephemeral-storage": f"{size['scratch_gib']}Gi"},
-            ports={"applications": YARN_SCHEDULER_PORT, "nodes": YARN_TRACKER_PORT, "drivers": YARN_PORT},
+            ports={"applications": YARN_SCHEDULER_PORT, "nodes": YARN_TRACKER_PORT, "drivers": YARN_PORT, "web": YARN_WEB_PORT},
             probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="drivers"), period_seconds=10, timeout_seconds=5),
         )
         return self._pod(container, [config_volume("conf", conf), scratch_volume("tmp", "1Gi")])

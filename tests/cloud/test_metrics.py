@@ -28,6 +28,7 @@ from tests.cloud.kubelet import Kubelet
 from tests.cloud.test_charts import MONITORED
 from tests.support.eventually import eventually
 from tests.support.servers import Quiet, free_ports, serving
+from tests.support.stack_files import with_yarn
 from tests.unit.test_smoke_test import Zeppelin
 
 DRIVER = "spark-alice-2abcdefgh-driver"
@@ -41,8 +42,14 @@ def charts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Object]]:
 
 
 @pytest.fixture(scope="module")
-def rules(charts) -> dict[str, Any]:
-    return yaml.safe_load(releases.config(charts["prometheus"], "prometheus-server", "rules.yml"))
+def charts_on_yarn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Object]]:
+    return releases.of(with_yarn(MONITORED), tmp_path_factory.mktemp("charts-on-yarn"))
+
+
+@pytest.fixture(scope="module")
+def rules(charts_on_yarn) -> dict[str, Any]:
+    """Of a stack that has every rule there is."""
+    return yaml.safe_load(releases.config(charts_on_yarn["prometheus"], "prometheus-server", "rules.yml"))
 
 
 def alerts(rules: dict[str, Any]) -> list[dict[str, Any]]:
@@ -53,10 +60,11 @@ class TestPromtool:
     def promtool(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([str(tools.program("promtool")), *arguments], capture_output=True, text=True, check=False)
 
-    def test_configuration_and_rules_are_valid(self, charts, tmp_path):
+    @pytest.mark.parametrize("stack", ["charts", "charts_on_yarn"])
+    def test_configuration_and_rules_are_valid(self, request, stack, tmp_path):
         for key, check in (("prometheus.yml", ("check", "config", "--syntax-only")), ("rules.yml", ("check", "rules"))):
             file = tmp_path / key
-            file.write_text(releases.config(charts["prometheus"], "prometheus-server", key))
+            file.write_text(releases.config(request.getfixturevalue(stack)["prometheus"], "prometheus-server", key))
             assert self.promtool(*check, str(file)).returncode == 0
 
     def prepared(self, rules: dict[str, Any], folder: Path) -> Path:

@@ -1,15 +1,17 @@
 """Real Spark on a real Yarn that runs on the rendered files: executors come and go, and each person has limits."""
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
-from components.names import SHUFFLE_PORT
+from components.names import SHUFFLE_PORT, YARN_NODE_WEB_PORT, YARN_WEB_PORT
 from settings.values.spark import SparkSettings
 from tests.cloud import yarn
-from tests.cloud.yarn import NODE, Yarn
+from tests.cloud.yarn import MANAGER, NODE, Yarn
 from tests.support.eventually import eventually
 
 SIZE: dict[str, Any] = {"cores": 1, "memory_gib": 1, "overhead_gib": 1, "scratch_gib": 4}
@@ -76,6 +78,25 @@ def test_a_person_has_limits_and_leaves_the_rest_to_another(running):
             for spark in (first, second):
                 spark("spark.stop()")
             eventually(lambda: running.states("alice")[-1] == "RUNNING", 300, pause=1)
+
+
+def numbers(address: str, port: int, name: str) -> dict[str, float]:
+    """A metric at /prom of a daemon, by the queue that it is of."""
+    text = httpx.get(f"http://{address}:{port}/prom", timeout=30).raise_for_status().text
+    found = re.findall(rf"^{name}\{{(.*)\}} (\S+)$", text, re.MULTILINE)
+    return {"".join(re.findall(r'queue="(.*?)"', labels)): float(value) for labels, value in found}
+
+
+def test_prometheus_finds_what_alerts_ask_for(running):
+    """By the names that alerts and dashboards have; what is handed out is what the REST API says."""
+    assert numbers(MANAGER, YARN_WEB_PORT, "cluster_metrics_num_active_n_ms") == {"": 1}
+    with running.submitted("alice", "measured") as spark:
+        spark.wait_ready()
+        used = running.ask("scheduler")["scheduler"]["schedulerInfo"]["queues"]["queue"][0]["resourcesUsed"]
+        assert used == {**used, "memory": 1024, "vCores": 1}
+        eventually(lambda: numbers(MANAGER, YARN_WEB_PORT, "queue_metrics_allocated_mb")["root.default"] == 1024, pause=1)
+        assert numbers(MANAGER, YARN_WEB_PORT, "queue_metrics_allocated_v_cores")["root.default"] == 1
+        eventually(lambda: numbers(NODE, YARN_NODE_WEB_PORT, "node_manager_metrics_allocated_gb") == {"": 1}, pause=1)
 
 
 def test_a_stranger_may_start_nothing(running):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.names import YARN_MANAGER_LABELS, YARN_WORKER_LABELS
+from components.names import PROMETHEUS_LABELS, YARN_MANAGER_LABELS, YARN_WORKER_LABELS
 from policy import rules
 from policy.pods import weak_points, workloads
 from preview import manifests
@@ -93,6 +93,7 @@ YARN_PODS = (
     Pod("worker", SPARK, YARN_WORKER_LABELS, "10.100.2.21"),
     Pod("other worker", SPARK, YARN_WORKER_LABELS, "10.100.1.22"),
 )
+PROMETHEUS = Pod("prometheus", "gaia-monitoring", PROMETHEUS_LABELS, "10.100.1.30")
 YARN_PORTS = (8030, 8031, 8032, 8033, 8040, 8041, 8042, 8088, 17337, 22323, 22421, 22422)
 WORKERS = ("worker", "other worker")
 
@@ -120,6 +121,26 @@ def test_who_reaches_whom(stack):
     without_api = {each for each in expected(ways_out=ways_out) if each[0] not in DRIVERS or each[2] != 6443}
     assert flows == without_api | expected_of_yarn(ways_out=ways_out)
     assert {source for source, target, _ in flows if target in WORKERS} & set(EXECUTORS) == set()
+
+
+def test_prometheus_reaches_the_daemons_and_no_driver():
+    """The ports that Yarn's daemons have their web pages on (hadoop 3.5.0: yarn-default.xml)."""
+    recording = record_data(with_yarn(networked("prod")), "update")
+    flows = matrix(policies(recording), (*PODS, *YARN_PODS, PROMETHEUS), (*PORTS, *YARN_PORTS))
+    assert {each[1:] for each in flows if each[0] == "prometheus" and each[1] in {"yarn", *WORKERS, *DRIVERS}} == {
+        ("yarn", 8088), ("worker", 8042), ("other worker", 8042),
+    }  # fmt: skip
+    values = next(each for each in recording.resources if each.inputs.get("name") == "prometheus").inputs["values"]
+    jobs = {job["job_name"]: job for job in values["serverFiles"]["prometheus.yml"]["scrape_configs"]}
+    assert [name for name in jobs if name.startswith("spark")] == []
+    assert {name: job["metrics_path"] for name, job in jobs.items() if name.startswith("yarn")} == {
+        "yarn": "/prom",
+        "yarn-workers": "/prom",
+    }
+    ports = {title: pod["template"]["spec"]["containers"][0]["ports"] for title, pod in daemons(recording).items()}
+    assert {(title, port["containerPort"]) for title, found in ports.items() for port in found if port["name"] == "web"} == {
+        ("yarn", 8088), ("yarn-worker", 8042),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

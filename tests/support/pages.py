@@ -19,7 +19,7 @@ from components.observability import dashboards
 from recording import Recording
 from recording.model import UNITS
 from tests.support.programs import record_data
-from tests.support.stack_files import ROOT, STACKS, document, with_models
+from tests.support.stack_files import ROOT, STACKS, document, with_models, with_yarn
 
 FOLDER = ROOT / "docs" / "reference"
 MADE = "`make docs` writes this page from the program."
@@ -52,12 +52,13 @@ def pages() -> dict[str, str]:
     """Every page, by the name of its file."""
     recordings = {stack: record_data(document(stack), "update", stack) for stack in STACKS}
     # What no committed stack has, is described as well.
-    everything = record_data(with_models(document("prod")), "update", "prod")
+    everything = with_models(document("prod"))
+    on_kubernetes, on_yarn = (record_data(data, "update", "prod") for data in (everything, with_yarn(everything)))
     return {
         "command-line.md": command_line(),
         "outputs.md": outputs(recordings),
-        "metrics.md": metrics(everything),
-        "alerts.md": alerts(everything),
+        "metrics.md": metrics(on_kubernetes, on_yarn),
+        "alerts.md": alerts(on_yarn),
         "faults.md": faults(),
         "speed.md": speed(),
     }
@@ -199,8 +200,11 @@ def _value(value: Any) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def metrics(recording: Recording) -> str:
-    """The metrics of our own, what Prometheus asks, the recording rules and the panels of each dashboard."""
+def metrics(recording: Recording, on_yarn: Recording) -> str:
+    """The metrics of our own, what Prometheus asks, the recording rules and the panels of each dashboard.
+
+    on_yarn: the same stack on Yarn.
+    """
     lines = [
         "# Metrics and dashboards",
         "",
@@ -219,7 +223,8 @@ def metrics(recording: Recording) -> str:
         "| job | where | path |",
         "|---|---|---|",
     ]
-    for job in _prometheus(recording, "prometheus.yml")["scrape_configs"]:
+    jobs = {job["job_name"]: job for each in (on_yarn, recording) for job in _prometheus(each, "prometheus.yml")["scrape_configs"]}
+    for job in jobs.values():
         where = [name for each in job.get("kubernetes_sd_configs", []) for name in each["namespaces"]["names"]]
         place = f"Pods in `{where[0]}`" if where else f"`{job['static_configs'][0]['targets'][0]}`"
         lines.append(f"| `{job['job_name']}` | {place} | `{job.get('metrics_path', '/metrics')}` |")

@@ -62,7 +62,7 @@ def with_yarn(data: dict[str, Any], **backend: Any) -> dict[str, Any]:
     """A configuration with Yarn in place of Kubernetes."""
     kind = "storage_class" if data["gaia-dmp:cloud"]["kind"] == "kubernetes" else "share"
     spark = {"history": {"kind": kind, "size_gib": 1}} | data["gaia-dmp:spark"] | {"backend": YARN | backend}
-    return data | {"gaia-dmp:spark": spark, "gaia-dmp:images": YARN_IMAGES}
+    return data | {"gaia-dmp:spark": spark, "gaia-dmp:images": data.get("gaia-dmp:images", {}) | YARN_IMAGES}
 
 
 MODEL_IMAGES = {"spark": "registry.example.org/gaia/spark:4.0.5", "mlflow": "registry.example.org/gaia/mlflow:3.17.2"}
