@@ -69,7 +69,7 @@ def scrape_configs(args: MonitoringArgs) -> list[dict[str, Any]]:
             relabel=stages,
         ),
     ]
-    # On Yarn, a driver leads whoever comes to its UI to pages of Yarn's.
+    # The UI of a driver on Yarn redirects every request to the pages of Yarn.
     yarn = [
         pods("yarn", names.SPARK_NAMESPACE, names.YARN_MANAGER_LABELS, "web", "/prom", metric_relabel_configs=_YARN),
         pods("yarn-workers", names.SPARK_NAMESPACE, names.YARN_WORKER_LABELS, "web", "/prom", metric_relabel_configs=_YARN),
