@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,9 @@ from rich.text import Text
 
 from preview.tree import print_capacity, print_outputs
 from recording import RecordedResource, Recording, short_type
+
+MANY = 10
+"""So many components in a row that are made of the same become one line."""
 
 
 @dataclass
@@ -22,16 +26,20 @@ class _Row:
 
 
 def print_summary(recording: Recording, console: Console) -> None:
-    """Print one line per component, then capacity and outputs. What does not fit the console's width is cut, remarks are not."""
+    """Print one line per component, or one for many that are alike, then capacity and outputs.
+
+    What does not fit the console's width is cut, remarks are not.
+    """
     rows = _rows(recording)
     made, components = sum(len(row.made) for row in rows), sum(1 for row in rows if row.kind)
     console.print(Text(f"Stack {recording.stack}, offline: {_many(made, 'resource')} in {_many(components, 'component')}", style="bold"))
     console.print()
+    rows = list(_folded(rows))
     widths = [max((len(each) for each in column), default=0) for column in ([row.name for row in rows], [row.kind for row in rows])]
     for row in rows:
         line = Text("  ").append(f"{row.name:<{widths[0]}}  ", style="cyan").append(f"{row.kind:<{widths[1]}}  ", style="bold")
         line.append(f"{len(row.made):>3}  ", style="green")
-        remarks = list(_remarks(row.made))
+        remarks = list({str(each): each for each in _remarks(row.made)}.values())
         line.append_text(Text(", ").join(remarks)).append("  " if remarks else "")
         # What it is made of gets the rest of the line, not a second one.
         room = console.width - line.cell_len
@@ -60,6 +68,17 @@ def _rows(recording: Recording) -> list[_Row]:
             row.made.append(resource)
     placed = sorted(rows.items(), key=lambda item: ("kubernetes" in by_urn[item[0]].type, item[0]))
     return [row for _, row in placed] + ([loose] if loose.made else [])
+
+
+def _folded(rows: Sequence[_Row]) -> Iterator[_Row]:
+    """The lines to print: many components beside each other with the same contents are one, named after the first and the last."""
+    for _, group in groupby(rows, lambda row: (row.kind, _kinds(row.made), tuple(map(str, _remarks(row.made))))):
+        alike = list(group)
+        if len(alike) < MANY:
+            yield from alike
+        else:
+            made = [resource for row in alike for resource in row.made]
+            yield _Row(f"{len(alike)}: {alike[0].name} … {alike[-1].name}", alike[0].kind, made)
 
 
 def _remarks(made: Sequence[RecordedResource]) -> Iterator[Text]:

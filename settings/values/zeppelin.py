@@ -158,7 +158,7 @@ class ZeppelinSettings(Settings):
     login: Login = LocalLogin(kind="local")
     """How people log in: local or ldap."""
 
-    people: Annotated[tuple[Person, ...], Field(strict=False, max_length=300)] = ()
+    people: Annotated[tuple[Person, ...], Field(strict=False, max_length=2000)] = ()
     """The users, one line per person. With a local login, only they and the administrator can log in. With an LDAP login, they have their
     own limits, and everybody else in the directory shares the limits of the stack."""
 

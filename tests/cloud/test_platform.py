@@ -113,3 +113,19 @@ def dry_run(api: Api, items: list[Object]) -> list[str]:
         except ApiError as error:
             findings.append(f"{item['kind']} {metadata['name']}: {error}")
     return findings
+
+
+def test_an_api_server_takes_the_objects_of_a_thousand_people(api: Api):
+    """The program writes rules for everybody into one policy, and CEL and etcd have limits. Nobody's objects are more than another's."""
+    data = deployed.stack()
+    data["gaia-dmp:zeppelin"]["people"] = [{"name": f"person-{number:04}"} for number in range(1000)]
+    del data["gaia-dmp:zeppelin"]["user_space"]
+    seen: set[str] = set()
+    for item in deployed.objects(data):
+        if item["kind"] in ("ServiceAccount", "PriorityClass", "ResourceQuota") and item["kind"] in seen:
+            continue
+        seen.add(item["kind"])
+        path = f"{collection(item)}/{item['metadata']['name']}"
+        options = {"fieldManager": "tests", "force": "true", "dryRun": "All"}
+        assert api.call("PATCH", path, item, options, "application/apply-patch+yaml")["kind"] == item["kind"]
+    assert {"ValidatingAdmissionPolicy", "RoleBinding", "ConfigMap", "Secret"} <= seen

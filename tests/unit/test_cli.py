@@ -105,6 +105,18 @@ def test_a_preview_counts_every_resource_once_and_names_data_that_a_destroy_dele
     assert re.search(r"^  data-sample +CephFSShare +2  data deleted on destroy  Share, ShareAccess$", shown, flags=re.MULTILINE)
 
 
+def test_a_preview_has_one_line_for_many_people(tmp_path: Path, capsys):
+    data = document("prod")
+    data["gaia-dmp:zeppelin"]["people"] = [{"name": f"p{number:02}"} for number in range(40)]
+    write(tmp_path, "mine", data)
+    assert main(["preview", "mine", "--folder", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    # The administrator and the test user have a space as well. Each is a share and a rule of it, as event logs and notebooks are.
+    assert re.search(r"^  44: history … user-smoke-test +CephFSShare +88  44 protected, 44 kept on delete  ", shown, flags=re.MULTILINE)
+    assert re.search(r"^  42: space-admin … space-smoke-test +UserSpace +42  42 Job$", shown, flags=re.MULTILINE)
+    assert "p07" not in shown
+
+
 def plain(shown: str) -> list[str]:
     """The lines that stay on the terminal, without control sequences."""
     return [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rsplit("\r", 1)[-1] for line in shown.replace("\r\n", "\n").split("\n")]
