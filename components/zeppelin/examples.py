@@ -1,8 +1,11 @@
 """Example notebooks for newcomers: an overview, how executors start and stop, how to read and plot each dataset, and how to score one."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
+
+from components.files import text
 
 FOLDER = "Examples"
 """Their folder among the notebooks."""
@@ -64,53 +67,29 @@ z.show(plt)
 """
 
 
-_TRAIN = """
+_OPEN = """
 import os
 
 import mlflow
 import requests
-from pyspark.sql import types
-from sklearn.linear_model import LinearRegression
 
 # The server of models knows whose notebook this is.
 me = requests.get(os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/users/current", timeout=60).json()["user"]["username"]
-title = f"example-{{me}}"
-
 root = "{path}"
-parquet = sorted({{folder for folder, _, names in os.walk(root) if any(name.endswith(".parquet") for name in names)}})
-table = spark.read.parquet(*(parquet or [root]))
-numbers = [field.name for field in table.schema.fields if isinstance(field.dataType, types.NumericType)]
-target, features = numbers[-1], numbers[:-1][:4]
 
-sample = table.select(target, *features).dropna().limit(10_000).toPandas()
-line = LinearRegression().fit(sample[features], sample[target])
-mlflow.set_experiment(title)
-with mlflow.start_run():
-    mlflow.log_metric("rows", len(sample))
-    mlflow.log_metric("r2", line.score(sample[features], sample[target]))
-    mlflow.sklearn.log_model(line, name="model", input_example=sample[features].head(3), registered_model_name=title)
-print(f"{{target}} from {{', '.join(features)}}: registered as {{title}}, see /models/")
 """
 
-_SCORE = """
-import time
+_MODEL = """
+model = f"models:/{title}/latest"
 
-from pyspark.sql import functions
-
-# Every executor fetches the model, and scores its part of the rows with the libraries of its image.
-score = mlflow.pyfunc.spark_udf(spark, f"models:/{{title}}/latest", result_type="double", env_manager="local")
-scored = table.dropna(subset=features).withColumn("score", score(*features))
-started = time.time()
-{write}print(f"{{count:,}} rows scored in {{time.time() - started:.0f}} s, mean {{mean:.4f}}")
 """
 
-_KEEP = """place = f"file:///user/{me}/scores"
-scored.write.mode("overwrite").parquet(place)
-count, mean = spark.read.parquet(place).agg(functions.count("score"), functions.avg("score")).first()
-"""
 
-_SHOW = """count, mean = scored.agg(functions.count("score"), functions.avg("score")).first()
-"""
+def _cells() -> dict[str, str]:
+    """The parts of the program that people run on their own machine, by title: `# %%` begins one in VS Code and Jupyter."""
+    _, *parts = re.split(r"^# %% (\w+)\n", text("zeppelin/files/score_catalogue.py"), flags=re.MULTILINE)
+    bare = (re.sub(r"  # noqa: .*", "", part).strip() + "\n" for part in parts[1::2])
+    return dict(zip(parts[::2], bare, strict=True))
 
 
 def example_notebooks(
@@ -150,11 +129,11 @@ def example_notebooks(
         ]
     files = [(name, path) for name, path in datasets if not path.startswith("s3a:")]
     if models and files:
-        name, path = files[0]
+        (name, path), cells = files[0], _cells()
         notebooks[f"Score {name}"] = [
             f"%md\n## A model of {name}\nIt is trained on a sample, registered, and scores every row on executors. `/models/` shows it.",
-            "%spark.pyspark" + _TRAIN.format(path=path),
-            "%spark.pyspark" + _SCORE.format(write=_KEEP if space else _SHOW),
+            "%spark.pyspark" + _OPEN.format(path=path) + cells["Train"],
+            "%spark.pyspark" + _MODEL + "\n".join(cells[title] for title in ("Score", *["Write"] * space, "Look")),
         ]
     return json.dumps(dict(_notebook(index, title, texts) for index, (title, texts) in enumerate(notebooks.items())))
 

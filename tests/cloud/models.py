@@ -118,12 +118,12 @@ socket.getaddrinfo = _here
 """
 
 
-def resolving(folder: Path, port: int) -> dict[str, str]:
-    """The environment in which a Python finds the server of models, by its name in a cluster, at a port of 127.0.0.1."""
+def resolving(folder: Path, port: int, host: str = MODELS_HOST) -> dict[str, str]:
+    """The environment in which a Python finds the server of models, by its name in a cluster or another host's, at a port of 127.0.0.1."""
     place = folder / "resolver"
     place.mkdir(exist_ok=True)
     (place / "sitecustomize.py").write_text(RESOLVER)
-    return {"PYTHONPATH": str(place), "MODELS_HOST": MODELS_HOST.split(":")[0], "MODELS_WAY": str(port)}
+    return {"PYTHONPATH": str(place), "MODELS_HOST": host.split(":", maxsplit=1)[0], "MODELS_WAY": str(port)}
 
 
 class Client:

@@ -41,3 +41,13 @@ def test_a_catalogue_on_a_disk_is_scored_where_there_are_models():
         assert [note["name"] for note in notes.values() if note["name"].startswith("Score")] == wanted
     with_space, without = (example_notebooks(datasets, ["spark"], space=space, models=True) for space in (True, False))
     assert ("/user/{me}/scores" in with_space, "/user/{me}/scores" in without) == (True, False)
+
+
+def test_a_paragraph_is_python_and_its_text_is_for_the_notebook():
+    notes = json.loads(example_notebooks([("gdr3", "/data/gaia/GDR3")], ["spark"], space=True, models=True))
+    (texts,) = [[p["text"] for p in note["paragraphs"]] for note in notes.values() if note["name"] == "Score gdr3"]
+    for text in texts[1:]:
+        compile(text.removeprefix("%spark.pyspark"), "paragraph", "exec")
+        # What is for a laptop, or for those who write this project.
+        for word in ("# %%", "noqa", "sys.argv", "addArtifacts", "getOrCreate"):
+            assert word not in text
