@@ -59,6 +59,9 @@ EXECUTOR_ACCOUNT = "spark-executor"
 INTERPRETER_ACCOUNT = "interpreter"
 MODELS_ACCOUNT = "models"
 
+# ConfigMaps, in the namespace of notebooks.
+GPU_FILES = "gpu-files"
+
 # Claims, in the namespace of Zeppelin.
 NOTEBOOKS_CLAIM, BACKUP_CLAIM, MODELS_CLAIM = "notebooks", "backup", "models"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from doctor import cluster, credentials, networks, quotas, services, standing, storage
+from doctor import cluster, credentials, gpus, networks, quotas, services, standing, storage
 from doctor.visit import ASKING_FAILS, Finding, Visit, reason
 
 Check = Callable[[Visit], Iterator[Finding]]
@@ -11,6 +11,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("cluster template", cluster.template),
     ("Kubernetes version", cluster.kubernetes_version),
     ("flavours", cluster.flavours),
+    ("GPUs", gpus.gpus),
     ("networks", networks.networks),
     ("load balancers", networks.load_balancers),
     ("shares", storage.shares),

@@ -48,6 +48,9 @@ class Cloud:
     spark_nodes: Mapping[str, str]
     """Labels of the nodes that notebooks compute on."""
 
+    gpu_nodes: Mapping[str, Mapping[str, str]]
+    """Pools on which executors have a GPU, to the labels of their nodes."""
+
     projects: Mapping[Role, OpenedProject] = field(default_factory=dict)
     """OpenStack projects that a credential has opened."""
 
@@ -121,6 +124,7 @@ def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
         kubeconfig=cluster.kubeconfig,
         version=cluster.version,
         spark_nodes={cluster.node_selector_label: stack.settings.spark.pool},
+        gpu_nodes={pool: {cluster.node_selector_label: pool} for pool in stack.settings.spark.gpu_pools},
         projects=projects,
         public_address=network.public_address,
         balancer=BALANCERS["openstack"],
@@ -129,12 +133,13 @@ def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
 
 def _existing(stack: Stack, cloud: KubernetesCloud) -> Cloud:
     kubeconfig = stack.secret(cloud.kubeconfig_secret)
-    pool = next(pool for pool in cloud.pools if pool.name == stack.settings.spark.pool)
+    nodes = {pool.name: pool.node_selector for pool in cloud.pools}
     return Cloud(
         kubernetes=kubernetes.Provider("kubernetes", kubeconfig=kubeconfig, context=cloud.context, cluster_identifier=cloud.cluster_name),
         kubeconfig=kubeconfig,
         version=cloud.kubernetes_version,
-        spark_nodes=pool.node_selector,
+        spark_nodes=nodes[stack.settings.spark.pool],
+        gpu_nodes={pool: nodes[pool] for pool in stack.settings.spark.gpu_pools},
         balancer=BALANCERS[cloud.provider],
         identity=cloud.identity,
     )

@@ -11,6 +11,7 @@ from components.kubernetes.network_policies import NetworkPolicies
 from components.names import DRIVER_ACCOUNT, EXECUTOR_ACCOUNT, INTERPRETER_ACCOUNT, SPARK_NAMESPACE, SPARK_UID
 from components.spark.admission import SparkAdmission, SparkAdmissionArgs
 from components.spark.dataset_check import DatasetCheck, DatasetCheckArgs
+from components.spark.gpus import GpuFiles
 from components.spark.hadoop_conf import SECRET, HadoopConf, HadoopConfArgs
 from components.spark.history_server import HistoryServer, HistoryServerArgs
 from components.spark.local_queue import QUEUE, LocalQueue, LocalQueueArgs
@@ -83,6 +84,7 @@ def build(stack: Stack, cloud: Cloud, data: Storage) -> Spark:
         zeppelin_image=stack.image("zeppelin"),
         mounts=[Mount(dataset=each.dataset, claim=each.volume.claim_name) for each in data.datasets],
         node_selector=cloud.spark_nodes,
+        gpu_nodes=cloud.gpu_nodes,
         pull_secret=where.pull_secret_name,
         user_space=bool(data.spaces),
         fs_group=SPARK_UID if isinstance(stack.settings.zeppelin.user_space, PersonVolumes) else None,
@@ -148,5 +150,7 @@ def _beside_notebooks(stack: Stack, data: Storage, namespace: NamespaceRef, pods
             protect=stack.protect,
         )
         HistoryServer("history-server", history, data.inside)
+    if pods.gpu_nodes:
+        GpuFiles("gpu", namespace, data.inside)
     if pods.mounts:
         DatasetCheck("dataset-check", DatasetCheckArgs(namespace=namespace, pods=pods), data.inside)

@@ -119,6 +119,7 @@ def _examples(stack: Stack, data: Storage) -> str:
         limits=[
             f"{settings.spark.per_person.interpreters} interpreters at a time, one for each notebook and language",
             f"{settings.spark.executors_per_person} executors for all your notebooks together",
+            *([f"{settings.spark.gpus_per_person} executors with a GPU"] if settings.spark.gpu_sizes else []),
             "Work over a limit waits until something of yours has ended.",
         ],
     )

@@ -6,6 +6,7 @@ A rule is an expression that must hold, and the message of a refusal.
 import json
 
 from components.names import DRIVER_ACCOUNT, EXECUTOR, HISTORY_CLAIM, INTERPRETER, MANAGER, SPARK_NAMESPACE, USER_CLAIM
+from components.spark.gpus import GPU, GPU_CLASS
 from components.spark.notebook_pods import NotebookPods
 
 USER_NAME = "request.userInfo.username"
@@ -15,6 +16,7 @@ _CREATE = "request.operation != 'CREATE'"
 _NOT_PODS = f"{_CREATE} || request.resource.resource != 'pods'"
 _POD_KIND = "request.resource.resource == 'pods'"
 _CONTAINERS = "(object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : []))"
+_WITH_GPU = f"{_CONTAINERS}.exists(c, c.?resources.?limits[?{json.dumps(GPU)}].hasValue())"
 
 
 def user_of(namespace: str, account: str) -> str:
@@ -59,24 +61,50 @@ def _volumes(pods: NotebookPods, person: str, more: str) -> str:
     return f"{_NOT_PODS} || !has(object.spec.volumes) || object.spec.volumes.all(v, {allowed})"
 
 
-def _of_every_pod(pods: NotebookPods, person: str, more: str = "") -> list[tuple[str, str]]:
-    """What holds for Pods of drivers and of the server alike. person, more: see `_volumes`."""
+def _placed(pods: NotebookPods, *, gpus: bool) -> list[tuple[str, str]]:
+    """Where Pods may run. gpus: whether some may have one."""
+    where, selector = "(has(object.spec.nodeSelector) ? object.spec.nodeSelector : {})", cel(dict(pods.node_selector))
+    nodes, own = f"{where} == {selector}", "t.key.startsWith('node.kubernetes.io/')"
+    if gpus:
+        # In CEL a list knows its maps.
+        nodes = f"({_WITH_GPU} ? {where} in {cel([dict(labels) for labels in pods.gpu_nodes.values()])} : {nodes})"
+        own = f"({own} || ({_WITH_GPU} && t.key == {cel(GPU)}))"
+    tolerations = f"object.spec.tolerations.all(t, has(t.key) && {own})"
+    return [
+        (f"{_NOT_PODS} || {nodes}", f"a Pod here must run on the Spark nodes, {selector}" + (", with a GPU on those of GPUs" * gpus)),
+        (f"{_NOT_PODS} || !has(object.spec.tolerations) || {tolerations}", "a Pod here must not tolerate taints of nodes"),
+    ]
+
+
+def _gpus(pods: NotebookPods, *, executors: bool) -> list[tuple[str, str]]:
+    """Who may have a GPU, where the stack has any. executors: whether the Pods are executors."""
+    if not pods.gpu_nodes:
+        return []
+    if not executors:
+        return [(f"{_NOT_PODS} || !{_WITH_GPU}", "an interpreter must have no GPU: executors have them")]
+    chosen = f"{_CONTAINERS}.all(c, !has(c.env) || c.env.all(e, e.name != 'NVIDIA_VISIBLE_DEVICES'))"
+    return [
+        # The quota of its person counts Pods.
+        (f"{_NOT_PODS} || !{_WITH_GPU} || {_CONTAINERS}.all(c, string(c.resources.limits[{cel(GPU)}]) == '1')", "an executor has one GPU"),
+        # By this variable NVIDIA's device plug-in says which GPU it is.
+        (f"{_NOT_PODS} || {chosen}", "an executor must not choose its GPU"),
+    ]
+
+
+def _of_every_pod(pods: NotebookPods, person: str, more: str = "", *, gpus: bool = False) -> list[tuple[str, str]]:
+    """What holds for Pods of drivers and of the server alike. person, more: see `_volumes`. gpus: whether some may have a GPU."""
     spaces = ", and its person's own space" if pods.user_space else ""
-    selector = cel(dict(pods.node_selector))
+    nodes, taints = _placed(pods, gpus=gpus)
     no_secrets = "!has(c.envFrom) && (!has(c.env) || c.env.all(e, !has(e.valueFrom) || !has(e.valueFrom.secretKeyRef)))"
-    tolerations = "object.spec.tolerations.all(t, has(t.key) && t.key.startsWith('node.kubernetes.io/'))"
     return [
         (
             _volumes(pods, person, more),
             f"a Pod here may mount only emptyDir, ConfigMap and, read-only, the claims {', '.join(_claims(pods)) or '(none)'}{spaces}",
         ),
         (f"{_NOT_PODS} || {_CONTAINERS}.all(c, {no_secrets})", "a Pod here must not use a Secret in its environment"),
-        (
-            f"{_NOT_PODS} || (has(object.spec.nodeSelector) ? object.spec.nodeSelector : {{}}) == {selector}",
-            f"a Pod here must run on the Spark nodes, {selector}",
-        ),
+        nodes,
         (f"{_NOT_PODS} || !has(object.spec.nodeName)", "a Pod here must not set nodeName"),
-        (f"{_NOT_PODS} || !has(object.spec.tolerations) || {tolerations}", "a Pod here must not tolerate taints of nodes"),
+        taints,
         (
             f"{_CREATE} || !has(object.metadata.finalizers)"
             + (f" || ({_POD_KIND} && object.metadata.finalizers == ['kueue.x-k8s.io/managed'])" if pods.queue else ""),
@@ -97,6 +125,7 @@ def driver_rules(pods: NotebookPods) -> list[tuple[str, str]]:
     base, identities, people = user_of(SPARK_NAMESPACE, DRIVER_ACCOUNT), pods.identities, list(pods.identities.people.values())
     person = f"{USER_NAME}.substring({len(base)})"
     label = _label("gaia-dmp/user")
+    with_gpu = f" + ({_WITH_GPU} ? {cel(GPU_CLASS)} : '')" if pods.gpu_nodes else ""
     return [
         ("'authentication.kubernetes.io/pod-name' in request.userInfo.extra", "a driver's token must be bound to its Pod"),
         (
@@ -126,14 +155,15 @@ def driver_rules(pods: NotebookPods) -> list[tuple[str, str]]:
         ),
         # Every name is `<account><nothing or -person>`: whose driver asks is whose executor it is.
         (
-            f"{_NOT_PODS} || object.spec.?priorityClassName.orValue('') == {cel(identities.priorities.executor)} + {person}",
+            f"{_NOT_PODS} || object.spec.?priorityClassName.orValue('') == {cel(identities.priorities.executor)} + {person}{with_gpu}",
             "an executor must have the PriorityClass, and so the quota, of its driver's person",
         ),
         (
             f"{_NOT_PODS} || ({person} == '' ? !({label} in {cel(people)}) : '-' + {label} == {person})",
             "an executor must be labelled with its driver's person",
         ),
-        *_of_every_pod(pods, person),
+        *_gpus(pods, executors=True),
+        *_of_every_pod(pods, person, gpus=bool(pods.gpu_nodes)),
     ]
 
 
@@ -206,6 +236,7 @@ def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
             if pods.history
             else []
         ),
+        *_gpus(pods, executors=False),
         *_of_every_pod(pods, suffix, more),
     ]
 

@@ -11,9 +11,10 @@ from pulumi_kubernetes.scheduling import v1 as scheduling
 from components.kubernetes.namespace import NamespaceRef, secured_namespace
 from components.names import NOTEBOOKS_QUOTA, SPARK_NAMESPACE, person_quota
 from components.spark import dataset_check, history_server
+from components.spark.gpus import GPU, GPU_CLASS
 from components.spark.notebook_pods import Priorities
 from components.spark.templates import DRIVER_BURST, LANGUAGE_BURST
-from settings.values.spark import SparkSettings
+from settings.values.spark import PodSize, SparkSettings
 
 _PRIORITIES = {"server": (100_000, "PreemptLowerPriority"), "driver": (10_000, "PreemptLowerPriority"), "executor": (1_000, "Never")}
 """Role to value and preemption policy."""
@@ -46,7 +47,8 @@ class SparkNamespace(pulumi.ComponentResource):
     secret where the registry wants one. No other secret ever stands here: an account that may create Pods may mount all of them.
 
     A person has PriorityClasses of their own, of the same value, because a quota can be scoped by nothing else that a Pod carries; one
-    ResourceQuota bounds their interpreters, another their executors. SparkAdmission sees to it that nobody borrows another's class.
+    ResourceQuota bounds their interpreters, another their executors, a third those with a GPU. SparkAdmission sees to it that nobody
+    borrows another's class.
     """
 
     namespace: NamespaceRef
@@ -83,6 +85,7 @@ class SparkNamespace(pulumi.ComponentResource):
                     "services.loadbalancers": "0",
                     "services.nodeports": "0",
                 }
+                | ({f"requests.{GPU}": str(quota.gpus)} if args.spark.gpu_sizes else {})
             ),
             opts=inside,
         )
@@ -102,6 +105,8 @@ class SparkNamespace(pulumi.ComponentResource):
             opts=inside,
         )
         self.priorities = Priorities(**{role: self._priority(name, role, role) for role in _PRIORITIES})
+        if args.spark.gpu_sizes:
+            self._priority(name, "executor", f"executor{GPU_CLASS}")
         for person in args.people:
             self._person(name, args.spark, person, inside)
         self.register_outputs(
@@ -117,12 +122,20 @@ class SparkNamespace(pulumi.ComponentResource):
 
     def _person(self, name: str, spark: SparkSettings, person: str, inside: pulumi.ResourceOptions) -> None:
         """The classes and quotas of one person."""
-        for role, hard in (("driver", {"pods": str(spark.per_person.interpreters)}), ("executor", _person_executors(spark))):
-            title = self._priority(name, role, f"{role}-{person}")
+        executors = [(size.max_executors, size.executor) for size in spark.plain_sizes]
+        bounded = [
+            ("driver", person, {"pods": str(spark.per_person.interpreters)}),
+            ("executor", person, _most(spark.executors_per_person, [*executors, (spark.executors_per_person, spark.executor)])),
+        ]
+        if spark.gpu_sizes:
+            executors = [(spark.gpus_per_person, size.executor) for size in spark.gpu_sizes]
+            bounded.append(("executor", person + GPU_CLASS, _most(spark.gpus_per_person, executors)))
+        for role, whose, hard in bounded:
+            title = self._priority(name, role, f"{role}-{whose}")
             bounds = {key if key == "pods" else f"{kind}.{key}": amount for key, amount in hard.items() for kind in ("requests", "limits")}
             core.ResourceQuota(
-                f"{name}-quota-{role}-{person}",
-                metadata=meta.ObjectMetaArgs(name=person_quota(role, person), namespace=self.namespace.title),
+                f"{name}-quota-{role}-{whose}",
+                metadata=meta.ObjectMetaArgs(name=person_quota(role, whose), namespace=self.namespace.title),
                 spec=core.ResourceQuotaSpecArgs(
                     hard=bounds,
                     scope_selector=core.ScopeSelectorArgs(
@@ -149,15 +162,14 @@ class SparkNamespace(pulumi.ComponentResource):
         return title
 
 
-def _person_executors(spark: SparkSettings) -> dict[str, str]:
+def _most(pods: int, wanted: Sequence[tuple[int, PodSize]]) -> dict[str, str]:
     """What all executors of one person may request together: as many as they may have, each of the size that asks for most.
 
-    A quota scoped by PriorityClass takes no `ephemeral-storage` (kube-apiserver refuses it).
+    wanted: number and size of those that may be there at the same time. A quota scoped by PriorityClass takes no `ephemeral-storage`
+    (kube-apiserver refuses it).
     """
-    wanted = [(size.max_executors, size.executor) for size in spark.sizes().values()]
-    wanted.append((spark.executors_per_person, spark.executor))
     return {
-        "pods": str(spark.executors_per_person),
+        "pods": str(pods),
         "cpu": str(max(count * size.cores for count, size in wanted)),
         "memory": f"{max(count * size.total_memory_gib for count, size in wanted)}Gi",
     }

@@ -70,6 +70,9 @@ class NotebookPods:
     node_selector: Mapping[str, str] = field(default_factory=dict)
     """Labels of the Spark nodes."""
 
+    gpu_nodes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Pools on which executors have a GPU, to the labels of their nodes."""
+
     pull_secret: str | None = None
     """Name of the pull secret, or None."""
 

@@ -1,6 +1,7 @@
 """The Spark settings of a notebook. Plain functions, no resource."""
 
 from components.names import CONNECT_PORT
+from components.spark.gpus import gpu_properties
 from components.spark.notebook_pods import NotebookPods
 from settings.values.spark import NotebookSize, SparkSettings
 
@@ -83,6 +84,8 @@ def spark_properties(pods: NotebookPods, spark: SparkSettings, size: NotebookSiz
         "spark.kubernetes.allocation.driver.readinessTimeout": "10s",
         "spark.jars.ivy": "/work/.ivy2",
     }
+    if size.gpu:
+        properties |= gpu_properties(size.gpu)
     if pods.web_identity:
         # Hadoop 3.3's name of it, which Hadoop 3.4 takes for its own.
         properties["spark.hadoop.fs.s3a.aws.credentials.provider"] = "com.amazonaws.auth.WebIdentityTokenCredentialsProvider"

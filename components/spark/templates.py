@@ -9,6 +9,7 @@ import yaml
 from components.files import parsed, text
 from components.models.client import model_client_environment
 from components.names import CONNECT_PORT, HISTORY_CLAIM, RPC_PORT, SPARK_NAMESPACE, SPARK_UID, ZEPPELIN, ZEPPELIN_NAMESPACE, user_claim
+from components.spark.gpus import with_gpu
 from components.spark.notebook_pods import NotebookPods
 from settings.values.spark import LanguageSize, NotebookSize, PodSize
 
@@ -120,16 +121,17 @@ def executor_templates(pods: NotebookPods, sizes: Mapping[str, NotebookSize]) ->
     """Every executor template by the name of its file: one per size, and one more for people who have a space of their own."""
     result = {}
     for title, size in sizes.items():
-        result[f"executor-{title}.yaml"] = executor_template(pods, size.executor)
+        gpu = size.gpu and size.gpu.pool
+        result[f"executor-{title}.yaml"] = executor_template(pods, size.executor, gpu=gpu)
         if pods.user_space:
-            result[f"executor-{title}.person.yaml"] = executor_template(pods, size.executor, person=True)
+            result[f"executor-{title}.person.yaml"] = executor_template(pods, size.executor, person=True, gpu=gpu)
     return result
 
 
-def executor_template(pods: NotebookPods, size: PodSize, *, person: bool = False) -> str:
+def executor_template(pods: NotebookPods, size: PodSize, *, person: bool = False, gpu: str | None = None) -> str:
     """The Pod that Spark makes executors from, as YAML; `@priority@` and `@user@` are filled in as a driver starts.
 
-    person: whether the claim of the driver's person is mounted.
+    person: whether the claim of the driver's person is mounted. gpu: the pool on which it has a GPU, or None.
     """
     pod: dict[str, Any] = parsed(text("spark/files/executor.yaml"))
     spec = pod["spec"]
@@ -152,6 +154,8 @@ def executor_template(pods: NotebookPods, size: PodSize, *, person: bool = False
     if person:
         container["volumeMounts"].append({"name": "user", "mountPath": "/user/@user@"})
         spec["volumes"].append({"name": "user", "persistentVolumeClaim": {"claimName": user_claim("@user@")}})
+    if gpu:
+        with_gpu(pod, dict(pods.gpu_nodes[gpu]))
     return yaml.safe_dump(pod, sort_keys=False)
 
 

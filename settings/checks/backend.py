@@ -50,6 +50,10 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
     if isinstance(stack.cloud, KubernetesCloud) and stack.cloud.identity:
         message = "is not there for executors of Yarn, whose Pods have no account of the cloud"
         yield Problem(("cloud", "identity"), message, "no identity, or backend kubernetes", (kind,))
+    for index, profile in enumerate(stack.spark.profiles):
+        if profile.gpu:
+            message = "is not counted by Yarn, whose NodeManagers have no GPU"
+            yield Problem(("spark", "profiles", index, "gpu"), message, "no gpu, or backend kubernetes", (kind,))
     if stack.spark.connect:
         yield Problem(("spark", "connect"), "is not available with spark.backend.kind yarn", "false, or backend kubernetes", (kind,))
     if yarn.memory_gib <= yarn.cores:

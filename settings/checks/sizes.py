@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from settings.values.cloud import NodeSize, OpenStackCloud
-from settings.values.spark import NotebookSize, PodSize, SparkSettings
+from settings.values.spark import NotebookSize, PodSize
 from settings.values.vocabulary import KeyPath, Problem
 
 if TYPE_CHECKING:
@@ -12,20 +12,32 @@ if TYPE_CHECKING:
 
 
 def problems(stack: "StackSettings") -> Iterator[Problem]:
-    spark, reserve = stack.spark, stack.cloud.reserve
+    spark = stack.spark
     pools = {pool.name: pool for pool in stack.cloud.node_sizes()}
     pool = pools.get(spark.pool)
     nodes = ("cloud", "cluster") if isinstance(stack.cloud, OpenStackCloud) else ("cloud", "pools")
     if pool is None:
         yield Problem(("spark", "pool"), "is not a pool of this stack", ", ".join(pools), (nodes,))
         return
-    room = {
-        "cores": pool.vcpus - reserve.vcpus,
-        "memory_gib": pool.memory_gib - reserve.memory_gib,
-        "scratch_gib": pool.disk_gib - reserve.disk_gib,
-    }
+    with_gpus: list[NodeSize] = []
+    for index, profile in enumerate(spark.profiles):
+        if profile.gpu is None:
+            continue
+        found, path = pools.get(profile.gpu.pool), ("spark", "profiles", index, "gpu", "pool")
+        able = [each.name for each in pools.values() if each.gpus]
+        if found is None or not found.gpus:
+            message = "is a pool without gpus" if found else "is not a pool of this stack"
+            yield Problem(path, message, ", ".join(able) or "the name of a pool, with its gpus", (nodes,))
+            return
+        with_gpus += [found] * (found not in with_gpus)
     for setting, sizes in spark.sizes().items():
-        yield from _fit(spark, setting, sizes, room, pool=pool, nodes=nodes)
+        yield from _fit(stack, setting, sizes, pool=pool, on=pools[sizes.gpu.pool] if sizes.gpu else pool, nodes=nodes)
+    gpus = sum(each.maximum * each.gpus for each in with_gpus)
+    if with_gpus and spark.quota.gpus > gpus:
+        message = f"is more than {' and '.join(each.name for each in with_gpus)} have at full size"
+        yield Problem(("spark", "quota", "gpus"), message, f"at most {gpus}", (nodes, ("spark", "profiles")))
+    room = _room(stack, pool)
+    used = [pool, *(each for each in with_gpus if each is not pool)]
     for key, free in room.items():
         if getattr(spark.languages, key) > free:
             yield Problem(
@@ -34,41 +46,55 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
                 f"at most {free}" if free > 0 else "a larger flavour, or a smaller reserve",
                 (nodes, ("spark", "pool")),
             )
-        most = max(free, 0) * pool.maximum
+        most = sum(max(_room(stack, each)[key], 0) * each.maximum for each in used)
         if getattr(spark.quota, key) > most:
+            have = (f"pool {each.name} has at full size: {each.maximum} nodes with {max(_room(stack, each)[key], 0)} each" for each in used)
             yield Problem(
                 ("spark", "quota", key),
-                f"is more than pool {pool.name} has at full size: {pool.maximum} nodes with {max(free, 0)} each after the reserve",
+                f"is more than {', and '.join(have)} after the reserve",
                 f"at most {most}" if most else "a larger flavour, more nodes, or a smaller reserve",
                 (nodes, ("spark", "pool")),
             )
 
 
-def _fit(
-    spark: SparkSettings, setting: str, sizes: NotebookSize, room: dict[str, int], *, pool: NodeSize, nodes: KeyPath
-) -> Iterator[Problem]:
-    """Whether the driver and executors of one interpreter setting fit on the nodes of the pool, each of them and all together."""
+def _room(stack: "StackSettings", pool: NodeSize) -> dict[str, int]:
+    """What a node of a pool has for Spark."""
+    reserve = stack.cloud.reserve
+    return {
+        "cores": pool.vcpus - reserve.vcpus,
+        "memory_gib": pool.memory_gib - reserve.memory_gib,
+        "scratch_gib": pool.disk_gib - reserve.disk_gib,
+    }
+
+
+def _fit(stack: "StackSettings", setting: str, sizes: NotebookSize, *, pool: NodeSize, on: NodeSize, nodes: KeyPath) -> Iterator[Problem]:
+    """Whether the driver and executors of one interpreter setting fit on the nodes, each of them and all together.
+
+    pool: of drivers. on: that of executors.
+    """
+    spark = stack.spark
     paths = {key: ("spark", *spark.paths(setting, key)) for key in ("driver", "executor", "max_executors")}
     involved = (nodes, ("spark", "pool"), *paths.values())
-    for role, size in (("driver", sizes.driver), ("executor", sizes.executor)):
-        if setting != "spark" and paths[role][1] != "profiles":
+    for role, size, place in (("driver", sizes.driver, pool), ("executor", sizes.executor, on)):
+        if setting != "spark" and paths[role][1] != "profiles" and place is pool:
             continue  # reported for `spark` itself already
         wanted = _of(size)
-        for key, free in room.items():
+        for key, free in _room(stack, place).items():
             if wanted[key] > free:
                 extra = " (heap and overhead)" if key == "memory_gib" else ""
                 yield Problem(
                     (*paths[role], key),
-                    f"takes {wanted[key]}{extra}, but a node of pool {pool.name} has only {max(free, 0)} after the reserve",
+                    f"takes {wanted[key]}{extra}, but a node of pool {place.name} has only {max(free, 0)} after the reserve",
                     f"at most {free}" if free > 0 else "a larger flavour, or a smaller reserve",
                     involved,
                 )
-    per_node = min(free // _of(sizes.executor)[key] for key, free in room.items())
-    if per_node > 0 and sizes.max_executors > per_node * pool.maximum:
+    per_node = min(free // _of(sizes.executor)[key] for key, free in _room(stack, on).items())
+    per_node = min(per_node, on.gpus) if sizes.gpu else per_node
+    if per_node > 0 and sizes.max_executors > per_node * on.maximum:
         yield Problem(
             paths["max_executors"],
-            f"does not fit: pool {pool.name} has {pool.maximum} nodes at full size, and {per_node} executors of {setting} fit on each",
-            f"at most {per_node * pool.maximum}",
+            f"does not fit: pool {on.name} has {on.maximum} nodes at full size, and {per_node} executors of {setting} fit on each",
+            f"at most {per_node * on.maximum}",
             involved,
         )
 

@@ -11,7 +11,7 @@ from settings.values.api_server import TOLD_BY, ApiServer
 from settings.values.cluster import DEFAULT_WORKERS, ClusterSettings, NetworkDriver, Reserve
 from settings.values.network import NetworkSettings
 from settings.values.sites import CephPort, CephRouter, SiteChoice
-from settings.values.vocabulary import ConfigKey, Cores, GiB, KeyPath, KubernetesVersion, Name, ObjectName, Problem, Settings
+from settings.values.vocabulary import ConfigKey, Cores, GiB, Gpus, KeyPath, KubernetesVersion, Name, ObjectName, Problem, Settings
 
 
 class NodeSize(Settings):
@@ -23,6 +23,7 @@ class NodeSize(Settings):
     disk_gib: int
     minimum: int
     maximum: int
+    gpus: int = 0
 
 
 class OpenStackProject(Settings):
@@ -94,11 +95,11 @@ class OpenStackCloud(OpenStackProject):
     def node_sizes(self) -> list[NodeSize]:
         """Every pool that Pods can run on."""
         workers = self.cluster.workers
-        named = [(DEFAULT_WORKERS, workers, workers.count, workers.count)]
-        named += [(pool.name, pool, pool.minimum, pool.maximum) for pool in self.cluster.pools]
+        named = [(DEFAULT_WORKERS, workers, workers.count, workers.count, 0)]
+        named += [(pool.name, pool, pool.minimum, pool.maximum, pool.gpus) for pool in self.cluster.pools]
         return [
-            NodeSize(name=name, vcpus=size.vcpus, memory_gib=size.memory_gib, disk_gib=size.disk_gib, minimum=low, maximum=high)
-            for name, size, low, high in named
+            NodeSize(name=name, vcpus=size.vcpus, memory_gib=size.memory_gib, disk_gib=size.disk_gib, minimum=low, maximum=high, gpus=gpus)
+            for name, size, low, high, gpus in named
         ]
 
     def problems(self) -> Iterator[Problem]:
@@ -179,6 +180,9 @@ class KubernetesPool(Settings):
     minimum: Annotated[int, Field(ge=0, le=5000)] | None = None
     """Nodes when nothing runs; by default as many as `count`."""
 
+    gpus: Gpus = 0
+    """GPUs of one node; 0 by default. A profile of Spark with `gpu` uses them."""
+
     node_selector: dict[str, str] = Field(default={})
     """Labels that select these nodes, text to text; none means any node."""
 
@@ -249,6 +253,7 @@ class KubernetesCloud(Settings):
                 disk_gib=pool.disk_gib,
                 minimum=pool.count if pool.minimum is None else pool.minimum,
                 maximum=pool.count,
+                gpus=pool.gpus,
             )
             for pool in self.pools
         ]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from settings.values.vocabulary import Cores, GiB, KubernetesVersion, Name, ObjectName, Problem, Settings
+from settings.values.vocabulary import Cores, GiB, Gpus, KubernetesVersion, Name, ObjectName, Problem, Settings
 
 DEFAULT_WORKERS = "default-worker"
 """The name that Magnum gives to the first worker pool."""
@@ -132,6 +132,9 @@ class Pool(Flavour):
 
     autoscale: Autoscale | None = None
     """Bounds of the pool, where the autoscaler sets its size."""
+
+    gpus: Gpus = 0
+    """GPUs of one node, which the flavour has; 0 by default. A profile of Spark with `gpu` uses them."""
 
     @property
     def minimum(self) -> int:

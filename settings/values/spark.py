@@ -60,6 +60,19 @@ class Quota(Settings):
     pods: Annotated[int, Field(ge=2, le=20_000)] = 200
     """Number of Pods."""
 
+    gpus: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """GPUs, for profiles with `gpu`."""
+
+
+class ExecutorGpu(Settings):
+    """One GPU for each executor of a profile. Drivers have none."""
+
+    pool: Annotated[Name, Field(examples=["gpu"])]
+    """Node pool for the executors of this profile, with `gpus`."""
+
+    tasks: Annotated[int, Field(ge=1, le=64)] = 1
+    """Tasks that share a GPU at the same time. An executor runs no more than this, whatever its cores."""
+
 
 class Profile(Settings):
     """Another size of Spark, which a notebook uses as `%spark-<name>`. Settings that it leaves out are those of `%spark`."""
@@ -76,6 +89,9 @@ class Profile(Settings):
     max_executors: Annotated[int, Field(ge=1, le=2000)] | None = None
     """Maximum number of executors for one notebook."""
 
+    gpu: ExecutorGpu | None = None
+    """A GPU for each executor; none by default."""
+
 
 class PerPerson(Settings):
     """What one person may use at the same time."""
@@ -84,7 +100,10 @@ class PerPerson(Settings):
     """Interpreters, one per notebook and language. `quota` must have room for this many drivers of the largest size and one executor."""
 
     executors: Annotated[int, Field(ge=1, le=5000)] | None = None
-    """Executors of all their notebooks together; by default the largest `max_executors` of all profiles."""
+    """Executors without a GPU of all their notebooks together; by default the largest `max_executors` of all profiles without `gpu`."""
+
+    gpus: Annotated[int, Field(ge=1, le=5000)] | None = None
+    """The same of executors with a GPU."""
 
 
 KeepDays = Annotated[int, Field(ge=1, le=3650)]
@@ -130,6 +149,7 @@ class NotebookSize(Settings):
     driver: PodSize
     executor: PodSize
     max_executors: int
+    gpu: ExecutorGpu | None = None
 
 
 class SparkSettings(Settings):
@@ -189,13 +209,34 @@ class SparkSettings(Settings):
                 driver=profile.driver or self.driver,
                 executor=profile.executor or self.executor,
                 max_executors=profile.max_executors or self.max_executors,
+                gpu=profile.gpu,
             )
         return result
 
     @property
+    def plain_sizes(self) -> list[NotebookSize]:
+        """The sizes whose executors have no GPU: `spark`, and others."""
+        return [size for size in self.sizes().values() if not size.gpu]
+
+    @property
+    def gpu_sizes(self) -> list[NotebookSize]:
+        """The sizes whose executors have a GPU."""
+        return [size for size in self.sizes().values() if size.gpu]
+
+    @property
+    def gpu_pools(self) -> list[str]:
+        """The pools on which executors have a GPU."""
+        return list(dict.fromkeys(size.gpu.pool for size in self.gpu_sizes if size.gpu))
+
+    @property
     def executors_per_person(self) -> int:
-        """Executors that one person may have at the same time."""
-        return self.per_person.executors or max(size.max_executors for size in self.sizes().values())
+        """Executors without a GPU that one person may have at the same time."""
+        return self.per_person.executors or max(size.max_executors for size in self.plain_sizes)
+
+    @property
+    def gpus_per_person(self) -> int:
+        """Executors with a GPU that one person may have at the same time; 0 where no profile has one."""
+        return self.per_person.gpus or max((size.max_executors for size in self.gpu_sizes), default=0)
 
     def paths(self, setting: str, key: str) -> KeyPath:
         """Where the stack file says `key` (driver, executor, max_executors) of one interpreter setting."""
@@ -214,14 +255,33 @@ class SparkSettings(Settings):
             involves = (*(self.paths(setting, key) for key in ("driver", "executor", "max_executors")), ("quota",))
             if setting == "spark" or any(path[0] == "profiles" for path in involves):
                 yield from self._quota_problems(size, where, involves)
-            if self.per_person.executors and self.per_person.executors < size.max_executors:
+            key = "gpus" if size.gpu else "executors"
+            bound = getattr(self.per_person, key)
+            if bound and bound < size.max_executors:
                 yield Problem(
-                    ("per_person", "executors"),
+                    ("per_person", key),
                     f"is less than the {size.max_executors} that one notebook of {setting} may have, so Spark would retry forever",
                     f"at least {size.max_executors}, or smaller max_executors",
                     (where,),
                 )
+        yield from self._gpu_problems()
         yield from self._person_problems()
+
+    def _gpu_problems(self) -> Iterator[Problem]:
+        """Whether what the section says of GPUs agrees."""
+        if not self.gpu_sizes:
+            for path in (("quota", "gpus"), ("per_person", "gpus")):
+                if getattr(getattr(self, path[0]), path[1]):
+                    yield Problem(path, "has no effect: no profile has a gpu", "no value, or a profile with gpu", (("profiles",),))
+        for index, profile in enumerate(self.profiles):
+            size = self.sizes()[f"spark-{profile.name}"]
+            if profile.gpu and profile.gpu.tasks > size.executor.cores:
+                yield Problem(
+                    ("profiles", index, "gpu", "tasks"),
+                    f"is more than an executor's {size.executor.cores} cores, one for each task",
+                    f"at most {size.executor.cores}",
+                    (self.paths(f"spark-{profile.name}", "executor"),),
+                )
 
     def _person_problems(self) -> Iterator[Problem]:
         """Whether the quota has room for what one person may use: their idle interpreters must leave room for an executor."""
@@ -261,6 +321,7 @@ class SparkSettings(Settings):
             ("memory_gib", driver.total_memory_gib, executor.total_memory_gib, quota.memory_gib),
             ("scratch_gib", driver.scratch_gib, executor.scratch_gib, quota.scratch_gib),
             ("pods", 1, 1, quota.pods),
+            *([("gpus", 0, 1, quota.gpus)] if size.gpu else []),
         ):
             wanted = of_driver + size.max_executors * of_executor
             if wanted > limit:

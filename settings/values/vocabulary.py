@@ -166,6 +166,8 @@ Url = Annotated[str, Field(max_length=500), _checked(r"https?://[^\s/]+(/\S*)?",
 Cores = Annotated[int, Field(ge=1, le=1024)]
 GiB = Annotated[int, Field(ge=1, le=1_048_576)]
 """A size in GiB (2^30 bytes)."""
+Gpus = Annotated[int, Field(ge=0, le=16)]
+"""GPUs of one node."""
 
 Presence = Literal["present", "away"]
 """Whether something that has data works here, or only its data does."""

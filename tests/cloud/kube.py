@@ -150,11 +150,12 @@ class Kube:
         self._launch(name, *self._arguments[name])
         self._wait(name, lambda: self.api.get("/readyz") == "ok")
 
-    def node(self, name: str, labels: Mapping[str, str], cpu: int = 8, memory_gib: int = 32, disk_gib: int = 60) -> None:
-        """Register a node of this size, which KWOK keeps Ready."""
+    def node(self, name: str, labels: Mapping[str, str], cpu: int = 8, memory_gib: int = 32, disk_gib: int = 60, gpus: int = 0) -> None:
+        """Register a node of this size, which KWOK keeps Ready. gpus: what NVIDIA's device plug-in would say of it."""
         metadata = {"name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", **labels}}
         self.api.create({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
         size = {"cpu": str(cpu), "memory": f"{memory_gib}Gi", "ephemeral-storage": f"{disk_gib}Gi", "pods": "110"}
+        size |= {"nvidia.com/gpu": str(gpus)} if gpus else {}
         self.api.patch_status(f"/api/v1/nodes/{name}", {"capacity": size, "allocatable": size})
 
     def dead(self) -> str | None:

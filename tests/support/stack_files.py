@@ -65,6 +65,17 @@ def with_yarn(data: dict[str, Any], **backend: Any) -> dict[str, Any]:
     return data | {"gaia-dmp:spark": spark, "gaia-dmp:images": data.get("gaia-dmp:images", {}) | YARN_IMAGES}
 
 
+def with_gpus(data: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with a pool of two nodes with two GPUs each, and a profile `gpu` whose executors have one."""
+    cloud = copy.deepcopy(data["gaia-dmp:cloud"])
+    size = {"count": 2, "vcpus": 8, "memory_gib": 32, "disk_gib": 60}
+    cloud["cluster"]["pools"].append({"name": "gpu", "flavor": "vm.gpu.a100", "gpus": 2} | size)
+    spark = copy.deepcopy(data["gaia-dmp:spark"])
+    spark["profiles"].append({"name": "gpu", "max_executors": 2, "gpu": {"pool": "gpu"}})
+    spark["quota"]["gpus"] = 3
+    return data | {"gaia-dmp:cloud": cloud, "gaia-dmp:spark": spark}
+
+
 MODEL_IMAGES = {"spark": "registry.example.org/gaia/spark:4.0.5", "mlflow": "registry.example.org/gaia/mlflow:3.17.2"}
 """Images of a stack with models: its server, and a Spark that has a client of it."""
 

@@ -5,14 +5,15 @@ import io
 from typing import Any, cast
 
 import pytest
+from openstack.compute.v2.flavor import Flavor
 from rich.console import Console
 
 from cli.main import main
-from doctor import cluster, credentials, projects, quotas
+from doctor import cluster, credentials, gpus, projects, quotas
 from doctor.table import show
 from doctor.visit import Finding, Visit
 from settings.values.cloud import OpenStackCloud, OpenStackProject
-from tests.support.stack_files import STACKS, changed, document, settings_of
+from tests.support.stack_files import STACKS, changed, document, settings_of, with_gpus
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,65 @@ def test_the_table_has_a_mark_a_subject_and_a_fix_for_each() -> None:
 def test_a_broken_stack_file_is_refused_before_any_cloud_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "no-such-stack"]) == 1
     assert "there is no Pulumi.no-such-stack.yaml" in capsys.readouterr().err
+
+
+class Nova:
+    """A connection that knows these flavours, by name to their extra specs."""
+
+    def __init__(self, **flavours: dict[str, str]) -> None:
+        self.compute = self
+        self._flavours = flavours
+
+    def flavors(self) -> list[Flavor]:
+        return [Flavor(name=name.replace("_", "."), extra_specs=properties) for name, properties in self._flavours.items()]
+
+
+class TestGpus:
+    """By the properties that Nova's documentation gives to flavours with GPUs."""
+
+    @staticmethod
+    def found(properties: dict[str, str], **cluster: Any) -> list[Finding]:
+        data = with_gpus(document("dev"))
+        data["gaia-dmp:cloud"]["cluster"] |= cluster
+        settings = settings_of(data)
+        visit = Visit(settings, cast("OpenStackCloud", settings.cloud), "gaia-dmp-dev")
+        nova = Nova(vm_gpu_a100=properties, vm_gpu_v100={"pci_passthrough:alias": "v100:4"}, vm_v1_large={"hw:cpu_policy": "dedicated"})
+        visit.projects["compute"] = cast("Any", nova)
+        return list(gpus.gpus(visit))
+
+    @pytest.mark.parametrize(
+        "properties",
+        [
+            {"pci_passthrough:alias": "a100:2"},
+            {"pci_passthrough:alias": "a100:1,a40:1", "hw:cpu_policy": "dedicated"},
+            {"resources:VGPU": "2"},
+            {"resources1:VGPU": "1", "resources_two:VGPU": "1"},
+        ],
+    )
+    def test_as_many_as_the_stack_file_says(self, properties: dict[str, str]) -> None:
+        first, image = self.found(properties)
+        assert (first.subject, first.verdict) == ("GPUs of vm.gpu.a100", "ok")
+        assert all(f"{key}={value}" in first.says for key, value in properties.items() if not key.startswith("hw"))
+        assert (image.subject, image.verdict) == ("image ubuntu-jammy-kube-v1.35.4", "unknown")
+
+    def test_another_number_and_none(self) -> None:
+        other, _ = self.found({"pci_passthrough:alias": "a100:1"})
+        assert (other.verdict, other.fix) == ("bad", "set cloud.cluster.pools[1].gpus: 1")
+        assert "gives 1 (pci_passthrough:alias=a100:1), not 2" in other.says
+        none, _ = self.found({"hw:cpu_policy": "dedicated", "resources:VCPU": "8"})
+        assert (none.verdict, none.fix) == ("bad", "set cloud.cluster.pools[1].flavor to one of vm.gpu.v100")
+
+    def test_the_image_that_is_needed(self) -> None:
+        whole, virtual = (self.found(properties)[-1] for properties in ({"pci_passthrough:alias": "a100:2"}, {"resources:VGPU": "2"}))
+        assert "nvidiaGPUOperator of capi-helm-charts" in whole.fix
+        assert "NVIDIA's driver with CUDA and the NVIDIA Container Toolkit, and install NVIDIA's device plug-in" in whole.fix
+        assert virtual.fix.startswith("use a node image with NVIDIA's vGPU guest driver, with its licence,")
+        other = self.found({"pci_passthrough:alias": "a100:2"}, driver="vexxhost")[-1]
+        assert other.fix.startswith("use a node image with NVIDIA's driver with CUDA")
+
+    def test_a_stack_without_gpus_is_asked_nothing(self) -> None:
+        settings = settings_of(document("dev"))
+        assert list(gpus.gpus(Visit(settings, cast("OpenStackCloud", settings.cloud), "gaia-dmp-dev"))) == []
 
 
 class Keystone:

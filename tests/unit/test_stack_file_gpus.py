@@ -1,0 +1,69 @@
+"""What a stack file says of GPUs agrees with itself, and a profile that asks for them never waits for ever."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.stack_files import document, refusal, settings_of, with_gpus, with_yarn
+
+
+def gpus(pool: dict[str, Any] | None = None, profile: dict[str, Any] | None = None, **sections: dict[str, Any]) -> dict[str, Any]:
+    """The dev stack with two nodes of two GPUs each, a profile of two executors, and a quota of three. None takes a key away."""
+    data = with_gpus(document("dev"))
+    changed = {
+        "pool": (data["gaia-dmp:cloud"]["cluster"]["pools"][-1], pool or {}),
+        "profile": (data["gaia-dmp:spark"]["profiles"][-1], profile or {}),
+        **{key: (data["gaia-dmp:spark"].setdefault(key, {}), more) for key, more in sections.items()},
+    }
+    for target, more in changed.values():
+        target.update(more)
+        for key in [key for key, value in target.items() if value is None]:
+            del target[key]
+    return data
+
+
+def test_sizes_and_defaults():
+    spark = settings_of(gpus()).spark
+    assert (spark.gpu_pools, spark.gpus_per_person, spark.executors_per_person) == (["gpu"], 2, 4)
+    assert settings_of(document("dev")).spark.gpus_per_person == 0
+
+
+WRONG = [
+    (gpus(profile={"gpu": {"pool": "gpus"}}), ["profiles[2].gpu.pool: gpus", "is not a pool of this stack", "accepted: gpu"]),
+    (gpus(profile={"gpu": {"pool": "spark"}}), ["profiles[2].gpu.pool: spark", "is a pool without gpus", "accepted: gpu"]),
+    (gpus(pool={"gpus": None}), ["profiles[2].gpu.pool: gpu", "is a pool without gpus", "the name of a pool, with its gpus"]),
+    (gpus(pool={"gpus": 17}), ["pools[1].gpus: 17", "16"]),
+    (
+        gpus(profile={"max_executors": 5}, quota={"gpus": 4}),
+        ["max_executors: 5", "needs 5 gpus", "quota.gpus is 4", "at most 4"],
+    ),
+    (gpus(quota={"gpus": None}), ["needs 2 gpus with its driver, but quota.gpus is 0"]),
+    (gpus(quota={"gpus": 5}), ["quota.gpus: 5", "is more than gpu have at full size", "at most 4"]),
+    (gpus(profile={"gpu": {"pool": "gpu", "tasks": 3}}), ["gpu.tasks: 3", "more than an executor's 2 cores", "at most 2"]),
+    (gpus(per_person={"gpus": 1}), ["per_person.gpus: 1", "is less than the 2 that one notebook of spark-gpu may have"]),
+    (gpus(profile={"gpu": None}), ["quota.gpus: 3", "has no effect: no profile has a gpu"]),
+    (
+        gpus(profile={"executor": {"cores": 8, "memory_gib": 4, "overhead_gib": 2, "scratch_gib": 8}, "max_executors": 1}),
+        ["profiles[2].executor.cores", "takes 8, but a node of pool gpu has only 7"],
+    ),
+    # Two GPUs of two nodes: a quarter of what their cores would bear.
+    (
+        gpus(pool={"gpus": 1}, profile={"max_executors": 3}),
+        ["max_executors: 3", "2 nodes at full size, and 1 executors of spark-gpu"],
+    ),
+    (with_yarn(gpus()), ["profiles[2].gpu", "is not counted by Yarn", "backend kubernetes"]),
+]
+
+
+@pytest.mark.parametrize(("data", "words"), WRONG, ids=[words[0] for _, words in WRONG])
+def test_what_cannot_be_is_refused(data, words):
+    message = refusal(data)
+    assert [word for word in words if word not in message] == [], message
+
+
+def test_the_nodes_of_both_pools_bear_the_quota():
+    """Two nodes of each pool, 7 cores each after the reserve."""
+    assert settings_of(gpus(quota={"cores": 28})).spark.quota.cores == 28
+    message = refusal(gpus(quota={"cores": 29}))
+    assert "pool spark has at full size: 2 nodes with 7 each, and pool gpu has at full size: 2 nodes with 7 each after" in message
+    assert "at most 28" in message
