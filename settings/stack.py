@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from settings import checks
+from settings.values.backend import MachineBackend
 from settings.values.ceph_csi import CephCsiSettings
 from settings.values.cloud import Cloud, OpenStackCloud
 from settings.values.dataset import AdoptedShare, CreatedShare, Dataset
@@ -69,6 +70,11 @@ class StackSettings(Settings):
         """Whether the engine refuses to destroy what holds data."""
         return self.protection == "on"
 
+    @property
+    def machines(self) -> MachineBackend | None:
+        """Yarn's machines, where the platform stands on them and not in a cluster."""
+        return self.spark.backend if isinstance(self.spark.backend, MachineBackend) else None
+
     def administrators(self) -> dict[str, bool]:
         """Everybody with their own limits: login name to whether they are an administrator."""
         people = {person.name: person.administrator for person in self.zeppelin.people if person.state == "present"}
@@ -129,6 +135,11 @@ class StackSettings(Settings):
         return {"idle": self._held(full=False), "full": self._held(full=True)}
 
     def _held(self, *, full: bool) -> dict[str, int]:
+        machines = self.machines
+        if machines:
+            sized = [machines.gateway, *[machines.worker] * machines.workers]
+            total = {key: sum(getattr(size, key) for size in sized) for key in ("vcpus", "memory_gib", "disk_gib")}
+            return total | {"share_gib": self._share_gib(), "floating_ips": 1, "nodes": len(sized)}
         groups = [(pool.maximum if full else pool.minimum, pool) for pool in self.cloud.node_sizes()]
         total = {key: sum(count * getattr(size, key) for count, size in groups) for key in ("vcpus", "memory_gib", "disk_gib")}
         nodes, addresses = sum(count for count, _ in groups), 0

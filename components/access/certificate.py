@@ -47,22 +47,9 @@ def make_certificate(
     match choice:
         case None:
             return "", []
-        case GivenTls(certificate=certificate, key=key):
-            return secret(certificate, key).metadata["name"], []
-        case SelfSignedTls(valid_days=days):
-            child = pulumi.ResourceOptions(parent=parent)
-            key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
-            signed = tls.SelfSignedCert(
-                f"{name}-certificate",
-                private_key_pem=key.private_key_pem,
-                subject=tls.SelfSignedCertSubjectArgs(common_name=hostname),
-                dns_names=[hostname],
-                validity_period_hours=days * 24,
-                early_renewal_hours=min(30, days // 2 + 1) * 24,
-                allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
-                opts=child,
-            )
-            return secret(signed.cert_pem, key.private_key_pem).metadata["name"], []
+        case GivenTls() | SelfSignedTls():
+            given = certificate_files(name, choice, hostname, parent)
+            return secret(given.certificate, given.key).metadata["name"], []
         case CertManagerTls(issuer=issuer, issuer_kind=issuer_kind):
             title = "gateway-certificate"
             certificate = CustomResource(
@@ -74,3 +61,22 @@ def make_certificate(
                 opts=inside,
             )
             return title, [certificate]
+
+
+def certificate_files(name: str, choice: GivenTls | SelfSignedTls, hostname: str, parent: pulumi.ComponentResource) -> GivenTls:
+    """A certificate and its key, which the stack makes where nobody gives them. name: of the gateway's component."""
+    if isinstance(choice, GivenTls):
+        return choice
+    child, days = pulumi.ResourceOptions(parent=parent), choice.valid_days
+    key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=child)
+    signed = tls.SelfSignedCert(
+        f"{name}-certificate",
+        private_key_pem=key.private_key_pem,
+        subject=tls.SelfSignedCertSubjectArgs(common_name=hostname),
+        dns_names=[hostname],
+        validity_period_hours=days * 24,
+        early_renewal_hours=min(30, days // 2 + 1) * 24,
+        allowed_uses=["digital_signature", "key_encipherment", "server_auth"],
+        opts=child,
+    )
+    return GivenTls(certificate=signed.cert_pem, key=key.private_key_pem)

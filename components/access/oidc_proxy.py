@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta import v1 as meta
 from components.kubernetes.namespace import NamespaceRef
 from components.kubernetes.pod import disruption_budget, http_probe, restricted_container, restricted_pod, secret_variable
 from components.names import NOT_AWAITED, OIDC_PROXY, OIDC_PROXY_LABELS, OIDC_PROXY_PORT
-from components.zeppelin.server import generation
+from components.zeppelin.login import generation
 from settings.values.entry import Gate
 
 _UID = 65532

@@ -26,6 +26,7 @@ first paragraph's result (zeppelin: RemoteInterpreterServer.InterpretJob, 0.12.1
 _CONNECT = "import sys as _sys; _sys.path.append('/opt/platform'); from connect_url import connect_url"
 """The same for Python beside Spark, where a stack has Spark Connect: `connect_url()` prints how one's own machine comes to this Spark."""
 
+_NAMESPACED = {"zeppelin.k8s.interpreter.namespace": SPARK_NAMESPACE}
 _LANGUAGES: Mapping[str, Mapping[str, str]] = {
     "python": {"zeppelin.python": "python3", "zeppelin.python.useIPython": "false"},
     "md": {"markdown.parser.type": "flexmark"},
@@ -70,15 +71,24 @@ def interpreter_settings(args: InterpreterArgs) -> str:
     kinds |= {language: (language, dict(_LANGUAGES[language])) for language in args.languages}
     for group, properties in kinds.values():
         properties.update({f"zeppelin.{title}.precode": code for title, code in _precode(group, args.pods).items()})
+    return _settings({name: (group, _NAMESPACED | properties) for name, (group, properties) in kinds.items()})
+
+
+def machine_settings(sizes: Mapping[str, Mapping[str, str]], languages: Sequence[str]) -> str:
+    """The same for interpreters that are processes beside the server. sizes: setting of Spark to its properties."""
+    kinds: dict[str, tuple[str, Mapping[str, str]]] = {name: ("spark", properties) for name, properties in sizes.items()}
+    kinds |= {language: (language, _LANGUAGES[language]) for language in languages}
+    # Zeppelin then says whose each process is. It impersonates nobody: start-interpreter.sh stands between.
+    return _settings(kinds, impersonate=True)
+
+
+def _settings(kinds: Mapping[str, tuple[str, Mapping[str, str]]], *, impersonate: bool = False) -> str:
     settings = {
         name: {
             "id": name,
             "name": name,
             "group": group,
-            "properties": {
-                key: {"name": key, "value": value, "type": "string"}
-                for key, value in ({"zeppelin.k8s.interpreter.namespace": SPARK_NAMESPACE} | properties).items()
-            },
+            "properties": {key: {"name": key, "value": value, "type": "string"} for key, value in properties.items()},
             "dependencies": [],
             "option": {
                 "remote": True,
@@ -86,7 +96,7 @@ def interpreter_settings(args: InterpreterArgs) -> str:
                 "perNote": "isolated",
                 "perUser": "isolated",
                 "isExistingProcess": False,
-                "isUserImpersonate": False,
+                "isUserImpersonate": impersonate,
             },
         }
         for name, (group, properties) in kinds.items()

@@ -1,12 +1,9 @@
 """The Zeppelin server, its notebooks, and what it starts interpreters with."""
 
-import base64
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_random as random
 from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta import v1 as meta
@@ -30,8 +27,8 @@ from components.spark.templates import executor_templates, interpreter_template
 from components.storage.writable_share import Home, HomeClaim, StorageClass, bind_home
 from components.yarn.pods import driver_files
 from components.zeppelin.interpreters import InterpreterArgs, interpreter_settings
+from components.zeppelin.login import LoginArgs, make_login
 from components.zeppelin.server_pod import ServerPodArgs, server_environment, server_pod
-from components.zeppelin.shiro import shiro_hash, shiro_ini
 from settings.values.login import LdapLogin
 from settings.values.zeppelin import ZeppelinSettings
 
@@ -232,43 +229,27 @@ class Zeppelin(pulumi.ComponentResource):
 
     def _login(self, name: str, args: ZeppelinArgs) -> core.Secret:
         """shiro.ini and the key of stored credentials, as a Secret; makes the passwords."""
-        child = pulumi.ResourceOptions(parent=self)
-        ldap = args.server.login if isinstance(args.server.login, LdapLogin) else None
-        # With an LDAP directory, Zeppelin cannot use generated passwords as well.
-        passwords = {
-            person: random.RandomPassword(
-                f"{name}-password-{person}", length=24, special=False, keepers=generation(args.password_generation), opts=child
-            ).result
-            for person in (() if ldap else args.people)
-        }
-        salt = random.RandomBytes(f"{name}-salt", length=16, opts=child)
-        # Zeppelin encrypts stored credentials by AES, with a key of 16 characters.
-        key = random.RandomPassword(f"{name}-credentials-key", length=16, special=False, opts=child)
-        self.passwords = pulumi.Output.secret(pulumi.Output.all(**passwords))
-
-        def ini(made: Mapping[str, str], salt_of_stack: str, ldap_password: str) -> str:
-            known = ldap or {person: shiro_hash(password, _salt(salt_of_stack, person)) for person, password in made.items()}
-            return shiro_ini(known, args.administrators, ldap_password, secure=args.origin.startswith("https:"))
-
-        rendered = pulumi.Output.all(self.passwords, salt.base64, args.ldap_password).apply(lambda given: ini(*given))
+        made = make_login(
+            name,
+            LoginArgs(
+                people=args.people,
+                administrators=args.administrators,
+                ldap=args.server.login if isinstance(args.server.login, LdapLogin) else None,
+                ldap_password=args.ldap_password,
+                secure=args.origin.startswith("https:"),
+                password_generation=args.password_generation,
+            ),
+            self,
+        )
+        self.passwords = made.passwords
         return core.Secret(
             f"{name}-login",
             metadata=meta.ObjectMetaArgs(namespace=self.namespace.title),
-            string_data={"shiro.ini": pulumi.Output.secret(rendered), "credentials-key": key.result},
+            string_data={"shiro.ini": made.shiro_ini, "credentials-key": made.credentials_key},
             opts=self._inside,
         )
-
-
-def generation(number: int) -> dict[str, str] | None:
-    """What a random value is kept for. The first generation has nothing to be kept for, as values had that are older than generations."""
-    return {"generation": str(number)} if number > 1 else None
 
 
 def _certificates(args: ZeppelinArgs) -> dict[str, str]:
     """The bundle of certificates to trust, as a file."""
     return {"ca-bundle.pem": args.ca_bundle} if args.ca_bundle else {}
-
-
-def _salt(salt: str, person: str) -> bytes:
-    """A salt of 16 bytes for one person, from the stack's own."""
-    return hashlib.sha256(base64.b64decode(salt) + person.encode()).digest()[:16]

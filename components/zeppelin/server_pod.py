@@ -1,5 +1,6 @@
 """The Zeppelin server's Pod, and Zeppelin's own settings in its environment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -27,6 +28,7 @@ from components.names import (
 )
 from components.zeppelin.interpreters import InterpreterArgs
 from components.zeppelin.sidecars import LOGS, alive_probe, lost_closer, rpc_filter, script, websocket_guard
+from settings.values.spark import SparkSettings
 from settings.values.zeppelin import ZeppelinSettings
 
 CONNECT_SECONDS = 180
@@ -146,13 +148,13 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
 
 
 def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> dict[str, str]:
-    """Zeppelin's settings, as the environment of the server (zeppelin: ZeppelinConfiguration.java). Nothing secret is among them.
+    """Zeppelin's settings in a Pod, as the environment of the server. Nothing secret is among them.
 
     args: what interpreters are. origin: address that browsers come by. memory_gib: of the Pod; three quarters are heap.
     """
     return {
+        **common_environment(args.spark, args.languages, origin, memory_gib, "/work"),
         "ZEPPELIN_ADDR": "0.0.0.0",  # noqa: S104 - inside the Pod; the Service and the gateway decide who comes
-        "ZEPPELIN_PORT": str(ZEPPELIN_PORT),
         "ZEPPELIN_RUN_MODE": "k8s",
         # Where interpreters go when the server runs outside a cluster; inside, each interpreter setting says it.
         "ZEPPELIN_K8S_NAMESPACE": SPARK_NAMESPACE,
@@ -163,41 +165,51 @@ def server_environment(args: InterpreterArgs, origin: str, memory_gib: int) -> d
         # The clock starts when a Pod runs, so neither a cold image nor a new node is too slow. How long a Pod may be pending is for the
         # cleaner: Zeppelin itself would never stop waiting.
         "ZEPPELIN_K8S_TIMEOUT_DURING_PENDING": "false",
-        "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(CONNECT_SECONDS * 1000),
-        "ZEPPELIN_SERVER_RPC_PORTRANGE": f"{RPC_PORT}:{RPC_PORT}",
         # Where an interpreter finds the server that has found it again: by the Service, whose other end is the filter.
         "ZEPPELIN_LOCAL_IP": f"{ZEPPELIN}.{ZEPPELIN_NAMESPACE}.svc",
-        "ZEPPELIN_INTERPRETER_INCLUDES": ",".join(["spark", *args.languages]),
-        # Only what seed_interpreters.py copied there is an interpreter, with `%<setting>.conf` shadowed.
-        "ZEPPELIN_INTERPRETER_DIR": "/work/interpreter",
         # Interpreters outlive a restart of the server, which finds them again.
         "ZEPPELIN_RECOVERY_STORAGE_CLASS": "org.apache.zeppelin.interpreter.recovery.LocalRecoveryStorage",
         "ZEPPELIN_RECOVERY_DIR": "/notebooks/recovery",
+        "ZEPPELIN_LOG_DIR": LOGS,
+        "HOME": "/work",
+        # The image has no account of number 1000, and cannot add one where its root is read-only. A script that asks for its name ends
+        # with that (zeppelin: bin/zeppelin.sh, `set -e`; bin/common.sh, `id -nu`).
+        "ZEPPELIN_IDENT_STRING": "zeppelin",
+        **args.environment,
+    }
+
+
+def common_environment(spark: SparkSettings, languages: Sequence[str], origin: str, memory_gib: int, work: str) -> dict[str, str]:
+    """Zeppelin's settings, wherever the server runs (zeppelin: ZeppelinConfiguration.java).
+
+    origin: address that browsers come by. memory_gib: of the server; three quarters are heap. work: folder that the server may write.
+    """
+    return {
+        "ZEPPELIN_PORT": str(ZEPPELIN_PORT),
+        "ZEPPELIN_INTERPRETER_CONNECT_TIMEOUT": str(CONNECT_SECONDS * 1000),
+        "ZEPPELIN_SERVER_RPC_PORTRANGE": f"{RPC_PORT}:{RPC_PORT}",
+        "ZEPPELIN_INTERPRETER_INCLUDES": ",".join(["spark", *languages]),
+        # Only what seed_interpreters.py copied there is an interpreter, with `%<setting>.conf` shadowed.
+        "ZEPPELIN_INTERPRETER_DIR": f"{work}/interpreter",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_CLASS": "org.apache.zeppelin.interpreter.lifecycle.TimeoutLifecycleManager",
         "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_CHECK_INTERVAL": "60000",
-        "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_THRESHOLD": str(args.spark.interpreter_idle_minutes * 60_000),
+        "ZEPPELIN_INTERPRETER_LIFECYCLE_MANAGER_TIMEOUT_THRESHOLD": str(spark.interpreter_idle_minutes * 60_000),
         "ZEPPELIN_NOTEBOOK_DIR": "/notebooks/notebook",
         "ZEPPELIN_NOTEBOOK_STORAGE": "org.apache.zeppelin.notebook.repo.GitNotebookRepo",
         "ZEPPELIN_NOTEBOOK_PUBLIC": "false",
         "ZEPPELIN_CONFIG_FS_DIR": "/notebooks/conf",
         "ZEPPELIN_ALLOWED_ORIGINS": origin,
         "ZEPPELIN_METRIC_ENABLE_PROMETHEUS": "true",
-        "ZEPPELIN_WAR_TEMPDIR": "/work/webapps",
-        "ZEPPELIN_SEARCH_INDEX_PATH": "/work/index",
-        "ZEPPELIN_INTERPRETER_LOCALREPO": "/work/local-repo",
+        "ZEPPELIN_WAR_TEMPDIR": f"{work}/webapps",
+        "ZEPPELIN_SEARCH_INDEX_PATH": f"{work}/index",
+        "ZEPPELIN_INTERPRETER_LOCALREPO": f"{work}/local-repo",
         # From this folder the server's RPC reads libraries by any name, `../..` included, for every caller: 0.12.1 would give each notebook
         # each file of the server, its token among them (zeppelin: interpreter/RemoteInterpreterEventServer.java, getLibrary; mended by
         # c5353cbc33, in no release). Nothing is ever below a path that goes through a device. Libraries come with the images.
         "ZEPPELIN_DEP_LOCALREPO": "/dev/null/none",
         # Who is on the page of jobs hears of everybody's notebooks (socket/NotebookServer.java, JobManagerServiceCallback).
         "ZEPPELIN_JOBMANAGER_ENABLE": "false",
-        "ZEPPELIN_LOG_DIR": LOGS,
-        "ZEPPELIN_PID_DIR": "/work/run",
+        "ZEPPELIN_PID_DIR": f"{work}/run",
         "ZEPPELIN_MEM": f"-Xmx{memory_gib * 768}m",
         "USE_HADOOP": "false",
-        "HOME": "/work",
-        # The image has no account of number 1000, and cannot add one where its root is read-only. A script that asks for its name ends
-        # with that (zeppelin: bin/zeppelin.sh, `set -e`; bin/common.sh, `id -nu`).
-        "ZEPPELIN_IDENT_STRING": "zeppelin",
-        **args.environment,
     }

@@ -3,13 +3,27 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from settings.checks import backend, connect, datasets, egress, entry, homes, isolation, models, monitoring, object_store, shares, sizes
+from settings.checks import (
+    backend,
+    connect,
+    datasets,
+    egress,
+    entry,
+    homes,
+    isolation,
+    machines,
+    models,
+    monitoring,
+    object_store,
+    shares,
+    sizes,
+)
 from settings.values.vocabulary import Problem
 
 if TYPE_CHECKING:
     from settings.stack import StackSettings
 
-SUBJECTS = (datasets, object_store, shares, homes, sizes, backend, connect, models, entry, egress, isolation, monitoring)
+SUBJECTS = (datasets, object_store, shares, homes, sizes, backend, machines, connect, models, entry, egress, isolation, monitoring)
 
 
 def problems(stack: "StackSettings") -> Iterator[Problem]:

@@ -184,7 +184,7 @@ class SparkSettings(Settings):
     driver did."""
 
     backend: Backend = PodBackend(kind="kubernetes")
-    """What starts executors: kubernetes, or yarn as the fall-back."""
+    """What starts executors: kubernetes, or as the fall-back yarn (in Pods) or yarn-machines (without Kubernetes)."""
 
     kueue: KueueSettings | None = None
     """Kueue; none by default."""
