@@ -34,7 +34,7 @@ def build(stack: Stack, cloud: Cloud, data: Storage, engine: Spark, notebooks: N
     before: list[pulumi.Resource] = [notebooks.service]
     if public and public.gate:
         before.append(_oidc_proxy(stack, data, notebooks, public).service)
-    certificate = _certificate(stack, public) if public else None
+    certificate = certificate_choice(stack, public) if public else None
     own = [tls.Provider("tls")] if isinstance(certificate, SelfSignedTls) else []
     Gateway(
         "entry",
@@ -77,7 +77,7 @@ def _balancer(cloud: Cloud, entry: LoadBalancerEntry) -> LoadBalancer:
     return LoadBalancer(address=cloud.public_address, annotations=cloud.balancer, allowed_cidrs=allowed)
 
 
-def _certificate(stack: Stack, entry: LoadBalancerEntry | IngressEntry) -> Certificate:
+def certificate_choice(stack: Stack, entry: LoadBalancerEntry | IngressEntry) -> Certificate:
     """Where the certificate comes from."""
     if isinstance(entry.tls, SecretTls):
         return GivenTls(certificate=stack.secret(entry.tls.certificate_secret), key=stack.secret(entry.tls.key_secret))

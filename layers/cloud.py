@@ -33,7 +33,27 @@ BALANCERS: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cloud:
+class Projects:
+    """Projects of OpenStack."""
+
+    projects: Mapping[Role, OpenedProject] = field(default_factory=dict)
+    """OpenStack projects that a credential has opened."""
+
+    def in_project(self, role: Role) -> pulumi.ResourceOptions:
+        """Options of what is made in one OpenStack project; without one on a cluster that exists, where no share is ours."""
+        return pulumi.ResourceOptions(providers=[self.projects[role].provider] if self.projects else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground(Projects):
+    """Projects, and a network in the one that computes."""
+
+    network: Network
+    """The network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud(Projects):
     """A cluster, and the projects around it."""
 
     kubernetes: kubernetes.Provider
@@ -51,9 +71,6 @@ class Cloud:
     gpu_nodes: Mapping[str, Mapping[str, str]]
     """Pools on which executors have a GPU, to the labels of their nodes."""
 
-    projects: Mapping[Role, OpenedProject] = field(default_factory=dict)
-    """OpenStack projects that a credential has opened."""
-
     public_address: pulumi.Input[str | None] = None
     """Floating IP of the platform, or None."""
 
@@ -68,10 +85,6 @@ class Cloud:
         """Options of what stands in the cluster."""
         return pulumi.ResourceOptions(providers=[self.kubernetes])
 
-    def in_project(self, role: Role) -> pulumi.ResourceOptions:
-        """Options of what is made in one OpenStack project; without one on a cluster that exists, where no share is ours."""
-        return pulumi.ResourceOptions(providers=[self.projects[role].provider] if self.projects else None)
-
 
 def build(stack: Stack) -> Cloud:
     """The network and cluster that a stack makes, or the cluster that it finds."""
@@ -82,7 +95,8 @@ def build(stack: Stack) -> Cloud:
             return _existing(stack, cloud)
 
 
-def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
+def ground(stack: Stack, cloud: OpenStackCloud) -> Ground:
+    """The projects and the network of a stack on OpenStack."""
     # Every credential is asked which project it opens before anything is made in any of them.
     named: dict[Role, tuple[OpenStackProject | None, str]] = {
         "compute": (cloud, "cloud.project"),
@@ -93,7 +107,6 @@ def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
     projects: dict[Role, OpenedProject] = {
         role: openstack_project(f"openstack-{role}", project, setting) for role, (project, setting) in wanted.items()
     }
-    compute = pulumi.ResourceOptions(providers=[projects["compute"].provider])
     network = Network(
         "network",
         NetworkArgs(
@@ -103,8 +116,14 @@ def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
             public_address=stack.balanced,
             first_look=projects["compute"].first_look,
         ),
-        compute,
+        pulumi.ResourceOptions(providers=[projects["compute"].provider]),
     )
+    return Ground(projects=projects, network=network)
+
+
+def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
+    below = ground(stack, cloud)
+    projects, network = below.projects, below.network
     cluster = KubernetesCluster(
         "cluster",
         KubernetesClusterArgs(
@@ -117,7 +136,7 @@ def _openstack(stack: Stack, cloud: OpenStackCloud) -> Cloud:
             protect=stack.protect,
             first_look=projects["compute"].first_look,
         ),
-        compute,
+        below.in_project("compute"),
     )
     return Cloud(
         kubernetes=cluster.provider,

@@ -17,7 +17,7 @@ from components.names import (
 )
 from components.openstack.cephfs_share import AdoptShareArgs, BringShareArgs, CephFSShare, CephFSShareArgs, CreateShareArgs
 from components.storage.data_volume import CephFSVolumeArgs, DataVolume, DataVolumeArgs, ManilaVolumeArgs
-from layers.cloud import Cloud, Role
+from layers.cloud import Cloud, Projects, Role
 from layers.stack import Stack
 from settings.values.cloud import OpenStackCloud
 from settings.values.dataset import AdoptedShare, BroughtShare, CreatedShare, CsiVolume, Dataset, NfsExport, S3Bucket
@@ -89,9 +89,9 @@ def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
             continue
         share = None
         if isinstance(dataset.source, CreatedShare | AdoptedShare | BroughtShare):
-            args = _dataset_share(stack, cloud, dataset, f"datasets[{index}].source.size_gib")
+            args = dataset_share(stack, cloud, dataset, f"datasets[{index}].source.size_gib")
             owner = cloud.in_project(getattr(dataset.source, "project", "compute"))
-            share = CephFSShare(f"data-{dataset.name}", args, pulumi.ResourceOptions.merge(owner, _renamed(dataset)))
+            share = CephFSShare(f"data-{dataset.name}", args, pulumi.ResourceOptions.merge(owner, renamed(dataset)))
         if dataset.away:
             continue
         volume = DataVolume(
@@ -104,7 +104,7 @@ def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
                 source=_dataset_volume(stack, dataset, share),
                 access_mode=dataset.access_mode,
             ),
-            pulumi.ResourceOptions.merge(cloud.in_cluster, _renamed(dataset)),
+            pulumi.ResourceOptions.merge(cloud.in_cluster, renamed(dataset)),
         )
         result.append(MountedDataset(dataset=dataset, volume=volume, share=share))
     return result
@@ -120,19 +120,19 @@ def own_shares(stack: Stack, cloud: Cloud) -> OwnShares:
         for login, size_gib in stack.settings.spaces_gib().items():
             person, setting = slug(login), f"zeppelin.user_space.size_gib, or space_gib of {login}"
             adopted = stack.settings.adopted_spaces().get(login)
-            made = _created(stack, cloud, user_claim(person), space, size_gib, setting=setting)
+            made = created(stack, cloud, user_claim(person), space, size_gib, setting=setting)
             if login in stack.people:
                 source = AdoptShareArgs(title=adopted) if adopted else made
                 spaces[person] = _own(stack, cloud, user_claim(person), source, SPARK_NAMESPACE, claim=user_claim(person))
             elif not adopted:
-                _keep(stack, cloud, user_claim(person), made)
+                keep(stack, cloud, user_claim(person), made)
 
     def writable(name: str, share: object, setting: str, namespace: str, claim: str) -> OwnVolumes | None:
         if not isinstance(share, OwnShare):
             return None
-        source = _created(stack, cloud, name, share, share.size_gib, setting=f"{setting}.size_gib")
+        source = created(stack, cloud, name, share, share.size_gib, setting=f"{setting}.size_gib")
         if isinstance(share, RestingShare) and share.state == "away":
-            _keep(stack, cloud, name, source)
+            keep(stack, cloud, name, source)
             return None
         return _own(stack, cloud, name, source, namespace, claim=claim)
 
@@ -150,18 +150,18 @@ def own_shares(stack: Stack, cloud: Cloud) -> OwnShares:
     )
 
 
-def _renamed(dataset: Dataset) -> pulumi.ResourceOptions:
+def renamed(dataset: Dataset) -> pulumi.ResourceOptions:
     """Options by which a renamed dataset's component is the one that stands; its children follow it."""
     return pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"data-{dataset.formerly}")] if dataset.formerly else None)
 
 
-def _dataset_share(stack: Stack, cloud: Cloud, dataset: Dataset, setting: str) -> CephFSShareArgs:
+def dataset_share(stack: Stack, cloud: Projects, dataset: Dataset, setting: str) -> CephFSShareArgs:
     """The share of a dataset, and the read-only rule on it. setting: that of its size."""
     named = getattr(dataset.source, "ceph_id", None)
     readers = (named,) if named else stack.ceph_ids("data", dataset.identity)
     match dataset.source:
-        case CreatedShare() as created:
-            source = _created(stack, cloud, dataset.name, created, created.size_gib, setting=setting)
+        case CreatedShare() as made:
+            source = created(stack, cloud, dataset.name, made, made.size_gib, setting=setting)
             return CephFSShareArgs(source=source, readers=() if dataset.away else readers, protect=stack.protect)
         case AdoptedShare() as adopted:
             return CephFSShareArgs(source=AdoptShareArgs(title=adopted.share), readers=readers)
@@ -204,7 +204,7 @@ def _ceph_volume(stack: Stack, name: str, share: CephFSShare) -> CephFSVolumeArg
     )
 
 
-def _created(stack: Stack, cloud: Cloud, name: str, share: CreatedShare | OwnShare, size_gib: int, *, setting: str) -> CreateShareArgs:
+def created(stack: Stack, cloud: Projects, name: str, share: CreatedShare | OwnShare, size_gib: int, *, setting: str) -> CreateShareArgs:
     """A share that this stack makes. setting: that of its size."""
     site = stack.settings.cloud.site if isinstance(stack.settings.cloud, OpenStackCloud) else None
     return CreateShareArgs(
@@ -218,7 +218,7 @@ def _created(stack: Stack, cloud: Cloud, name: str, share: CreatedShare | OwnSha
     )
 
 
-def _keep(stack: Stack, cloud: Cloud, name: str, source: CreateShareArgs) -> None:
+def keep(stack: Stack, cloud: Projects, name: str, source: CreateShareArgs) -> None:
     """A share that nobody reads or writes for the time being: the same resource as ever, and no key to it."""
     CephFSShare(name, CephFSShareArgs(source=source, protect=stack.protect), cloud.in_project("compute"))
 

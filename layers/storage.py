@@ -14,7 +14,7 @@ from components.storage.ceph_csi import CephCSI, CephCSIArgs
 from components.storage.manila_csi import ManilaCredential, ManilaCredentialArgs, ManilaCSI, ManilaCSIArgs
 from components.storage.writable_share import Home, StorageClass, WritableShare
 from components.zeppelin.backup import BucketTarget
-from layers.cloud import Cloud, Role
+from layers.cloud import Cloud, Projects, Role
 from layers.shares import MountedDataset, OwnVolumes, mounted_datasets, own_shares
 from layers.stack import Stack
 from settings.values.dataset import AdoptedShare, CreatedShare, S3Bucket
@@ -75,7 +75,7 @@ def build(stack: Stack, cloud: Cloud) -> Storage:
     models = stack.settings.models and stack.settings.models.store
     return Storage(
         datasets=datasets,
-        buckets=_buckets(stack, cloud),
+        buckets=all_buckets(stack, cloud),
         notebooks=_home(stack, keys, own.notebooks, zeppelin.notebooks),
         spaces={
             slug(login): _home(stack, keys, own.spaces.get(slug(login)), zeppelin.user_space, size_gib)
@@ -120,7 +120,7 @@ def _backup_bucket(stack: Stack) -> BucketTarget | None:
     )
 
 
-def _buckets(stack: Stack, cloud: Cloud) -> list[BucketAccess]:
+def all_buckets(stack: Stack, cloud: Projects) -> list[BucketAccess]:
     """Buckets that datasets name, then those that the stack makes."""
     found = [
         BucketAccess(

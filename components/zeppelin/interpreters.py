@@ -4,6 +4,7 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from components.names import SPARK_NAMESPACE
 from components.spark.notebook_pods import NotebookPods
@@ -71,7 +72,7 @@ def interpreter_settings(args: InterpreterArgs) -> str:
     kinds |= {language: (language, dict(_LANGUAGES[language])) for language in args.languages}
     for group, properties in kinds.values():
         properties.update({f"zeppelin.{title}.precode": code for title, code in _precode(group, args.pods).items()})
-    return _settings({name: (group, _NAMESPACED | properties) for name, (group, properties) in kinds.items()})
+    return json.dumps(_settings({name: (group, _NAMESPACED | properties) for name, (group, properties) in kinds.items()}), indent=2)
 
 
 def machine_settings(sizes: Mapping[str, Mapping[str, str]], languages: Sequence[str]) -> str:
@@ -79,10 +80,10 @@ def machine_settings(sizes: Mapping[str, Mapping[str, str]], languages: Sequence
     kinds: dict[str, tuple[str, Mapping[str, str]]] = {name: ("spark", properties) for name, properties in sizes.items()}
     kinds |= {language: (language, _LANGUAGES[language]) for language in languages}
     # Zeppelin then says whose each process is. It impersonates nobody: start-interpreter.sh stands between.
-    return _settings(kinds, impersonate=True)
+    return json.dumps(_settings(kinds, impersonate=True), separators=(",", ":"))
 
 
-def _settings(kinds: Mapping[str, tuple[str, Mapping[str, str]]], *, impersonate: bool = False) -> str:
+def _settings(kinds: Mapping[str, tuple[str, Mapping[str, str]]], *, impersonate: bool = False) -> dict[str, Any]:
     settings = {
         name: {
             "id": name,
@@ -101,7 +102,7 @@ def _settings(kinds: Mapping[str, tuple[str, Mapping[str, str]]], *, impersonate
         }
         for name, (group, properties) in kinds.items()
     }
-    return json.dumps({"interpreterSettings": settings}, indent=2)
+    return {"interpreterSettings": settings}
 
 
 def _precode(group: str, pods: NotebookPods) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from settings.values.backend import GATEWAY_OWN_GIB, MACHINE_OWN_GIB, MachineBackend
+from settings.values.backend import GATEWAY_OWN_GIB, MACHINE_OWN_GIB, MACHINE_PEOPLE, MachineBackend
 from settings.values.cloud import OpenStackCloud
 from settings.values.dataset import AdoptedShare, BroughtShare, CreatedShare
 from settings.values.entry import CertManagerTls, LoadBalancerEntry
@@ -61,6 +61,10 @@ def _sections(stack: "StackSettings") -> Iterator[Problem]:
         if on:
             message = "is not available with spark.backend.kind yarn-machines"
             yield Problem(("spark", key), message, f"no {key}, or backend kubernetes", (KIND,))
+    people = len(stack.administrators())
+    if people > MACHINE_PEOPLE:
+        message = f"are {people} with the administrator and the test user, more than the user data of the gateway's machine has room for"
+        yield Problem(("zeppelin", "people"), message, f"at most {MACHINE_PEOPLE}, or backend yarn", (KIND,))
     for index, dataset in enumerate(stack.datasets):
         if not isinstance(dataset.source, CreatedShare | AdoptedShare | BroughtShare):
             message = "is not mounted by machines, which mount CephFS alone"

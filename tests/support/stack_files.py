@@ -76,6 +76,34 @@ def with_gpus(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"gaia-dmp:cloud": cloud, "gaia-dmp:spark": spark}
 
 
+MACHINES: dict[str, Any] = {
+    "kind": "yarn-machines",
+    "image": "debian-12-genericcloud",
+    "first_address": "10.10.0.20",
+    "gateway": {"flavor": "vm.v1.xlarge", "vcpus": 16, "memory_gib": 64, "disk_gib": 60},
+    "worker": {"flavor": "vm.v1.large", "vcpus": 8, "memory_gib": 32, "disk_gib": 60},
+    "workers": 2,
+    "cores": 8,
+    "memory_gib": 28,
+    "scratch_gib": 200,
+    "software": {
+        "mirror": "https://mirror.example.org/gaia-dmp/",
+        "hadoop": {"file": "hadoop-3.5.0.tar.gz", "sha512": "a" * 128},
+        "spark": {"file": "spark-3.5.8-bin-hadoop3.tgz", "sha512": "b" * 128},
+        "zeppelin": {"file": "zeppelin-0.12.1-bin-all.tgz", "sha512": "c" * 128},
+    },
+}
+"""Two workers and their gateway."""
+
+
+def with_machines(data: dict[str, Any], **backend: Any) -> dict[str, Any]:
+    """A configuration with Yarn on machines in place of a cluster, and a way in for browsers."""
+    entry = {"kind": "load_balancer", "hostname": "zeppelin.example.org", "tls": {"kind": "self_signed"}}
+    spark = {"history": {"kind": "share", "size_gib": 1}} | data["gaia-dmp:spark"] | {"backend": MACHINES | backend}
+    found = data | {"gaia-dmp:spark": spark}
+    return found if data["gaia-dmp:entry"]["kind"] == "load_balancer" else found | {"gaia-dmp:entry": entry}
+
+
 MODEL_IMAGES = {"spark": "registry.example.org/gaia/spark:4.0.5", "mlflow": "registry.example.org/gaia/mlflow:3.17.2"}
 """Images of a stack with models: its server, and a Spark that has a client of it."""
 

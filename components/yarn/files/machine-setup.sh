@@ -1,0 +1,42 @@
+#!/bin/sh
+# Makes a machine what its files say: the firewall first, then software, shares and services. systemd runs it until it has ended well, and
+# it does again only what has not been done.
+set -euf
+cd /opt/platform
+
+systemctl enable nftables.service
+systemctl restart nftables.service
+
+# Lines: folder below /opt, SHA-512, address.
+while read -r name digest address; do
+  folder=/opt/$name
+  [ "$(cat "$folder/.sha512" 2> /dev/null || true)" = "$digest" ] && continue
+  archive=/var/tmp/$name.archive
+  curl --fail --silent --show-error --location --retry 5 --output "$archive" "$address"
+  echo "$digest  $archive" | sha512sum --check --quiet
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  tar --extract --file "$archive" --directory "$folder" --strip-components=1 --no-same-owner
+  rm "$archive"
+  if [ "$name" = hadoop ]; then
+    # Yarn's daemons, and no other of Hadoop's: one folder for their class path.
+    mkdir "$folder/jars"
+    find "$folder/share/hadoop/common" "$folder/share/hadoop/yarn" -name '*.jar' ! -name '*-tests.jar' ! -name '*-sources.jar' \
+      -exec ln -sf -t "$folder/jars" {} +
+  fi
+  echo "$digest" > "$folder/.sha512"
+done < archives
+
+# A share that cannot be mounted now is mounted by whoever asks for it first.
+while read -r line; do
+  # shellcheck disable=SC2086 # fields
+  set -- $line
+  mkdir -p "$2"
+  grep -qxF "$line" /etc/fstab || echo "$line" >> /etc/fstab
+done < fstab
+systemctl daemon-reload
+systemctl restart remote-fs.target
+
+[ ! -e prepare.sh ] || ./prepare.sh
+# shellcheck disable=SC2046 # one word for each unit
+systemctl enable --now $(cat units)

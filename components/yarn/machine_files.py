@@ -1,0 +1,287 @@
+"""What a machine of Yarn's is told as it boots: cloud-init's user data, with every file in it. Plain functions, no resource.
+
+Nobody logs in to a machine. cloud-init makes its users and files and installs Debian's packages; `setup.sh` does the rest.
+"""
+
+import base64
+import bz2
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+
+from components.files import text
+from components.names import (
+    BLOCK_MANAGER_PORT,
+    DRIVER_PORT,
+    SHUFFLE_PORT,
+    SPARK_UID,
+    WEBSOCKET_PORT,
+    YARN_ADMIN_PORT,
+    YARN_BLOCK_PORTS,
+    YARN_CONTAINER_PORT,
+    YARN_NODE_WEB_PORT,
+    YARN_SCHEDULER_PORT,
+    YARN_TRACKER_PORT,
+    YARN_WEB_PORT,
+    ZEPPELIN_PORT,
+    ZEPPELIN_UID,
+)
+from components.yarn.configuration import NODE_VARIABLE
+from components.yarn.pods import daemon_command
+from settings.values.backend import MachineSoftware
+from settings.values.images import Egress
+from settings.values.network import METADATA
+
+CONF = "/etc/yarn"
+PROGRAMS = "/opt/platform/programs.tar.bz2"
+DRIVER_PORTS = range(DRIVER_PORT, BLOCK_MANAGER_PORT + len(YARN_BLOCK_PORTS))
+"""Ports of drivers, which share the gateway's network: each takes the next two that are free."""
+
+FROM_WORKERS: Sequence[range] = (range(YARN_SCHEDULER_PORT, YARN_TRACKER_PORT + 1), DRIVER_PORTS)
+"""Ports of the gateway that workers reach: what ApplicationMasters and NodeManagers tell the ResourceManager, and drivers."""
+
+OF_WORKERS: Sequence[range] = (
+    range(YARN_CONTAINER_PORT, YARN_CONTAINER_PORT + 1),
+    range(SHUFFLE_PORT, SHUFFLE_PORT + 1),
+    range(YARN_BLOCK_PORTS.start, YARN_BLOCK_PORTS.stop),
+)
+"""Ports of a worker that the gateway and other workers reach."""
+
+_JAVA = "/usr/lib/jvm/java-17-openjdk-amd64"
+_PACKAGES = (
+    "ceph-common",
+    "curl",
+    "nftables",
+    "openjdk-17-jre-headless",
+    "procps",
+    "python3",
+    "python3-astropy",
+    "python3-matplotlib",
+    "python3-numpy",
+    "python3-pandas",
+    "python3-scipy",
+)
+"""Of every machine: a function that a driver sends finds the same Python and libraries in an executor."""
+
+GATEWAY_PACKAGES = (*_PACKAGES, "libnginx-mod-http-js", "nginx", "sudo")
+WORKER_PACKAGES = _PACKAGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class CephMount:
+    """A share, mounted by the kernel."""
+
+    path: str
+    """Where."""
+
+    ceph_id: str
+    """Ceph id, without `client.`."""
+
+    key: str
+    """Its key."""
+
+    monitors: Sequence[str]
+    """Monitors, host:port each."""
+
+    root_path: str
+    """Absolute path inside the Ceph file system."""
+
+    fs_name: str | None
+    """Name of the Ceph file system, or None for the only one."""
+
+    read_only: bool
+    """Whether the mount is; then the key is, too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineArgs:
+    """What every machine is told."""
+
+    address: IPv4Address
+    """Its own."""
+
+    yarn_files: Mapping[str, str]
+    """The daemon's folder of configuration, by name."""
+
+    volume: str
+    """Cinder's id of its volume."""
+
+    mounts: Sequence[CephMount]
+    """Shares."""
+
+    software: MachineSoftware
+    """Where archives are."""
+
+    firewall: str
+    """Rules for nftables."""
+
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What a process needs to reach the world."""
+
+    ca_bundle: str | None = None
+    """PEM certificates to trust, or None."""
+
+
+def user_data(
+    args: MachineArgs,
+    *,
+    users: Sequence[Mapping[str, object]],
+    packages: Sequence[str],
+    archives: Sequence[str],
+    units: Mapping[str, str],
+    enabled: Sequence[str],
+    programs: dict[str, str],
+    files: Mapping[str, tuple[str, str]],
+) -> str:
+    """The user data of one machine, with secrets in it.
+
+    archives: names of MachineSoftware. units: systemd's, by file name. enabled: those that begin with the machine. programs: those of ours
+    beside every machine's with what they read, path to contents; no secret. files: path to mode and contents, beside those of every machine.
+    """
+    told: dict[str, tuple[str, str]] = {f"{CONF}/{name}": ("0644", contents) for name, contents in args.yarn_files.items()}
+    told |= {f"/etc/ceph/{mount.ceph_id}.secret": ("0600", f"{mount.key}\n") for mount in args.mounts}
+    units = {
+        **units,
+        "platform-setup.service": text("yarn/files/platform-setup.service"),
+        "platform-scratch.service": filled("platform-scratch.service", volume=args.volume[:20]),
+    }
+    told |= {f"/etc/systemd/system/{name}": ("0644", contents) for name, contents in units.items()}
+    told |= {
+        "/etc/nftables.conf": ("0600", args.firewall),
+        "/opt/platform/archives": ("0644", "".join(_archive(args.software, name) for name in archives)),
+        "/opt/platform/fstab": ("0644", "".join(fstab_line(mount) for mount in args.mounts)),
+        "/opt/platform/units": ("0644", " ".join(enabled) + "\n"),
+        "/opt/platform/outside.env": ("0644", environment_file(args.environment)),
+    }
+    if args.ca_bundle:
+        told["/opt/platform/ca-bundle.pem"] = ("0644", args.ca_bundle)
+    told |= files
+    own = {"/opt/platform/setup.sh": text("yarn/files/machine-setup.sh"), "/opt/platform/scratch.sh": text("yarn/files/machine-scratch.sh")}
+    proxies = {key: args.environment[key] for key in ("http_proxy", "https_proxy") if key in args.environment}
+    data: dict[str, object] = {
+        # No `default`: there is no user whom a key of the cloud would let in.
+        "users": list(users),
+        "disable_root": True,
+        "ssh_pwauth": False,
+        "package_update": True,
+        "packages": list(packages),
+        "write_files": [
+            {"path": PROGRAMS, "permissions": "0600", "encoding": "b64", "content": packed(own | programs)},
+            *({"path": path, "permissions": mode, "content": contents} for path, (mode, contents) in told.items()),
+        ],
+        "runcmd": [
+            ["python3", "-c", f"import tarfile; tarfile.open('{PROGRAMS}').extractall('/')"],
+            ["systemctl", "daemon-reload"],
+            ["systemctl", "start", "--no-block", "platform-setup.service"],
+        ],
+    }
+    if args.ca_bundle:
+        data["ca_certs"] = {"trusted": [args.ca_bundle]}
+    if proxies:
+        data["apt"] = proxies
+    return f"#cloud-config\n{json.dumps(data, indent=1, ensure_ascii=False)}\n"
+
+
+def packed(programs: Mapping[str, str]) -> str:
+    """Programs of ours, and what they read, as a .tar.bz2, in base64: Nova takes 64 KiB of user data, which they would fill.
+
+    It is no gzip, whose makers do not agree on its bytes: on another colleague's computer every machine would be a new one.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path, contents in sorted(programs.items()):
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.mode, entry.size = 0o755, len(contents.encode())
+            archive.addfile(entry, io.BytesIO(contents.encode()))
+    return base64.b64encode(bz2.compress(buffer.getvalue())).decode()
+
+
+def user(name: str, uid: int | None = None, home: str | None = None) -> Mapping[str, object]:
+    """A user of a machine who cannot log in. uid: where files on shares have that owner."""
+    found: dict[str, object] = {"name": name, "system": True, "lock_passwd": True, "shell": "/usr/sbin/nologin"}
+    return found | ({"uid": uid} if uid else {}) | ({"homedir": home} if home else {"no_create_home": True})
+
+
+def filled(name: str, **values: object) -> str:
+    """One of `files/` with its marks filled in."""
+    found = text(f"yarn/files/{name}")
+    for key, value in values.items():
+        found = found.replace(f"@{key}@", str(value))
+    return found
+
+
+def daemon_unit(name: str, program: str, heap_mib: int, address: IPv4Address) -> str:
+    """The unit of one of Yarn's daemons. program: its class below org.apache.hadoop.yarn.server."""
+    variables = {NODE_VARIABLE: str(address), "HADOOP_CONF_DIR": CONF, "JAVA_HOME": _JAVA}
+    command = ["/usr/bin/java", *daemon_command(program, heap_mib, CONF, "/opt/hadoop/jars")[1:]]
+    return filled(name, variables=" ".join(f"{key}={value}" for key, value in variables.items()), command=" ".join(command))
+
+
+def environment_file(variables: Mapping[str, str]) -> str:
+    """A file for systemd's EnvironmentFile."""
+    return "".join(f'{key}="{value}"\n' for key, value in variables.items())
+
+
+def fstab_line(mount: CephMount) -> str:
+    """The line of one share (ceph: doc/man/8/mount.ceph.rst; systemd: systemd.mount)."""
+    options = [f"name={mount.ceph_id}", f"secretfile=/etc/ceph/{mount.ceph_id}.secret"]
+    options += [f"fs={mount.fs_name}"] if mount.fs_name else []
+    options += ["ro" if mount.read_only else "rw", "noatime", "nodev", "nosuid", "_netdev", "nofail"]
+    options += ["x-systemd.automount", "x-systemd.mount-timeout=60"]
+    return f"{','.join(mount.monitors)}:{mount.root_path} {mount.path} ceph {','.join(options)} 0 0\n"
+
+
+def firewall(subnet: IPv4Network, gateway: IPv4Address, workers: Sequence[IPv4Address], egress: Sequence[Egress]) -> str:
+    """The nftables of a machine: what people's own processes reach. Who reaches the machine is for security groups.
+
+    Nobody but root asks the address that serves the user data, which has keys in it. People's processes have the user `spark`, NodeManagers
+    and executors among them; mounts are the kernel's, which has none.
+    """
+    closed = ", ".join(str(port) for port in (ZEPPELIN_PORT, WEBSOCKET_PORT, YARN_ADMIN_PORT, YARN_WEB_PORT, YARN_NODE_WEB_PORT))
+    lines = [
+        # A NodeManager asks its own pages whether they are there, and nobody else does.
+        f'oifname "lo" tcp dport {{ {closed} }} reject',
+        'oifname "lo" accept',
+        f"ip daddr {gateway} tcp dport {_ports(FROM_WORKERS)} accept",
+        f"ip daddr {{ {', '.join(map(str, workers))} }} tcp dport {_ports(OF_WORKERS)} accept",
+        "udp dport 53 accept",
+        "tcp dport 53 accept",
+        f"ip daddr {subnet} reject",
+        *(f"ip daddr {rule.cidr} tcp dport {{ {', '.join(map(str, rule.ports))} }} accept" for rule in egress if "notebooks" in rule.who),
+        "reject",
+    ]
+    people = "\n".join(f"    {line}" for line in lines)
+    return f"""#!/usr/sbin/nft -f
+flush ruleset
+table inet platform {{
+  chain output {{
+    type filter hook output priority filter; policy accept;
+    ip daddr {METADATA.network_address} meta skuid != 0 reject
+    ip6 daddr fe80::a9fe:a9fe meta skuid != 0 reject
+    ct state established,related accept
+    meta skuid {SPARK_UID} jump people
+  }}
+  chain people {{
+{people}
+  }}
+}}
+"""
+
+
+def _ports(ranges: Sequence[range]) -> str:
+    return "{ " + ", ".join(f"{each.start}-{each.stop - 1}" if len(each) > 1 else str(each.start) for each in ranges) + " }"
+
+
+def _archive(software: MachineSoftware, name: str) -> str:
+    archive = getattr(software, name)
+    return f"{name} {archive.sha512} {software.mirror.rstrip('/')}/{archive.file}\n"
+
+
+SPARK_USER = user("spark", SPARK_UID, "/home/spark")
+"""Who runs what people write."""
+
+ZEPPELIN_USER = user("zeppelin", ZEPPELIN_UID, "/var/lib/zeppelin")
+YARN_USER = user("yarn")
