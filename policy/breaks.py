@@ -17,6 +17,7 @@ NODE_NAMESPACES = (names.CSI_NAMESPACE, names.NODES_NAMESPACE)
 network of the node."""
 
 SHARE, BUCKET = "openstack:sharedfilesystem/share:Share", "openstack:objectstorage/container:Container"
+GROUP_RULE = "openstack:networking/secGroupRule:SecGroupRule"
 CLUSTER = "openstack:containerinfra/cluster:Cluster"
 _HIDDEN = (SECRET, UNKNOWN)
 
@@ -148,6 +149,12 @@ def closed_to_the_world(recording: Recording) -> Breaks:
                 if pods != entry:
                     yield Break(policy, f"{opening.pods} accept connections from anywhere, and {entry[1]} in {entry[0]} do so already")
                     break
+    # On machines the entry is one group of security, by the ports of browsers.
+    for rule in _custom(recording, GROUP_RULE):
+        if rule.inputs.get("direction") == "ingress" and not rule.inputs.get("remoteGroupId"):
+            ports = {rule.inputs.get("portRangeMin"), rule.inputs.get("portRangeMax")}
+            if rule.inputs.get("protocol") != "tcp" or len(ports) != 1 or not ports <= {80, 443}:
+                yield Break(rule, "opens a port that is no browser's to what is no machine of this stack")
     public = [each for each in objects(recording, "Service") if (each.inputs.get("spec") or {}).get("type") in {"LoadBalancer", "NodePort"}]
     public += list(objects(recording, "Ingress"))
     for each in public[1:]:
@@ -191,6 +198,9 @@ _TAGGED = {
     "openstack:networking/subnet:Subnet": "tags",
     "openstack:networking/router:Router": "tags",
     "openstack:networking/port:Port": "tags",
+    "openstack:networking/secGroup:SecGroup": "tags",
+    "openstack:compute/instance:Instance": "metadata",
+    "openstack:blockstorage/volume:Volume": "metadata",
     "openstack:networking/floatingIp:FloatingIp": "tags",
     SHARE: "metadata",
 }

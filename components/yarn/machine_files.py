@@ -36,7 +36,8 @@ from settings.values.images import Egress
 from settings.values.network import METADATA
 
 CONF = "/etc/yarn"
-PROGRAMS = "/opt/platform/programs.tar.bz2"
+UNITS = "/etc/systemd/system"
+FILES = "/opt/platform/files.tar.bz2"
 DRIVER_PORTS = range(DRIVER_PORT, BLOCK_MANAGER_PORT + len(YARN_BLOCK_PORTS))
 """Ports of drivers, which share the gateway's network: each takes the next two that are free."""
 
@@ -131,35 +132,29 @@ def user_data(
     users: Sequence[Mapping[str, object]],
     packages: Sequence[str],
     archives: Sequence[str],
-    units: Mapping[str, str],
     enabled: Sequence[str],
-    programs: dict[str, str],
-    files: Mapping[str, tuple[str, str]],
+    files: Mapping[str, str],
+    secrets: Mapping[str, str],
 ) -> str:
     """The user data of one machine, with secrets in it.
 
-    archives: names of MachineSoftware. units: systemd's, by file name. enabled: those that begin with the machine. programs: those of ours
-    beside every machine's with what they read, path to contents; no secret. files: path to mode and contents, beside those of every machine.
+    archives: names of MachineSoftware. enabled: units that begin with the machine. files: beside those of every machine, path to contents.
+    secrets: the same for what root alone reads.
     """
-    told: dict[str, tuple[str, str]] = {f"{CONF}/{name}": ("0644", contents) for name, contents in args.yarn_files.items()}
-    told |= {f"/etc/ceph/{mount.ceph_id}.secret": ("0600", f"{mount.key}\n") for mount in args.mounts}
-    units = {
-        **units,
-        "platform-setup.service": text("yarn/files/platform-setup.service"),
-        "platform-scratch.service": filled("platform-scratch.service", volume=args.volume[:20]),
-    }
-    told |= {f"/etc/systemd/system/{name}": ("0644", contents) for name, contents in units.items()}
-    told |= {
-        "/etc/nftables.conf": ("0600", args.firewall),
-        "/opt/platform/archives": ("0644", "".join(_archive(args.software, name) for name in archives)),
-        "/opt/platform/fstab": ("0644", "".join(fstab_line(mount) for mount in args.mounts)),
-        "/opt/platform/units": ("0644", " ".join(enabled) + "\n"),
-        "/opt/platform/outside.env": ("0644", environment_file(args.environment)),
+    everywhere = {f"{CONF}/{name}": contents for name, contents in args.yarn_files.items()} | {
+        f"{UNITS}/platform-setup.service": text("yarn/files/platform-setup.service"),
+        f"{UNITS}/platform-scratch.service": filled("platform-scratch.service", volume=args.volume[:20]),
+        "/etc/nftables.conf": args.firewall,
+        "/opt/platform/archives": "".join(_archive(args.software, name) for name in archives),
+        "/opt/platform/fstab": "".join(fstab_line(mount) for mount in args.mounts),
+        "/opt/platform/units": " ".join(enabled) + "\n",
+        "/opt/platform/outside.env": environment_file(args.environment),
+        "/opt/platform/setup.sh": text("yarn/files/machine-setup.sh"),
+        "/opt/platform/scratch.sh": text("yarn/files/machine-scratch.sh"),
     }
     if args.ca_bundle:
-        told["/opt/platform/ca-bundle.pem"] = ("0644", args.ca_bundle)
-    told |= files
-    own = {"/opt/platform/setup.sh": text("yarn/files/machine-setup.sh"), "/opt/platform/scratch.sh": text("yarn/files/machine-scratch.sh")}
+        everywhere["/opt/platform/ca-bundle.pem"] = args.ca_bundle
+    keys = {f"/etc/ceph/{mount.ceph_id}.secret": f"{mount.key}\n" for mount in args.mounts}
     proxies = {key: args.environment[key] for key in ("http_proxy", "https_proxy") if key in args.environment}
     data: dict[str, object] = {
         # No `default`: there is no user whom a key of the cloud would let in.
@@ -169,11 +164,12 @@ def user_data(
         "package_update": True,
         "packages": list(packages),
         "write_files": [
-            {"path": PROGRAMS, "permissions": "0600", "encoding": "b64", "content": packed(own | programs)},
-            *({"path": path, "permissions": mode, "content": contents} for path, (mode, contents) in told.items()),
+            {"path": FILES, "permissions": "0600", "encoding": "b64", "content": packed(everywhere | dict(files))},
+            *({"path": path, "permissions": "0600", "content": contents} for path, contents in (keys | dict(secrets)).items()),
         ],
+        # After the packages, whose own files these replace.
         "runcmd": [
-            ["python3", "-c", f"import tarfile; tarfile.open('{PROGRAMS}').extractall('/')"],
+            ["python3", "-c", f"import tarfile; tarfile.open('{FILES}').extractall('/')"],
             ["systemctl", "daemon-reload"],
             ["systemctl", "start", "--no-block", "platform-setup.service"],
         ],
@@ -185,16 +181,18 @@ def user_data(
     return f"#cloud-config\n{json.dumps(data, indent=1, ensure_ascii=False)}\n"
 
 
-def packed(programs: Mapping[str, str]) -> str:
-    """Programs of ours, and what they read, as a .tar.bz2, in base64: Nova takes 64 KiB of user data, which they would fill.
+def packed(files: Mapping[str, str]) -> str:
+    """Files as a .tar.bz2, in base64: Nova takes 64 KiB of user data, which they would fill.
 
     It is no gzip, whose makers do not agree on its bytes: on another colleague's computer every machine would be a new one.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for path, contents in sorted(programs.items()):
+        for path, contents in sorted(files.items()):
             entry = tarfile.TarInfo(path.lstrip("/"))
-            entry.mode, entry.size = 0o755, len(contents.encode())
+            # sudo reads no file that its owner may write.
+            entry.mode = 0o755 if path.endswith(".sh") else 0o440 if path.startswith("/etc/sudoers.d/") else 0o644
+            entry.size = len(contents.encode())
             archive.addfile(entry, io.BytesIO(contents.encode()))
     return base64.b64encode(bz2.compress(buffer.getvalue())).decode()
 

@@ -2,14 +2,14 @@
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.files import text
 from components.names import SPARK_UID, WEBSOCKET_PORT, ZEPPELIN_PORT, ZEPPELIN_UID
 from components.yarn import machine_files
 from components.yarn.configuration import YarnCluster
-from components.yarn.machine_files import CONF, MachineArgs, daemon_unit, environment_file, filled, user_data
+from components.yarn.machine_files import CONF, UNITS, MachineArgs, daemon_unit, environment_file, filled, user_data
 from components.yarn.pods import STAGING, yarn_properties
 from components.zeppelin.interpreters import machine_settings
 from components.zeppelin.server_pod import common_environment
@@ -24,6 +24,7 @@ STAGING_FOLDER = ".machines"
 """Folder of that share for what drivers leave to executors, beside the one of Pods, whose owner is another."""
 
 
+_PORTS = {"zeppelin_port": ZEPPELIN_PORT, "websocket_port": WEBSOCKET_PORT}
 _BESIDE_ZEPPELIN = ("seed_interpreters.py", "websocket_guard.py", "closing.py")
 
 
@@ -66,68 +67,63 @@ def worker_data(args: MachineArgs) -> str:
         users=[machine_files.SPARK_USER],
         packages=machine_files.WORKER_PACKAGES,
         archives=["hadoop", "spark"],
-        units={"yarn-worker.service": daemon_unit("yarn-worker.service", "nodemanager.NodeManager", 512, args.address)},
         enabled=["platform-scratch.service", "yarn-worker.service"],
-        programs={},
-        files={},
+        files={f"{UNITS}/yarn-worker.service": daemon_unit("yarn-worker.service", "nodemanager.NodeManager", 512, args.address)},
+        secrets={},
     )
 
 
 def gateway_data(args: MachineArgs, own: GatewayArgs) -> str:
     """The user data of the gateway. A server that stands by does not start."""
-    languages = ["spark", *own.zeppelin.interpreters]
-    ports = {"zeppelin_port": ZEPPELIN_PORT, "websocket_port": WEBSOCKET_PORT}
     serving = [] if own.zeppelin.standby else ["zeppelin.service", "zeppelin-websocket.service"]
-    prepare = filled(
-        "machine-gateway.sh",
-        zeppelin_uid=ZEPPELIN_UID,
-        spark_uid=SPARK_UID,
-        history=HISTORY,
-        staging_folder=STAGING_FOLDER,
-        languages=" ".join(languages),
-    )
-    sudo = "Defaults!/opt/platform/start-interpreter.sh !use_pty\n"
-    sudo += "zeppelin ALL=(spark) NOPASSWD:SETENV: /opt/platform/start-interpreter.sh\n"
     defaults, interpreters = _drivers(args, own)
-    secret = {"ZEPPELIN_CREDENTIALS_ENCRYPT_KEY": own.credentials_key}
+    manager = daemon_unit("yarn-manager.service", "resourcemanager.ResourceManager", 1024, args.address)
     return user_data(
         args,
         users=[machine_files.SPARK_USER, machine_files.ZEPPELIN_USER, machine_files.YARN_USER],
         packages=machine_files.GATEWAY_PACKAGES,
         archives=["hadoop", "spark", "zeppelin"],
-        units={
-            "yarn-manager.service": daemon_unit("yarn-manager.service", "resourcemanager.ResourceManager", 1024, args.address),
-            "zeppelin.service": text("yarn/files/zeppelin.service"),
-            "zeppelin-websocket.service": filled("zeppelin-websocket.service", **ports),
-        },
         enabled=["platform-scratch.service", "yarn-manager.service", *serving],
-        programs={
-            **{f"/opt/platform/{name}": text(f"zeppelin/files/{name}") for name in _BESIDE_ZEPPELIN},
-            "/opt/platform/prepare.sh": prepare,
+        files={
+            f"{UNITS}/yarn-manager.service": manager,
+            f"{UNITS}/zeppelin.service": text("yarn/files/zeppelin.service"),
+            f"{UNITS}/zeppelin-websocket.service": filled("zeppelin-websocket.service", **_PORTS),
+            **_nginx(),
+            "/etc/sudoers.d/zeppelin": text("yarn/files/machine-sudoers"),
+            f"{_SPARK_CONF}/spark-defaults.conf": defaults,
+            "/opt/platform/prepare.sh": filled(
+                "machine-gateway.sh",
+                zeppelin_uid=ZEPPELIN_UID,
+                spark_uid=SPARK_UID,
+                history=HISTORY,
+                staging_folder=STAGING_FOLDER,
+                languages=" ".join(["spark", *own.zeppelin.interpreters]),
+            ),
             "/opt/platform/start-interpreter.sh": text("yarn/files/machine-interpreter.sh"),
             "/opt/platform/run-interpreter.sh": text("spark/files/run-interpreter.sh"),
-            f"{_SPARK_CONF}/spark-defaults.conf": defaults,
             "/opt/platform/interpreter.json": interpreters,
-            "/etc/nginx/nginx.conf": filled("machine-nginx.conf", **ports),
-            # There is no Spark UI to lead to: no name of a Pod has an owner.
-            "/etc/nginx/platform/locations.inc": _locations({"spark_settings": "", "spark_domain": "invalid"}),
-            "/etc/nginx/platform/spark-ui.js": text("access/files/gateway-spark-ui.js"),
+            "/opt/platform/zeppelin.env": environment_file(_environment(args, own)),
+            **{f"/opt/platform/{name}": text(f"zeppelin/files/{name}") for name in _BESIDE_ZEPPELIN},
         },
-        files={
-            "/opt/platform/shiro.ini": ("0600", own.shiro_ini),
-            "/opt/platform/zeppelin.env": ("0600", environment_file(_environment(args, own) | secret)),
-            "/etc/sudoers.d/zeppelin": ("0440", sudo),
-            "/etc/nginx/tls/tls.crt": ("0644", own.certificate),
-            "/etc/nginx/tls/tls.key": ("0600", own.key),
+        secrets={
+            "/opt/platform/shiro.ini": own.shiro_ini,
+            "/opt/platform/credentials.env": environment_file({"ZEPPELIN_CREDENTIALS_ENCRYPT_KEY": own.credentials_key}),
+            "/etc/nginx/tls/tls.crt": own.certificate,
+            "/etc/nginx/tls/tls.key": own.key,
         },
     )
 
 
-def _locations(values: Mapping[str, str]) -> str:
-    found = text("access/files/gateway-locations.conf")
-    for key, value in values.items():
-        found = found.replace(f"@{key}@", value)
-    return found
+def _nginx() -> dict[str, str]:
+    """Nginx's files. It lets through what the gateway's Pods do. There is no Spark UI to lead to, so no name of a Pod has an owner."""
+    locations = text("access/files/gateway-locations.conf")
+    for key, value in {"spark_settings": "", "spark_domain": "invalid"}.items():
+        locations = locations.replace(f"@{key}@", value)
+    return {
+        "/etc/nginx/nginx.conf": filled("machine-nginx.conf", **_PORTS),
+        "/etc/nginx/platform/locations.inc": locations,
+        "/etc/nginx/platform/spark-ui.js": text("access/files/gateway-spark-ui.js"),
+    }
 
 
 def _drivers(args: MachineArgs, own: GatewayArgs) -> tuple[str, str]:

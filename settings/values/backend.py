@@ -122,7 +122,7 @@ MACHINE_OWN_GIB = 2
 GATEWAY_OWN_GIB = 3
 """Memory of the gateway's machine beside Zeppelin's and the drivers', in GiB: for the system, the ResourceManager and nginx."""
 
-MACHINE_PEOPLE = 60
+MACHINE_PEOPLE = 100
 """Most people of a stack on machines. Nova takes 64 KiB of user data, which hold the hashes of their passwords beside all else."""
 
 Backend = Annotated[PodBackend | YarnBackend | MachineBackend, Field(discriminator="kind")]

@@ -238,6 +238,32 @@ def _script(package: str, version: str, integrity: str, name: str) -> Path:
     return made(cached(f"{package}-{version}") / "lib", package, fetch) / "package" / name
 
 
+def cloud_init(suite: str) -> Path:
+    """A folder with the unpacked cloud-init of a suite of Debian, by apt."""
+    keys, mirror = "/usr/share/keyrings/debian-archive-keyring.gpg", os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
+
+    def fetch(part: Path) -> None:
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (part / folder).mkdir(parents=True)
+        (part / "sources").write_text(f"deb [signed-by={keys}] {mirror} {suite} main\n")
+        told = {
+            "Etc::SourceList": part / "sources",
+            "Etc::SourceParts": "/dev/null",
+            "State::Lists": part / "lists",
+            "Cache": part / "cache",
+        }
+        apt = ["apt-get", "-qq", *(f"-oDir::{key}={value}" for key, value in told.items())]
+        run(*apt, "update")
+        found = subprocess.run([*apt, "download", "cloud-init"], cwd=part, capture_output=True, text=True, check=False)
+        packages = list(part.glob("*.deb"))
+        if not packages:
+            raise ToolError(f"cloud-init of {suite}: {found.stderr[-1000:]}")
+        run("dpkg-deb", "--extract", str(packages[0]), str(part / "root"))
+        shutil.rmtree(part / "lists")
+
+    return made(cached(f"cloud-init-{suite}") / "lib", f"cloud-init of {suite}", fetch) / "root"
+
+
 def chromium() -> str:
     """Debian's Chromium, or "" where there is none."""
     return shutil.which("chromium") or ""

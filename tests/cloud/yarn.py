@@ -45,11 +45,15 @@ class Yarn:
 
     def start(self, daemon: str) -> None:
         """Start `resourcemanager.ResourceManager` or `nodemanager.NodeManager`."""
+        variables = {NODE_VARIABLE: NODE if "node" in daemon else MANAGER, "HADOOP_CONF_DIR": str(self._conf)}
+        self.launch(daemon, daemon_command(daemon, 320, str(self._conf), str(tools.yarn())), variables)
+
+    def launch(self, daemon: str, command: list[str], variables: Mapping[str, str]) -> None:
+        """Start a daemon by its command."""
         with (self._folder / f"{daemon}.log").open("ab") as log:
             process = subprocess.Popen(
-                daemon_command(daemon, 320, str(self._conf), str(tools.yarn())),
-                env=os.environ
-                | {NODE_VARIABLE: NODE if "node" in daemon else MANAGER, "HADOOP_CONF_DIR": str(self._conf), "JAVA_TOOL_OPTIONS": _QUICK},
+                command,
+                env=os.environ | variables | {"JAVA_TOOL_OPTIONS": _QUICK},
                 cwd=self._folder,
                 stdout=log,
                 stderr=log,
@@ -85,13 +89,17 @@ class Yarn:
         }
         return used.get(person, 0)
 
+    def properties(self) -> Mapping[str, str]:
+        """Spark's settings of a driver, as far as a machine or a Pod does not give its own."""
+        return spark_defaults(self._cluster, self._spark, self._spark.sizes()["spark"])
+
     @contextmanager
     def submitted(self, person: str, name: str) -> Iterator[Driver]:
         """A driver of one person, whose JVM spark-submit has started; Yarn may hold it back. name: of its folder."""
         folder = self._folder / name
         folder.mkdir()
         (folder / "properties.json").write_text("{}")
-        properties = spark_defaults(self._cluster, self._spark, self._spark.sizes()["spark"]) | {
+        properties = self.properties() | {
             "spark.yarn.stagingDir": (self._folder / "staging").as_uri(),
             "spark.ui.port": "0",
             "spark.driver.host": "127.0.0.1",
@@ -136,9 +144,9 @@ def cluster(**more: Any) -> YarnCluster:
 
 
 @contextmanager
-def running(folder: Path, cluster: YarnCluster, spark: SparkSettings) -> Iterator[Yarn]:
+def running(folder: Path, cluster: YarnCluster, spark: SparkSettings, kind: type[Yarn] = Yarn) -> Iterator[Yarn]:
     """Yarn for the time of a `with`, with its worker registered."""
-    yarn = Yarn(folder, cluster, spark)
+    yarn = kind(folder, cluster, spark)
     try:
         yarn.start("resourcemanager.ResourceManager")
         eventually(lambda: yarn.ask("info") is not None)
