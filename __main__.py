@@ -2,32 +2,20 @@
 
 import pulumi
 
-from layers import access, cloud, machines, models, observability, spark, storage, zeppelin
+from layers import platform
 from layers.stack import Stack
 
 stack = Stack.load()  # Pulumi.<stack>.yaml; refused before anything is registered
-if stack.settings.machines:  # the fall-back without a cluster
-    found = machines.build(stack)
-    pulumi.export("zeppelin_url", found.url)
-    pulumi.export("passwords", found.passwords)
-    pulumi.export("public_address", found.public_address)
-else:
-    ground = cloud.build(stack)  # OpenStack network and Magnum cluster, or a cluster that exists
-    data = storage.build(stack, ground)  # shares, buckets, volumes, CSI plug-ins
-    engine = spark.build(stack, ground, data)  # namespace, quotas, rights, admission, policies, history, dataset check
-    notebooks = zeppelin.build(stack, data, engine)  # server after the isolation, backups, images, cleaner
-    models.build(stack, data, engine, notebooks)  # MLflow, where the stack has it
-    door = access.build(stack, ground, data, engine, notebooks)  # gateway, TLS, OIDC proxy, load balancer or Ingress
-    watch = observability.build(stack, data, engine, notebooks)  # metrics, alerts, dashboards, test notebook
-    pulumi.export("zeppelin_url", door.url)
-    pulumi.export("passwords", notebooks.passwords)
-    pulumi.export("test_user", watch.test_user)
-    pulumi.export("kubeconfig", ground.kubeconfig)
-    pulumi.export("public_address", door.public_address)
-    pulumi.export("namespaces", {**data.namespaces, **engine.namespaces, **notebooks.namespaces, **watch.namespaces})
-    pulumi.export("kubernetes_version", ground.version)
-    pulumi.export("wanted_kubernetes_version", stack.settings.cloud.kubernetes_version)
+built = platform.build(stack)  # layer by layer
 
+pulumi.export("zeppelin_url", built.url)
 pulumi.export("serving", stack.serving)
+pulumi.export("passwords", built.passwords)
+pulumi.export("test_user", built.test_user)
+pulumi.export("kubeconfig", built.kubeconfig)
+pulumi.export("public_address", built.public_address)
+pulumi.export("namespaces", built.namespaces)
 pulumi.export("datasets", {dataset.name: dataset.location for dataset in stack.settings.datasets if not dataset.away})
+pulumi.export("kubernetes_version", built.version)
+pulumi.export("wanted_kubernetes_version", stack.settings.cloud.kubernetes_version)
 pulumi.export("capacity", stack.settings.capacity())

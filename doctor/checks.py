@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from doctor import cluster, credentials, gpus, networks, quotas, services, standing, storage
+from doctor import cluster, credentials, gpus, machines, networks, quotas, services, standing, storage
 from doctor.visit import ASKING_FAILS, Finding, Visit, reason
 
 Check = Callable[[Visit], Iterator[Finding]]
@@ -12,6 +12,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Kubernetes version", cluster.kubernetes_version),
     ("flavours", cluster.flavours),
     ("GPUs", gpus.gpus),
+    ("machines", machines.machines),
     ("networks", networks.networks),
     ("load balancers", networks.load_balancers),
     ("shares", storage.shares),
@@ -22,6 +23,9 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 )
 """Title and check; they need `visit.projects["compute"]`."""
 
+OF_CLUSTERS = ("cluster template", "Kubernetes version", "GPUs", "load balancers", "boot volumes")
+"""Those of what a stack on machines does not make."""
+
 
 def examine(visit: Visit, show: Callable[[str], None]) -> Iterator[Finding]:
     """Every finding. A service that fails ends only its own check. show: called with the title of each check."""
@@ -30,6 +34,8 @@ def examine(visit: Visit, show: Callable[[str], None]) -> Iterator[Finding]:
     if "compute" not in visit.projects:
         return
     for title, check in CHECKS:
+        if visit.settings.machines and title in OF_CLUSTERS:
+            continue
         show(title)
         try:
             yield from check(visit)

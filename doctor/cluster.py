@@ -115,13 +115,15 @@ def kubernetes_version(visit: Visit) -> Iterator[Finding]:
 
 def flavours(visit: Visit) -> Iterator[Finding]:
     """Every flavour exists and has the size that the stack file states."""
-    cluster = visit.cloud.cluster
-    stated: list[tuple[str, Flavour]] = [("control_plane", cluster.control_plane), ("workers", cluster.workers)]
-    stated += [(f"pools[{index}]", pool) for index, pool in enumerate(cluster.pools)]
+    cluster, machines = visit.cloud.cluster, visit.settings.machines
+    stated: list[tuple[str, Flavour]] = [("cloud.cluster.control_plane", cluster.control_plane), ("cloud.cluster.workers", cluster.workers)]
+    stated += [(f"cloud.cluster.pools[{index}]", pool) for index, pool in enumerate(cluster.pools)]
     sizes = {each.name: each for each in visit.compute.compute.flavors()}
     volume = int(cluster.labels.get("boot_volume_size", "0"))
-    for key, flavour in stated:
-        subject, setting = f"flavour {flavour.flavor}", f"cloud.cluster.{key}"
+    if machines:
+        stated, volume = [("spark.backend.gateway", machines.gateway), ("spark.backend.worker", machines.worker)], 0
+    for setting, flavour in stated:
+        subject = f"flavour {flavour.flavor}"
         found = sizes.get(flavour.flavor)
         if found is None:
             yield Finding(subject, "bad", f"of {setting} does not exist", f"set {setting}.flavor to one of {', '.join(sorted(sizes))}")
@@ -134,7 +136,8 @@ def flavours(visit: Visit) -> Iterator[Finding]:
         }
         wrong = {name: pair for name, pair in wrong.items() if pair[0] != pair[1]}
         if disk == 0:
-            yield Finding(subject, "bad", f"of {setting} has no disk", 'set cloud.cluster.labels: {boot_volume_size: "<GiB>"}')
+            fix = "use a flavour with a disk" if machines else 'set cloud.cluster.labels: {boot_volume_size: "<GiB>"}'
+            yield Finding(subject, "bad", f"of {setting} has no disk", fix)
         elif wrong:
             says = ", ".join(f"{name} is {real}, not {stated}" for name, (stated, real) in wrong.items())
             fix = ", ".join(f"{setting}.{name}: {real}" for name, (_, real) in wrong.items())

@@ -28,16 +28,19 @@ def quotas(visit: Visit) -> Iterator[Finding]:
         "routers": 2 if isinstance(visit.cloud.site.ceph, CephRouter) else 1,
         "floating_ips": idle["floating_ips"],
     }
+    if visit.settings.machines:
+        wanted |= {"ports": idle["nodes"], "security_groups": 2}
     quota = compute.network.get_quota(compute.current_project_id, details=True)
     for name, count in wanted.items():
         found = getattr(quota, name)
         if count and isinstance(found, dict):
             yield room(f"quota of {name.replace('_', ' ')}", found["limit"], found["used"] + found.get("reserved", 0), count, count)
-    yield _clusters(visit)
-    balancers = 1 + isinstance(visit.settings.entry, LoadBalancerEntry)
-    limit = compute.load_balancer.get(f"/lbaas/quotas/{compute.current_project_id}").json()["quota"]["load_balancer"]
-    used = len(compute.load_balancer.get("/lbaas/loadbalancers").json()["loadbalancers"])
-    yield room("quota of load balancers", -1 if limit is None else limit, used, balancers, balancers)
+    if visit.settings.machines is None:
+        yield _clusters(visit)
+        balancers = 1 + isinstance(visit.settings.entry, LoadBalancerEntry)
+        limit = compute.load_balancer.get(f"/lbaas/quotas/{compute.current_project_id}").json()["quota"]["load_balancer"]
+        used = len(compute.load_balancer.get("/lbaas/loadbalancers").json()["loadbalancers"])
+        yield room("quota of load balancers", -1 if limit is None else limit, used, balancers, balancers)
     makes = sum(isinstance(data.source, CreatedShare) and data.source.project == "compute" for data in visit.settings.datasets)
     spaces = len(visit.settings.spaces_gib()) - len(visit.settings.adopted_spaces())
     makes += sum(spaces if isinstance(home, PersonShares) else 1 for home in own_homes(visit))

@@ -19,9 +19,15 @@ SERVICES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
 """Service: openstacksdk's name, its usual name, a request that it must answer, and the version of the API for that request."""
 
 
+OF_CLUSTERS = ("container_infrastructure_management", "load_balancer")
+"""Services that a stack on machines does not need."""
+
+
 def services(visit: Visit) -> Iterator[Finding]:
     """Every service is in the catalogue, answers, and is new enough."""
     for name, title, path, headers in SERVICES:
+        if visit.settings.machines and name in OF_CLUSTERS:
+            continue
         version = next((value.split()[-1] for value in headers.values()), "")
         if not offered(visit.compute, name):
             fix = f"ask the site for {title}, or for a region that has it (cloud.region)"

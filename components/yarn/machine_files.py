@@ -1,4 +1,4 @@
-"""What a machine of Yarn's is told as it boots: cloud-init's user data, with every file in it. Plain functions, no resource.
+"""What a machine of Yarn's learns as it boots: cloud-init's user data, with every file in it. Plain functions, no resource.
 
 Nobody logs in to a machine. cloud-init makes its users and files and installs Debian's packages; `setup.sh` does the rest.
 """
@@ -99,7 +99,7 @@ class CephMount:
 
 @dataclass(frozen=True, kw_only=True)
 class MachineArgs:
-    """What every machine is told."""
+    """What every machine learns."""
 
     address: IPv4Address
     """Its own."""

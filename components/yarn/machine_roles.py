@@ -30,7 +30,7 @@ _BESIDE_ZEPPELIN = ("seed_interpreters.py", "websocket_guard.py", "closing.py")
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayArgs:
-    """What the gateway's machine is told beside the rest."""
+    """What the gateway's machine learns beside the rest."""
 
     cluster: YarnCluster
     """Yarn."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -9,11 +10,11 @@ from openstack.compute.v2.flavor import Flavor
 from rich.console import Console
 
 from cli.main import main
-from doctor import cluster, credentials, gpus, projects, quotas
+from doctor import cluster, credentials, gpus, machines, projects, quotas
 from doctor.table import show
 from doctor.visit import Finding, Visit
 from settings.values.cloud import OpenStackCloud, OpenStackProject
-from tests.support.stack_files import STACKS, changed, document, settings_of, with_gpus
+from tests.support.stack_files import STACKS, changed, document, settings_of, with_gpus, with_machines
 
 
 @pytest.mark.parametrize(
@@ -166,3 +167,45 @@ class TestCredential:
         assert found.says == "is for project iris-gaia-red (4711), but cloud.project is iris-gaia-blue"
         assert found.fix == "set cloud.clouds_yaml to another entry, or cloud.project: iris-gaia-red"
         assert visit.projects == {}
+
+
+class TestMachines:
+    """Image and volumes of Yarn's machines, by what Glance and Cinder answer."""
+
+    @staticmethod
+    def found(*, statuses: list[str], types: list[str], free: int, catalogue: str = "volumev3") -> dict[str, str]:
+        entries = [{"type": catalogue}]
+        access = SimpleNamespace(service_catalog=SimpleNamespace(catalog=entries))
+        limits = {"maxTotalVolumes": 10, "totalVolumesUsed": 0, "maxTotalVolumeGigabytes": 1000, "totalGigabytesUsed": 1000 - free}
+        answer = SimpleNamespace(json=lambda: {"limits": {"absolute": limits}})
+        compute = SimpleNamespace(
+            image=SimpleNamespace(images=lambda name: [SimpleNamespace(name=name, status=each) for each in statuses]),
+            block_storage=SimpleNamespace(types=lambda: [SimpleNamespace(name=each) for each in types], get=lambda _path: answer),
+            session=SimpleNamespace(auth=SimpleNamespace(get_access=lambda _session: access)),
+        )
+        settings = settings_of(with_machines(document("dev"), volume_type="fast"))
+        visit = cast("Any", SimpleNamespace(settings=settings, compute=compute))
+        return {each.subject: each.verdict for each in machines.machines(visit)}
+
+    def test_a_site_that_has_all_of_it(self) -> None:
+        # Three machines with 200 GiB each.
+        assert self.found(statuses=["active"], types=["fast", "slow"], free=600) == {
+            "image debian-12-genericcloud": "ok",
+            "volume type fast": "ok",
+            "quota of volumes": "ok",
+            "quota of volume space (GiB)": "ok",
+        }
+
+    @pytest.mark.parametrize(
+        ("site", "bad"),
+        [
+            ({"statuses": [], "types": ["fast"], "free": 600}, "image debian-12-genericcloud"),
+            ({"statuses": ["active", "active"], "types": ["fast"], "free": 600}, "image debian-12-genericcloud"),
+            ({"statuses": ["queued"], "types": ["fast"], "free": 600}, "image debian-12-genericcloud"),
+            ({"statuses": ["active"], "types": ["slow"], "free": 600}, "volume type fast"),
+            ({"statuses": ["active"], "types": ["fast"], "free": 599}, "quota of volume space (GiB)"),
+            ({"statuses": ["active"], "types": ["fast"], "free": 600, "catalogue": "compute"}, "Cinder"),
+        ],
+    )
+    def test_a_site_that_lacks_one_thing(self, site: dict[str, Any], bad: str) -> None:
+        assert [subject for subject, verdict in self.found(**site).items() if verdict == "bad"] == [bad]
