@@ -134,8 +134,9 @@ class YarnMachines(pulumi.ComponentResource):
         )
 
     def _rules(self, groups: Mapping[str, networking.SecGroup]) -> None:
-        """The world comes to the gateway's ports 80 and 443 alone, and machines to each other's ports that they need. Machines go out to the mirror,
-        Debian's archive and Ceph; what people's own processes reach is for each machine's firewall.
+        """The world comes to the gateway's ports 80 and 443 alone, and machines to each other's ports that they need.
+
+        Machines go out to the mirror, Debian's archive and Ceph; what people's own processes reach is for each machine's firewall.
         """
         rule = functools.partial(networking.SecGroupRule, ethertype="IPv4", opts=self._child)
         for role, group in groups.items():

@@ -287,3 +287,20 @@ def test_the_archive_of_files_is_the_same_bytes_each_time(stack):
     assert archives[0] == archives[1]
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(archives[0]))) as archive:
         assert {(entry.mtime, entry.uid, entry.gid) for entry in archive} == {(0, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"portRangeMin": 22, "portRangeMax": 22},
+        {"portRangeMax": 65535},
+        {"protocol": "udp"},
+        {"protocol": None, "portRangeMin": None, "portRangeMax": None},
+    ],
+)
+def test_a_port_that_is_opened_to_the_world_breaks_a_rule(change):
+    recording = record_data(with_machines(document("dev")))
+    (door,) = [each for each in recording.resources if each.name.startswith("yarn-door-443")]
+    door.inputs.update(change)
+    found = rules.broken(rules.check(recording, rules.waivers(), TODAY))
+    assert [(each.rule, each.name) for each in found] == [("closed-to-the-world", door.name)]
