@@ -61,6 +61,10 @@ def _sections(stack: "StackSettings") -> Iterator[Problem]:
         if on:
             message = "is not available with spark.backend.kind yarn-machines"
             yield Problem(("spark", key), message, f"no {key}, or backend kubernetes", (KIND,))
+    for index, profile in enumerate(stack.spark.profiles):
+        if profile.gpu:
+            message = "is not available with spark.backend.kind yarn-machines"
+            yield Problem(("spark", "profiles", index, "gpu"), message, "no gpu, or backend kubernetes", (KIND,))
     people = len(stack.administrators())
     if people > MACHINE_PEOPLE:
         message = f"are {people} with the administrator and the test user, more than the user data of the gateway's machine has room for"

@@ -207,7 +207,7 @@ class OnMachines(Yarn):
             text = text.replace(there, here)
         return text
 
-    def properties(self) -> Mapping[str, str]:
+    def properties(self) -> dict[str, str]:
         found = self.told()["manager"]
         common = dict(line.split(" ", 1) for line in found["/etc/spark/spark-defaults.conf"].splitlines())
         setting = json.loads(found["/opt/platform/interpreter.json"])["interpreterSettings"]["spark"]["properties"]

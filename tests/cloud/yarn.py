@@ -89,7 +89,7 @@ class Yarn:
         }
         return used.get(person, 0)
 
-    def properties(self) -> Mapping[str, str]:
+    def properties(self) -> dict[str, str]:
         """Spark's settings of a driver, as far as a machine or a Pod does not give its own."""
         return spark_defaults(self._cluster, self._spark, self._spark.sizes()["spark"])
 
