@@ -86,6 +86,9 @@ PULL_SECRET = "registry"  # noqa: S105 - the name of a Secret
 
 NOT_AWAITED: Labels = {"pulumi.com/skipAwait": "true"}
 """Annotation of an object that an update does not wait for (pulumi-kubernetes: installation and configuration, await)."""
+ONLY_DELETION_AWAITED: Labels = {"pulumi.com/waitFor": "jsonpath={.metadata.uid}"}
+"""Annotation of a Job whose end an update does not wait for. With `skipAwait` a Job of the same name would be made while the old one is
+still being deleted, and be refused (pulumi-kubernetes: provider/pkg/metadata/overrides.go)."""
 
 # Labels. `gaia-dmp/user` is whose Pod it is, `gaia-dmp/group` which language it speaks.
 NAME, COMPONENT, MANAGED_BY = "app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/managed-by"

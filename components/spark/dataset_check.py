@@ -23,7 +23,7 @@ from components.kubernetes.pod import (
     restricted_pod,
     variables,
 )
-from components.names import DATASET_CHECK, DATASET_CHECK_LABELS, DATASET_CHECK_PORT, NOT_AWAITED, SPARK_UID
+from components.names import DATASET_CHECK, DATASET_CHECK_LABELS, DATASET_CHECK_PORT, NOT_AWAITED, ONLY_DELETION_AWAITED, SPARK_UID
 from components.spark.notebook_pods import Mount, NotebookPods
 
 CPU_MILLI, MEMORY_MIB, SCRATCH_MIB = 50, 64, 16
@@ -104,7 +104,7 @@ class DatasetCheck(pulumi.ComponentResource):
                 name=f"{DATASET_CHECK}-{suffix}",
                 namespace=namespace,
                 labels=DATASET_CHECK_LABELS,
-                annotations=dict(NOT_AWAITED),
+                annotations=dict(ONLY_DELETION_AWAITED),
             ),
             spec=batch.JobSpecArgs(backoff_limit=0, active_deadline_seconds=7200, template=once),
             # Kubernetes keeps a claim for as long as any Pod names it, also one that has ended: so the old Job goes before a claim has to.

@@ -10,7 +10,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.kubernetes.namespace import NamespaceRef
 from components.kubernetes.pod import claim_volume, mount
-from components.names import NOT_AWAITED
+from components.names import ONLY_DELETION_AWAITED
 from components.storage.data_volume import DataVolume
 
 
@@ -128,7 +128,7 @@ def _prepare(name: str, share: WritableShare, claim: HomeClaim, parent: pulumi.R
             name=share.prepare.claim_name,
             namespace=keys.title,
             # A Pod that uses the folder waits for it by itself, so nothing else needs to wait for the Job.
-            annotations=dict(NOT_AWAITED),
+            annotations=dict(ONLY_DELETION_AWAITED),
         ),
         spec=batch.JobSpecArgs(
             backoff_limit=20,

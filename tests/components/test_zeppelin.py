@@ -143,7 +143,7 @@ def test_notebooks_on_a_share_are_writable_and_made_so_once():
     assert (volume["accessModes"], volume["csi"]["readOnly"]) == (["ReadWriteMany"], False)
     job = named(recording, "zeppelin-prepare-job").inputs
     assert job["metadata"]["namespace"] == "gaia-csi"  # under `restricted` nobody may change an owner
-    assert job["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    assert job["metadata"]["annotations"] == {"pulumi.com/waitFor": "jsonpath={.metadata.uid}"}
     container = job["spec"]["template"]["spec"]["containers"][0]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["CHOWN", "FOWNER"]}
     assert "chown 1000:0 /share" in container["command"][-1]

@@ -162,6 +162,13 @@ def test_pods_are_restricted_everywhere_but_in_the_namespace_of_the_plug_in(reco
                 assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
+def test_a_job_that_is_replaced_is_gone_before_the_next_has_its_name(recording):
+    """The provider does not wait for the deletion of a Job with `skipAwait`, and the API server refuses the next of the same name."""
+    jobs = [resource.inputs["metadata"] for resource in recording.resources if resource.inputs.get("kind") == "Job"]
+    assert bool(jobs) is (recording.stack != "local")
+    assert [each["name"] for each in jobs if "pulumi.com/skipAwait" in each["annotations"]] == []
+
+
 def test_one_pod_has_a_token_beside_the_plug_in(recording):
     tokens = {
         resource.name
