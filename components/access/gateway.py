@@ -221,8 +221,12 @@ class Gateway(pulumi.ComponentResource):
         )
 
 
+CONNECT_PAGE = ("connect.html", "connect.js", "connect.css")
+"""The page for Spark Connect, which the gateway serves itself."""
+
+
 def _locations(args: GatewayArgs) -> dict[str, str]:
-    """Nginx's files of what it leads to."""
+    """Nginx's files of what it leads to, and the page that it serves."""
     known = {
         "spark_settings": " ".join(args.spark_settings),
         "drivers": "|".join(args.spark_settings),
@@ -240,6 +244,7 @@ def _locations(args: GatewayArgs) -> dict[str, str]:
         files["gate.inc"] = "gateway-gate.conf"
     if args.connect:
         files["way-connect.inc"] = "gateway-connect.conf"
+        files |= {name: name for name in CONNECT_PAGE}
     if args.history:
         files["way-history.inc"] = "gateway-history.conf"
     if args.models:

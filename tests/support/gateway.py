@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import pytest
 
+from components.access.gateway import CONNECT_PAGE
 from components.files import text
 from components.names import CONNECT_PORT, SPARK_NAMESPACE
 from tests.support.eventually import eventually
@@ -92,6 +93,9 @@ def configure(
     way = text("access/files/gateway-models.conf").replace("@gate@", "/oauth2/auth" if gate else "")
     (folder / "way-models.inc").write_text(way.replace("@models_address@", models or backend))
     connect = text("access/files/gateway-connect.conf").replace("@http2@", "").replace("@drivers@", "spark|spark-large")
+    for page in CONNECT_PAGE:
+        (folder / page).write_text(text(f"access/files/{page}").replace("@spark_settings@", "spark spark-large"))
+    connect = connect.replace("/etc/nginx/conf.d", str(folder))
     (folder / "way-connect.inc").write_text(connect.replace("@connect_domain@", f"{SPARK_NAMESPACE}.svc.cluster.local:{CONNECT_PORT}"))
     server = (
         text(f"access/files/{file}")

@@ -259,3 +259,31 @@ class TestModels:
     def test_no_other_path_leads_there(self, browser, path):
         status, _, body = browser.get(path, Cookie="user=alice")
         assert status == 404 or "models" not in json.loads(body)
+
+
+@needs_nginx
+class TestConnectPage:
+    """The page that starts drivers for Spark Connect; tests/cloud/zeppelin/test_connect_command.py uses it."""
+
+    KINDS = (("/connect", "text/html"), ("/connect.js", "text/javascript"), ("/connect.css", "text/css"))
+    BESIDE = ("/connect/", "/connect.html", "/connect.jsx", "/connect/../spark-ui.js", "/connect.js/x", "/connectx")
+
+    @pytest.mark.parametrize(("path", "kind"), KINDS)
+    def test_it_is_served_and_nothing_else_runs_in_it(self, browser, path, kind):
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", browser.port, timeout=60)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
+            policy = dict(each.strip().split(" ", 1) for each in answer.headers["Content-Security-Policy"].split(";"))
+            body = answer.read().decode()
+        sources = {directive: policy.pop(directive) for directive in ("script-src", "style-src", "connect-src", "img-src")}
+        assert set(sources.values()) == {"'self'"}
+        assert policy == dict.fromkeys(("default-src", "base-uri", "form-action", "frame-ancestors"), "'none'")
+        assert "@" not in body.split("<body")[-1].split(">")[0]
+        assert browser.get(path, "POST")[0] == 403
+
+    @pytest.mark.parametrize("path", BESIDE)
+    def test_what_lies_beside_it_is_zeppelins_business(self, browser, path):
+        """It is asked, and the gateway serves no file of its own."""
+        status, _, body = browser.get(path)
+        assert (status, json.loads(body)["path"]) == (200, path)

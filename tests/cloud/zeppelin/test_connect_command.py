@@ -1,4 +1,6 @@
-"""`gaia connect` at a real Zeppelin, which starts a real Spark with the plug-in; a thin client uses it through the gateway."""
+"""`gaia connect`, and the page that does the same, at a real Zeppelin, which starts a real Spark with the plug-in; a thin client uses it
+through the gateway.
+"""
 
 import os
 import re
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 from components.names import CONNECT_PORT, SPARK_NAMESPACE
 from tests.cloud import tools
@@ -27,6 +30,7 @@ from tests.support.servers import free_ports
 from tests.support.stack_files import ROOT
 
 pytestmark = [needs_zeppelin, needs_nginx]
+needs_chromium = pytest.mark.skipif(not tools.chromium(), reason="chromium is not on PATH: Debian has it as `chromium`")
 POD = "spark-bob-2abcdefgh-qwerty"
 
 
@@ -104,6 +108,97 @@ def test_a_driver_is_started_used_listed_and_stopped(place: Place):
     assert place.gaia("--stop").returncode == 0
     assert place.gaia("--list").stdout == ""
     eventually(lambda: closed(place.driver))
+
+
+@pytest.fixture
+def page(place: Place) -> Iterator[Page]:
+    """A browser of bob's. Whatever its console complains of fails the test, such as what the page's own policy forbids."""
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        # The container of CI has no user namespaces; the page is our own.
+        chromium = playwright.chromium.launch(executable_path=tools.chromium(), args=["--no-sandbox"])
+        context = chromium.new_context(ignore_https_errors=True)
+        login = context.request.post(f"{place.url}/api/login", form={"userName": "bob", "password": "bob-secret"})
+        assert login.ok
+        shown = context.new_page()
+        shown.on("pageerror", lambda error: complaints.append(str(error)))
+        shown.on("console", lambda message: complaints.append(message.text))
+        yield shown
+        chromium.close()
+    assert complaints == []
+
+
+@needs_chromium
+def test_the_page_starts_shows_lists_and_stops_a_driver(place: Place, page: Page):
+    page.goto(f"{place.url}/connect")
+    expect(page.locator("#who")).to_have_text("Drivers of bob. One ends by itself when it is idle.", timeout=30_000)
+    spark, large = (page.locator("tbody tr").nth(number) for number in range(2))
+    expect(spark).to_contain_text("spark")
+    expect(large).to_contain_text("spark-large")
+    spark.get_by_role("button", name="Start").click()
+    expect(page.locator("#said")).to_have_text("spark: a driver starts, which takes up to some minutes")
+    expect(page.locator("#address")).to_be_visible(timeout=240_000)
+    expect(spark).to_contain_text(POD, timeout=60_000)
+    lines = page.locator("#address pre").inner_text()
+    (url,) = re.findall(r'remote\("([^"]+)"\)', lines)
+    answer = asked(place, url)
+    assert answer.stdout == "counted 12345\n", answer.stderr
+    # Its token is in no notebook, log or file of Zeppelin's, and the program for the command line knows the same driver.
+    token = url.split(";token=")[1].encode()
+    assert [path for path in place.log.parent.rglob("*") if path.is_file() and token in path.read_bytes()] == []
+    assert re.fullmatch(rf"spark +{POD} +runs\n", place.gaia("--list").stdout)
+    page.reload()
+    expect(spark).to_contain_text(POD, timeout=60_000)
+    expect(page.locator("#address")).to_be_hidden()
+    spark.get_by_role("button", name="Show address").click()
+    expect(page.locator("#address pre")).to_contain_text(url, timeout=60_000)
+    if picture := os.environ.get("PICTURES"):
+        page.screenshot(path=f"{picture}/connect.png")
+    spark.get_by_role("button", name="Stop").click()
+    expect(spark).not_to_contain_text(POD, timeout=60_000)
+    assert place.gaia("--list").stdout == ""
+    eventually(lambda: closed(place.driver))
+
+
+@needs_chromium
+def test_the_page_runs_no_notebook_that_others_may_change(place: Place, page: Page):
+    with httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.certificate), timeout=60) as mallory:
+        mallory.post("/api/login", data={"userName": "alice", "password": "alice-secret"}).raise_for_status()
+        note = mallory.post("/api/notebook", json={"notePath": "/connect-bob/spark"}).raise_for_status().json()["body"]
+        rights = {"owners": ["alice"], "readers": ["alice", "bob"], "writers": ["alice"], "runners": ["alice", "bob"]}
+        mallory.put(f"/api/notebook/{note}/permissions", json=rights).raise_for_status()
+        page.goto(f"{place.url}/connect")
+        page.locator("tbody tr").nth(0).get_by_role("button", name="Start").click()
+        expect(page.locator("#said")).to_contain_text(f"notebook /connect-bob/spark ({note}) is open to others, too", timeout=60_000)
+        expect(page.locator("#address")).to_be_hidden()
+        mallory.delete(f"/api/notebook/{note}").raise_for_status()
+
+
+@needs_chromium
+def test_what_a_page_was_waiting_for_stays_nowhere_when_it_is_closed(place: Place, page: Page):
+    page.goto(f"{place.url}/connect")
+    page.locator("tbody tr").nth(0).get_by_role("button", name="Start").click()
+    with httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.certificate), timeout=60) as bob:
+        bob.post("/api/login", data={"userName": "bob", "password": "bob-secret"}).raise_for_status()
+
+        def left() -> list[dict[str, str]]:
+            notes = [each["id"] for each in bob.get("/api/notebook").json()["body"] if each["path"] == "/connect-bob/spark"]
+            return [each for note in notes for each in bob.get(f"/api/notebook/{note}").json()["body"]["paragraphs"]]
+
+        eventually(lambda: [each["status"] for each in left()] in [["RUNNING"], ["PENDING"]])
+        page.goto("about:blank")
+        eventually(lambda: left() == [])
+    assert place.gaia().returncode == 0
+    assert [path for path in place.log.parent.rglob("*.zpln") if b"token=" in path.read_bytes()] == []
+    assert place.gaia("--stop").returncode == 0
+
+
+@needs_chromium
+def test_the_page_sends_who_has_not_logged_in_to_zeppelin(place: Place, page: Page):
+    page.context.clear_cookies()
+    page.goto(f"{place.url}/connect")
+    expect(page.get_by_role("link", name="Log in to Zeppelin")).to_have_attribute("href", "/", timeout=30_000)
+    expect(page.locator("table")).to_be_hidden()
 
 
 def test_a_program_logs_in_to_models(place: Place):
