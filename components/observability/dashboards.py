@@ -177,6 +177,24 @@ HARDWARE = (
     }),
 )  # fmt: skip
 
+MODELS = (
+    Panel("Requests", "Requests per second to the server of models, from drivers, executors, and browsers by the gateway.", "reqps", {
+        "sum by (caller) (rate(gaia_dmp_models_requests_total[5m]))": "{{caller}}",
+    }),
+    Panel("Requests that fail", "Requests per second that the server refuses (4xx), and that fail on it (5xx).", "reqps", {
+        'sum by (status) (rate(gaia_dmp_models_requests_total{status=~"4xx|5xx"}[5m]))': "{{status}}",
+    }),
+    Panel("Time of a request", "Average seconds of a request. One process answers, and writes one thing at a time.", "s", {
+        "sum by (caller) (rate(gaia_dmp_models_request_seconds_total[5m]))"
+        " / (sum by (caller) (rate(gaia_dmp_models_requests_total[5m])) > 0)": "{{caller}}",
+    }),
+    Panel("Space", "Size of the volume of models, what is used of it, and the database.", "bytes", {
+        "max(gaia_dmp_models_space_bytes)": "volume",
+        "max(gaia_dmp_models_space_bytes - gaia_dmp_models_free_bytes)": "used",
+        "max(gaia_dmp_models_database_bytes)": "database",
+    }),
+)  # fmt: skip
+
 DASHBOARDS = {
     "notebook": ("My notebooks", NOTEBOOK),
     "platform": ("The platform", PLATFORM),
@@ -184,10 +202,14 @@ DASHBOARDS = {
 }
 """Name of a dashboard, which is its uid and file, to title and panels."""
 
+WITH_MODELS = {"models": ("Models", MODELS)}
+"""The same of a stack with models."""
 
-def dashboard_files() -> dict[str, str]:
-    """The dashboards as JSON, by file name."""
-    return {f"{name}.json": _json(name, title, panels) for name, (title, panels) in DASHBOARDS.items()}
+
+def dashboard_files(*, models: bool = False) -> dict[str, str]:
+    """The dashboards as JSON, by file name. models: whether the stack has a server of models."""
+    boards = DASHBOARDS | WITH_MODELS if models else DASHBOARDS
+    return {f"{name}.json": _json(name, title, panels) for name, (title, panels) in boards.items()}
 
 
 def _json(name: str, title: str, panels: Sequence[Panel]) -> str:

@@ -49,7 +49,7 @@ class Monitoring(pulumi.ComponentResource):
         boards = core.ConfigMap(
             f"{name}-dashboards",
             metadata=meta.ObjectMetaArgs(name=grafana.DASHBOARDS, namespace=where),
-            data=dashboards.dashboard_files(),
+            data=dashboards.dashboard_files(models=args.models),
             opts=inside,
         )
         self._release(prometheus.CHART, self.namespace, prometheus.values(args, pulls), [*bindings, address])

@@ -3,6 +3,7 @@
 The server knows a Pod by its address, as a real API server tells it: Pods have addresses of the loopback here.
 """
 
+import contextlib
 import http.client as http_client
 import json
 import os
@@ -19,8 +20,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 from components.models.client import model_client_environment
+from components.observability import dashboards
 from components.zeppelin.examples import example_notebooks
 from tests.cloud import deployed, driver, tools
 from tests.cloud.api import Api
@@ -254,6 +257,31 @@ def test_another_host_name_and_another_page_are_refused(models):
         assert http.post(url, json={"name": "evil"}, headers=headers).status_code == 403
 
 
+def test_every_panel_of_the_dashboard_finds_something(models, people, tmp_path):
+    """A real Prometheus scrapes the server, and is asked what Grafana asks."""
+    (port,) = free_ports(1)
+    targets = {"job_name": "models", "static_configs": [{"targets": [f"127.0.0.1:{models.port}"]}]}
+    (tmp_path / "prometheus.yml").write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [targets]}))
+    command = [tools.program("prometheus"), f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
+
+    def found(query: str) -> list[float]:
+        people["alice"]("client.search_experiments() and None", "refused(\"client.get_run('none')\")")
+        with contextlib.suppress(httpx.HTTPError, ValueError):
+            answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": query}).json()["data"]["result"]
+            return [float(each["value"][1]) for each in answer]
+        return []
+
+    try:
+        for panel in dashboards.MODELS:
+            for query in panel.queries:
+                eventually(lambda query=query: max(found(query), default=0.0) > 0, 60)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_numbers_for_prometheus(models, people):
     people["alice"]("client.search_experiments() and None")
     text = httpx.get(f"http://127.0.0.1:{models.port}/metrics").text
@@ -311,12 +339,13 @@ class TestGateway:
     def test_the_interface_loads_and_what_people_upload_does_not_act(self, http, people, made):
         page = http.get("/models/", headers={"Cookie": "user=alice"})
         assert page.status_code == 200
-        assert "Content-Security-Policy" not in page.headers
+        policy = page.headers["Content-Security-Policy"]
+        assert "script-src 'unsafe-eval' gaia.example.org/models/static-files/;" in policy
         scripts = [part.split('"')[0] for part in page.text.split('src="')[1:]]
         assert scripts
         for path in scripts:
             script = http.get(f"/models/{path}", headers={"Cookie": "user=alice"})
-            assert (script.status_code, "Content-Security-Policy" in script.headers) == (200, False)
+            assert (script.status_code, script.headers["Content-Security-Policy"]) == (200, policy)
         people["alice"](f"client.log_text('{made[0]}', '<script>alert(1)</script>', 'page.html')")
         url = f"/models/get-artifact?run_uuid={made[0]}&path=page.html"
         answer = http.get(url, headers={"Cookie": "user=bob@example.org"})
@@ -347,6 +376,86 @@ class TestGateway:
             for name in ("a;b", "a%3Bb", "a%2Fb", "a b")
         ]
         assert statuses == [404, 404, 404, 200]
+
+
+@pytest.fixture(scope="module")
+def door(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of the gateway with TLS."""
+    folder, (plain, tls) = tmp_path_factory.mktemp("tls"), free_ports(2)
+    self_signed(folder, host=HOST)
+    with serving(Backend) as backend:
+        nginx = serve(folder, configure(folder, "gateway-tls.conf", backend, plain, tls=tls, models=f"127.0.0.1:{models.port}"), plain)
+        yield tls
+        nginx.terminate()
+        nginx.wait()
+
+
+@pytest.fixture
+def interface(door: int) -> Iterator[tuple[Page, list[str]]]:
+    """A browser of alice's, and what its console complains of that a policy forbids."""
+    forbidden: list[str] = []
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{door}"]
+        chromium = playwright.chromium.launch(executable_path=tools.chromium(), args=arguments)
+        context = chromium.new_context(ignore_https_errors=True, base_url=f"https://{HOST}")
+        context.add_cookies([{"name": "user", "value": "alice", "url": f"https://{HOST}"}])
+        # Not every refusal is written to the console, such as that of a function made of text.
+        heard = "addEventListener('securitypolicyviolation', e => console.log('REFUSED', e.effectiveDirective, e.blockedURI))"
+        context.add_init_script(heard)
+        page = context.new_page()
+        page.on("console", lambda said: forbidden.append(said.text) if said.text.startswith("REFUSED") else None)
+        yield page, forbidden
+        chromium.close()
+
+
+@needs_nginx
+@pytest.mark.skipif(not tools.chromium(), reason="chromium is not on PATH: Debian has it as `chromium`")
+class TestInterface:
+    """MLflow's own interface in a real browser, under the policy that the gateway gives it."""
+
+    def test_its_pages_work(self, interface, people, made):
+        page, forbidden = interface
+        people["alice"]("train('stars', 'teff', 3.0)", f"client.log_text('{made[0]}', '# seen', 'note.md')")
+        (experiment,) = people["alice"]("client.get_experiment_by_name('stars').experiment_id")
+        runs = people["alice"](f"[run.info.run_id for run in client.search_runs(['{experiment}'])]")[0]
+        people["alice"](*(f"client.log_param({run!r}, 'degree', {number})" for number, run in enumerate(runs[:2])))
+        compared = f"compare-runs?runs={json.dumps(runs[:2])}&experiments={json.dumps([experiment])}"
+        for path, words in (
+            ("experiments", "stars"),
+            (f"experiments/{experiment}/runs?compareRunsMode=CHART", "slope"),
+            (f"experiments/{experiment}/runs/{made[0]}", "slope"),
+            (f"experiments/{experiment}/runs/{made[0]}/model-metrics", "slope"),
+            (f"experiments/{experiment}/runs/{made[0]}/artifacts/note.md", "seen"),
+            (compared, "Parallel Coordinates Plot"),
+            ("models", "teff"),
+            ("models/teff/versions/1", "Version 1"),
+        ):
+            page.goto(f"/models/#/{path}")
+            page.reload()
+            expect(page.get_by_text(words).first).to_be_visible(timeout=60_000)
+            if path == compared:
+                # Drawn by WebGL, for which plotly makes functions of text.
+                expect(page.locator("canvas.gl-canvas").first).to_be_visible(timeout=60_000)
+            page.wait_for_timeout(2000)
+        assert forbidden == []
+
+    def test_a_script_that_somebody_uploaded_does_not_run_in_them(self, interface, people, made):
+        page, forbidden = interface
+        people["bob"]("mlflow.set_experiment('of bob') and None")
+        (run,) = people["bob"]("client.create_run(client.get_experiment_by_name('of bob').experiment_id).info.run_id")
+        people["bob"](f"client.log_text('{run}', 'window.stolen = 1', 'evil.js')")
+        page.goto("/models/")
+        expect(page.get_by_text("of bob").first).to_be_visible(timeout=60_000)
+        source = f"/models/get-artifact?run_uuid={run}&path=evil.js"
+        put = "source => { const tag = document.createElement('script'); tag.src = source; document.body.append(tag); }"
+        page.evaluate(put, source)
+        page.evaluate("() => { const tag = document.createElement('script'); tag.text = 'window.stolen = 2'; document.body.append(tag); }")
+        eventually(lambda: page.evaluate("1") and len(forbidden) >= 2)
+        assert page.evaluate("window.stolen") is None
+        # Zeppelin is at the same address, with the session of whoever looks.
+        tried = "path => fetch(path).then(answer => answer.status, () => 'refused')"
+        assert page.evaluate(tried, "/api/security/ticket") == "refused"
+        assert page.evaluate(tried, "/models/ajax-api/2.0/mlflow/users/current") == 200
 
 
 def test_its_account_lists_pods_and_nothing_else(api):

@@ -232,7 +232,7 @@ def metrics(recording: Recording, on_yarn: Recording) -> str:
     for rule in _rules(recording):
         if "record" in rule:
             lines += ["", f"### {rule['record']}", "", *_code(rule["expr"])]
-    for title, panels in dashboards.DASHBOARDS.values():
+    for title, panels in (dashboards.DASHBOARDS | dashboards.WITH_MODELS).values():
         lines += ["", f"## Dashboard: {title}"]
         for panel in panels:
             lines += ["", f"### {panel.title}", "", panel.text, "", *_code("\n".join(panel.queries))]
