@@ -13,11 +13,12 @@ URL ?=
 NODES ?= 1
 NOTE ?=
 PYTHON ?= python3
+NODE := $(patsubst %,tests/cloud/node/test_%.py,images lifecycle packets pods two_nodes platform interpreters)
 PY := .venv/bin/python
 GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-engine bench-kube bench-node bench-scale bench-shares lock clean
+.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node test-node-long local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-engine bench-kube bench-node bench-scale bench-shares lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,9 +46,13 @@ test-cloud: .venv/.development ## tests against real OpenStack services, and by 
 	@$(PY) -m tests.cloud.openstack.build
 	@$(PY) -m pytest tests/openstack tests/engine -n 2 -rs
 
-test-node: .venv/.development ## tests on a real Kubernetes node, whose packets are stopped; builds it at first (root, containerd, Go)
+test-node: .venv/.development ## tests on a real Kubernetes node, whose packets are stopped, some minutes; builds it at first (root, containerd, Go)
 	@$(PY) -m tests.cloud.node build
-	@$(PY) -m pytest $(or $(TESTS),tests/cloud/node) -n 0 -rs
+	@$(PY) -m pytest $(or $(TESTS),$(NODE)) -n 0 -rs
+
+test-node-long: .venv/.development ## what takes longer there: shares, disks and nodes that break, upgrades, and a real Zeppelin where ZEPPELIN_HOME names one
+	@$(PY) -m tests.cloud.node build
+	@$(PY) -m pytest tests/cloud/node $(NODE:%=--ignore=%) -n 0 -rs
 
 doctor: .venv/.runtime ## read-only checks of a stack's real cloud, each with its fix: STACK=prod
 	@$(GAIA) doctor $(STACK)

@@ -11,10 +11,9 @@ def test_pods_of_two_nodes_reach_each_other(bare: Cluster, second: Node, trial):
     here["spec"]["nodeName"], there["spec"]["nodeName"] = "node-1", second.name
     pods = start(trial, here, there)
     first, other = (f"{pod['status']['podIP']}:8080" for pod in pods)
-    assert [execute(bare.kube, pod, "/probe", "try", text=f"{target}\n") for pod, target in zip(pods, (other, first), strict=True)] == [
-        f"{other}\n",
-        f"{first}\n",
-    ]
+    # A Pod runs before its program listens.
+    for pod, target in zip(pods, (other, first), strict=True):
+        eventually(lambda pod=pod, target=target: execute(bare.kube, pod, "/probe", "try", text=f"{target}\n") == f"{target}\n", 30)
 
 
 def test_a_drained_node_gives_its_pods_to_the_other(bare: Cluster, second: Node, trial):
