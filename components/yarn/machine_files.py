@@ -160,6 +160,8 @@ def user_data(
         # No `default`: there is no user whom a key of the cloud would let in.
         "users": list(users),
         "disable_root": True,
+        # Hadoop ends where a machine's own name has no address.
+        "manage_etc_hosts": "localhost",
         "ssh_pwauth": False,
         "package_update": True,
         "packages": list(packages),

@@ -152,6 +152,7 @@ def _environment(args: MachineArgs, own: GatewayArgs) -> dict[str, str]:
     return {
         **args.environment,
         **common_environment(own.spark, own.zeppelin.interpreters, own.origin, own.zeppelin.memory_gib, "/var/lib/zeppelin"),
+        "ZEPPELIN_HOME": "/opt/zeppelin",
         "ZEPPELIN_ADDR": "127.0.0.1",
         "ZEPPELIN_LOCAL_IP": "127.0.0.1",
         "ZEPPELIN_RUN_MODE": "local",
