@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from tests.cloud.api import Api, ApiError, Object, collection
+from tests.cloud.api import Api, ApiError, Object
 from tests.cloud.kube import Kube
 from tests.cloud.node.machine import call
 from tests.cloud.node.node import PROBE
@@ -69,8 +69,8 @@ def _create(api: Api, pod: Object) -> None:
 
 
 def current(api: Api, pod: Object) -> Object:
-    """A Pod as the API server has it now."""
-    return api.get(f"{collection(pod)}/{pod['metadata']['name']}")
+    """A Pod as the API server has it now. pod: also one of a list, which does not say what it is."""
+    return api.get(f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}")
 
 
 def gone(api: Api, path: str) -> bool:
