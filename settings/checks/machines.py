@@ -1,6 +1,8 @@
 """Spark on Yarn on machines: what it needs of the cloud and of other sections, its addresses, and whether executors and drivers fit."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from settings.values.backend import GATEWAY_OWN_GIB, MACHINE_OWN_GIB, MACHINE_PEOPLE, MachineBackend
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 BACKEND: KeyPath = ("spark", "backend")
 KIND: KeyPath = (*BACKEND, "kind")
+_OWN_FOLDERS = ("/notebooks", "/srv/platform", "/staging", "/work")
+"""Where machines mount shares and the volume of the stack itself."""
 
 
 def problems(stack: "StackSettings") -> Iterator[Problem]:
@@ -73,17 +77,30 @@ def _sections(stack: "StackSettings") -> Iterator[Problem]:
         if not isinstance(dataset.source, CreatedShare | AdoptedShare | BroughtShare):
             message = "is not mounted by machines, which mount CephFS alone"
             yield Problem(("datasets", index, "source", "kind"), message, "create, adopt or bring", (KIND,))
+        own = [folder for folder in _OWN_FOLDERS if dataset.mount_path and _overlap(folder, dataset.mount_path)]
+        if own:
+            message = f"is where a machine has {own[0]} of its own"
+            yield Problem(("datasets", index, "mount_path"), message, "another path, such as /data/gaia/GDR3", (KIND,))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of two absolute paths is the other, or below it."""
+    a, b = PurePosixPath(one), PurePosixPath(other)
+    return a.is_relative_to(b) or b.is_relative_to(a)
 
 
 def _addresses(machines: MachineBackend, network: NetworkSettings) -> Iterator[Problem]:
     """Each machine's address is on the subnet, and nobody else's."""
     path, involved = (*BACKEND, "first_address"), (("cloud", "network"), (*BACKEND, "workers"))
-    wanted, pool = machines.addresses(), network.allocation_pool
-    last = network.subnet.broadcast_address - 1
-    if wanted[0] not in network.subnet or not network.subnet.network_address < wanted[0] or wanted[-1] > last:
-        message = f"leads to the addresses {wanted[0]} to {wanted[-1]}, which are not all in subnet {network.subnet}"
-        yield Problem(path, message, f"an address of the subnet up to {last - machines.workers}", involved)
+    # As numbers: there is no address after 255.255.255.255.
+    begin, first = int(network.subnet.network_address), int(machines.first_address)
+    last, pool = int(network.subnet.broadcast_address) - 1 - machines.workers, network.allocation_pool
+    if not begin < first <= last:
+        message = f"leads to {1 + machines.workers} addresses, which are not all in subnet {network.subnet}"
+        accepted = f"an address of the subnet up to {IPv4Address(last)}" if begin < last else "fewer workers, or a larger subnet"
+        yield Problem(path, message, accepted, involved)
         return
+    wanted = machines.addresses()
     taken = {network.gateway_address: "the router", network.ceph_router_address: "the Ceph router"}
     for address in wanted:
         if address in taken:

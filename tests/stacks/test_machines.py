@@ -231,6 +231,21 @@ NETWORK = document("dev")["gaia-dmp:cloud"]["network"]
         ),
         ({"spark.backend.first_address": "10.10.0.49"}, ["10.10.0.49 to 10.10.0.51", "allocation pool 10.10.0.50 to 10.10.0.250"]),
         ({"spark.backend.first_address": "10.10.0.253"}, ["which are not all in subnet 10.10.0.0/24", "up to 10.10.0.252"]),
+        ({"spark.backend.first_address": "255.255.255.255"}, ["which are not all in subnet 10.10.0.0/24", "up to 10.10.0.252"]),
+        (
+            {"spark.backend.workers": 200, "cloud.network.subnet": "10.10.0.0/28", "spark.backend.first_address": "10.10.0.3"},
+            ["leads to 201 addresses", "fewer workers, or a larger subnet"],
+        ),
+        *(
+            ({"datasets.0.mount_path": path}, [f"datasets[0].mount_path: {path}", f"is where a machine has {own} of its own"])
+            for path, own in {
+                "/work": "/work",
+                "/work/scratch/x": "/work",
+                "/notebooks": "/notebooks",
+                "/staging": "/staging",
+                "/srv": "/srv/platform",
+            }.items()
+        ),
         ({"spark.backend.cores": 9}, ["spark.backend.cores: 9", "at most 8, or a larger worker"]),
         ({"spark.backend.memory_gib": 31}, ["spark.backend.memory_gib: 31", "is more than the 30 that a worker of vm.v1.large has"]),
         ({"spark.backend.memory_gib": 8}, ["is not more than cores 8"]),
