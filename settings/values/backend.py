@@ -103,7 +103,7 @@ class MachineBackend(Settings):
     """Memory that a NodeManager hands out, in GiB: more than `cores`. Its machine keeps 2 GiB more."""
 
     scratch_gib: Annotated[GiB, Field(examples=[500])]
-    """Volume of each machine, in GiB, for what Spark writes on local disk. It goes with the machine."""
+    """Volume of each machine, in GiB, for what Spark writes on local disk. It is emptied when its machine begins."""
 
     volume_type: ObjectName | None = None
     """Cinder's type of these volumes; by default the site's."""

@@ -183,6 +183,7 @@ def main(folder: Path, password: str) -> dict[str, Any]:
             "/etc/nginx/tls/tls.key",
             "/notebooks",
             "/srv/platform/history/.machines",
+            *(f"/var/lib/zeppelin/{each}" for each in ("closing", "index", "logs")),
         )
         there = [path for path in paths if (machine.root / path.lstrip("/")).exists()]
         listed = machine.run("stat", "--format=%n %a %U", *there).splitlines()

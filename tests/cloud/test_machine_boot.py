@@ -147,6 +147,7 @@ def test_files_have_their_modes_and_owners(seen):
         "/etc/nginx/tls/tls.key": "600 root",
         "/notebooks": "770 zeppelin",
         "/srv/platform/history/.machines": "700 spark",
+        **dict.fromkeys([f"/var/lib/zeppelin/{each}" for each in ("closing", "index", "logs")], "700 zeppelin"),
     }
 
 
@@ -154,7 +155,7 @@ def test_the_firewall_stands_before_anything_else_begins(seen):
     for name, wanted in (("gateway", "yarn-manager.service"), ("worker", "yarn-worker.service")):
         calls = seen[name]["systemctl"]
         setup = calls[calls.index("enable nftables.service") :]
-        assert setup[1] == "restart nftables.service"
+        assert setup[1] == "reload-or-restart nftables.service"
         assert [call for call in setup if wanted in call] == setup[-1:]
 
 

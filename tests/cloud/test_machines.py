@@ -119,6 +119,28 @@ END
     return subprocess.run(["unshare", "--net", "sh", "-c", script], capture_output=True, check=False).returncode
 
 
+@pytest.mark.parametrize(
+    "disk",
+    # nova: libvirt's serial is Cinder's id, of which virtio-blk has room for 20 signs (linux: virtio_blk.h, VIRTIO_BLK_ID_BYTES).
+    ["virtio-6754d216-4792-4a38-9", "scsi-0QEMU_QEMU_HARDDISK_6754d216-4792-4a38-964a-d002686c8f92"],
+)
+@pytest.mark.skipif(bool(os.geteuid()), reason="mounts a file system, as root")
+def test_a_machine_begins_with_an_empty_volume(root, tmp_path, disk):
+    """The volume of the machine before it comes back, with what people's processes have left there."""
+    disks, work, image = tmp_path / "disks", tmp_path / "mounted", tmp_path / "image"
+    disks.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    (disks / disk).symlink_to(image)
+    script = (root / "opt/platform/scratch.sh").read_text().replace("/work", str(work)).replace("-o spark -g spark", "-o 185 -g 185")
+    left = f"touch {work}/scratch/left {work}/.ivy2/left && umount {work}"
+    steps = 'mount --make-rprivate / && sh -c "$1" sh "$2" && eval "$3" && sh -c "$1" sh "$2" && cd "$4" && find . -name left'
+    command = ["unshare", "--mount", "sh", "-c", steps, "sh", script, "6754d216-4792-4a38-964a-d002686c8f92"[:20], left, str(work)]
+    environment = {**os.environ, "DISKS": str(disks), "ATTEMPTS": "1"}
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "./.ivy2/left\n", "")
+
+
 @pytest.mark.skipif(bool(os.geteuid()) or not shutil.which("nft"), reason="needs root and nft")
 @pytest.mark.parametrize("machine", MACHINES)
 def test_only_root_asks_for_the_user_data(machine):
@@ -128,7 +150,7 @@ def test_only_root_asks_for_the_user_data(machine):
 
 @pytest.mark.skipif(bool(os.geteuid()) or not shutil.which("nft"), reason="needs root and nft")
 def test_people_reach_no_page_of_the_daemons():
-    """Their own processes speak to each other on the same machine by ports of any number."""
+    """Their own processes speak to each other on the same machine by ports of any number, and to Zeppelin's RPC, 12320."""
     rules = files(told("prod", "yarn-gateway"))["/etc/nftables.conf"]
     assert {port: asked(185, "127.0.0.1", port, rules) for port in (8080, 8088, 8033, 12320, 40000)} == {
         8080: 7,

@@ -164,6 +164,32 @@ def test_a_new_person_makes_a_new_gateway_and_no_new_worker():
     assert told(data, "yarn-gateway") != told(more, "yarn-gateway")
 
 
+@pytest.mark.parametrize(
+    ("change", "new"),
+    [
+        ({"spark.per_person.interpreters": 7}, {"yarn-gateway"}),
+        ({"spark.backend.software.zeppelin.sha512": "d" * 128}, {"yarn-gateway"}),
+        ({"spark.backend.software.spark.sha512": "d" * 128}, {"yarn-gateway", "yarn-worker-0"}),
+        ({"outside.egress": []}, {"yarn-gateway", "yarn-worker-0"}),
+        # Firewalls have the addresses of all workers.
+        ({"spark.backend.workers": 3}, {"yarn-gateway", "yarn-worker-0"}),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_which_machines_a_change_makes_anew(change, new):
+    data = with_machines(document("prod"))
+    other = edited(data, change)
+    assert {name for name in ("yarn-gateway", "yarn-worker-0") if told(data, name) != told(other, name)} == new
+
+
+def test_the_console_says_how_far_a_machine_is(stack):
+    """Where Nova reads a machine's log; services write to the journal alone (systemd.exec, StandardOutput)."""
+    for name in ("yarn-gateway", "yarn-worker-0"):
+        there = files(told(stack[0], name))
+        units = (there[f"/etc/systemd/system/platform-{unit}.service"].splitlines() for unit in ("setup", "scratch"))
+        assert ["StandardOutput=journal+console" in lines for lines in units] == [True, True]
+
+
 def test_a_server_that_stands_by_does_not_begin():
     data = with_machines(document("prod"))
     resting = data | {"gaia-dmp:zeppelin": data["gaia-dmp:zeppelin"] | {"standby": True}}

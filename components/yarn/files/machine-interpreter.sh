@@ -1,5 +1,5 @@
 #!/bin/bash
-# Zeppelin starts each interpreter by this, as its own user. What people write runs as another one, who reads neither the login nor notebooks.
+# Zeppelin starts each interpreter by this, as its own user. What people write runs as another one, who cannot read the files of the login and of notebooks.
 # `-u` is the person whose interpreter it is: Yarn counts what they use by that name.
 if [ "$(id -un)" != "${PEOPLE:=spark}" ]; then
   unset ZEPPELIN_CREDENTIALS_ENCRYPT_KEY
@@ -17,6 +17,6 @@ while [ $# -gt 0 ]; do
   fi
 done
 HOME=$(mktemp -d "${SCRATCH:-/work/scratch}/interpreter.XXXXXX") || exit 1
-export HOME USER=$PEOPLE LOGNAME=$PEOPLE
+export HOME USER=$PEOPLE LOGNAME=$PEOPLE ZEPPELIN_LOG_DIR=$HOME/logs
 cd "$HOME" || exit 1
 exec "${RUN:-/opt/platform/run-interpreter.sh}" "${arguments[@]}"

@@ -5,7 +5,8 @@ set -euf
 cd /opt/platform
 
 systemctl enable nftables.service
-systemctl restart nftables.service
+# A restart would take the rules away for a moment, and restart who needs them.
+systemctl reload-or-restart nftables.service
 
 # Lines: folder below /opt, SHA-512, address.
 while read -r name digest address; do
@@ -25,6 +26,7 @@ while read -r name digest address; do
       -exec ln -sf -t "$folder/jars" {} +
   fi
   echo "$digest" > "$folder/.sha512"
+  echo "$name is unpacked"
 done < archives
 
 # A share that cannot be mounted now is mounted by whoever asks for it first.
@@ -40,3 +42,5 @@ systemctl restart remote-fs.target
 [ ! -e prepare.sh ] || ./prepare.sh
 # shellcheck disable=SC2046 # one word for each unit
 systemctl enable --now $(cat units)
+echo "this machine is set up"
+
