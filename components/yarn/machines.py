@@ -268,6 +268,7 @@ def checked(told: str) -> str:
     """User data, which Nova takes up to a length. Raises ValueError."""
     if (length := (len(told.encode()) + 2) // 3 * 4) > LONGEST:
         raise ValueError(
-            f"user data of {length} characters is more than the {LONGEST} that Nova takes: there are too many people or shares"
+            f"user data of {length} characters is more than the {LONGEST} that Nova takes: there are too many people or shares, or "
+            "outside.ca_bundle is too long"
         )
     return told

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from components.yarn.machines import checked
 from policy import rules
 from recording import SECRET, Recording
 from tests.support.machines import files, told
@@ -180,6 +181,14 @@ def test_which_machines_a_change_makes_anew(change, new):
     data = with_machines(document("prod"))
     other = edited(data, change)
     assert {name for name in ("yarn-gateway", "yarn-worker-0") if told(data, name) != told(other, name)} == new
+
+
+def test_user_data_is_as_long_as_nova_takes():
+    """65535 characters in base64, of which three bytes are four (nova: api/openstack/compute/schemas/servers.py)."""
+    longest = "x" * 49149
+    assert checked(longest) == longest
+    with pytest.raises(ValueError, match="65536 characters is more than the 65535 that Nova takes.*outside.ca_bundle"):
+        checked(longest + "x")
 
 
 def test_the_console_says_how_far_a_machine_is(stack):
