@@ -187,7 +187,7 @@ def test_user_data_is_as_long_as_nova_takes():
     """65535 characters in base64, of which three bytes are four (nova: api/openstack/compute/schemas/servers.py)."""
     longest = "x" * 49149
     assert checked(longest) == longest
-    with pytest.raises(ValueError, match="65536 characters is more than the 65535 that Nova takes.*outside.ca_bundle"):
+    with pytest.raises(ValueError, match=r"65536 characters is more than the 65535 that Nova takes.*outside\.ca_bundle"):
         checked(longest + "x")
 
 
