@@ -15,6 +15,8 @@ ADDRESS = re.compile(r"sc://[^\s\"']+;x-driver=([a-z0-9-]+);token=[0-9a-f]+")
 """What `connect_url()` prints for a driver (components/spark/files/connect_url.py)."""
 
 _POD = re.compile(r"[a-z0-9-]{1,63}")
+# Somebody else may make a notebook with any name and give it away.
+_SIZE = re.compile(r"[a-z0-9-]{1,63}")
 _HERE = ("localhost", "127.0.0.1", "::1")
 _ROLES = ("owners", "readers", "writers", "runners")
 
@@ -112,7 +114,8 @@ class Platform:
     def _notes(self) -> dict[str, str]:
         """Id of each notebook that starts a driver, by the driver's size."""
         notes = [note for note in self._ask("GET", "/notebook") or [] if (note.get("path") or "").startswith(self._folder)]
-        return {note["path"].removeprefix(self._folder): note["id"] for note in notes}
+        sizes = {note["path"].removeprefix(self._folder): note["id"] for note in notes}
+        return {size: note for size, note in sizes.items() if _SIZE.fullmatch(size)}
 
     def _private(self, note: str) -> bool:
         """Whether nobody else may read, change or run a notebook."""
@@ -139,7 +142,9 @@ class Platform:
         self._ask("POST", f"/notebook/job/{note}/{paragraph}", {})
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            (found,) = [each for each in self._paragraphs(note) if each["id"] == paragraph]
+            found = next((each for each in self._paragraphs(note) if each["id"] == paragraph), None)
+            if found is None:
+                raise ConnectError("the page /connect or another terminal has asked meanwhile: try again")
             if found["status"] in {"FINISHED", "ERROR", "ABORT"}:
                 return "\n".join(str(each.get("data")) for each in (found.get("results") or {}).get("msg") or [])
             time.sleep(EVERY)

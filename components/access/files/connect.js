@@ -4,6 +4,8 @@
 const ROLES = ['owners', 'readers', 'writers', 'runners'];
 const ADDRESS = /sc:\/\/[^\s"']+;x-driver=([a-z0-9-]+);token=[0-9a-f]+/;
 const POD = /^[a-z0-9-]{1,63}$/;
+// A size becomes the first word of a paragraph. Somebody else may make a notebook with any name and give it away.
+const SIZE = /^[a-z0-9-]{1,63}$/;
 const OVER = ['FINISHED', 'ERROR', 'ABORT'];
 // Seconds between two looks, and that a driver may take to start.
 const EVERY = 1, PATIENCE = 1800;
@@ -25,7 +27,8 @@ async function ask(method, path, body) {
 // Id of each notebook that starts a driver, by the driver's size.
 async function notes(user) {
     const folder = `/connect-${user}/`;
-    const found = ((await ask('GET', '/notebook')) || []).filter((note) => (note.path || '').startsWith(folder));
+    const found = ((await ask('GET', '/notebook')) || []).filter(
+        (note) => (note.path || '').startsWith(folder) && SIZE.test(note.path.slice(folder.length)));
     return Object.fromEntries(found.map((note) => [note.path.slice(folder.length), note.id]));
 }
 
@@ -56,6 +59,9 @@ async function run(note, paragraph) {
     await ask('POST', `/notebook/job/${note}/${paragraph}`, {});
     for (let seconds = 0; seconds < PATIENCE; seconds += EVERY) {
         const found = (await paragraphs(note)).find((each) => each.id === paragraph);
+        if (!found) {
+            throw new Error('another page of yours has asked meanwhile, or gaia connect has: try again');
+        }
         if (OVER.includes(found.status)) {
             return ((found.results || {}).msg || []).map((each) => each.data).join('\n');
         }
@@ -116,7 +122,8 @@ function button(title, act) {
 
 // Do something for a size, and say how it went; nothing else meanwhile.
 async function doing(user, words, act) {
-    document.querySelectorAll('tbody button').forEach((each) => { each.disabled = true; });
+    const busy = (yes) => document.querySelectorAll('tbody button').forEach((each) => { each.disabled = yes; });
+    busy(true);
     show('');
     say(words);
     try {
@@ -125,7 +132,13 @@ async function doing(user, words, act) {
     } catch (error) {
         say(error.message);
     }
-    await list(user);
+    try {
+        await list(user);
+    } catch (error) {
+        // The list stays as it was.
+        say(find('#said').textContent || error.message);
+        busy(false);
+    }
 }
 
 async function list(user) {
@@ -149,6 +162,9 @@ async function list(user) {
 async function begin() {
     // Zeppelin answers who has no session with a redirection.
     const answer = await fetch('/api/security/ticket', {redirect: 'manual'});
+    if (answer.status >= 500) {
+        throw new Error(`Zeppelin does not answer: ${answer.status}`);
+    }
     const user = answer.ok ? (await answer.json()).body.principal : 'anonymous';
     if (user === 'anonymous') {
         const link = document.createElement('a');
@@ -162,4 +178,6 @@ async function begin() {
     await list(user);
 }
 
+// A browser may keep a page to go back to, for whoever sits there then.
+addEventListener('pagehide', () => show(''));
 begin().catch((error) => say(error.message));

@@ -152,6 +152,11 @@ def test_the_page_starts_shows_lists_and_stops_a_driver(place: Place, page: Page
     expect(page.locator("#address")).to_be_hidden()
     spark.get_by_role("button", name="Show address").click()
     expect(page.locator("#address pre")).to_contain_text(url, timeout=60_000)
+    # Whoever goes back to the page finds no address in it.
+    shown = page.evaluate("dispatchEvent(new Event('pagehide')); document.body.innerText + document.querySelector('pre').textContent")
+    assert token.decode() not in shown
+    spark.get_by_role("button", name="Show address").click()
+    expect(page.locator("#address pre")).to_contain_text(url, timeout=60_000)
     if picture := os.environ.get("PICTURES"):
         page.screenshot(path=f"{picture}/connect.png")
     spark.get_by_role("button", name="Stop").click()
@@ -175,6 +180,25 @@ def test_the_page_runs_no_notebook_that_others_may_change(place: Place, page: Pa
 
 
 @needs_chromium
+@pytest.mark.parametrize("name", ["spark.pyspark exec('code of mallory') #", "sh echo mallory #"])
+def test_a_notebook_that_was_given_away_brings_no_code(place: Place, page: Page, name: str):
+    """Its name would stand behind the `%` of the paragraph that the page runs."""
+    with httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.certificate), timeout=60) as mallory:
+        mallory.post("/api/login", data={"userName": "alice", "password": "alice-secret"}).raise_for_status()
+        note = mallory.post("/api/notebook", json={"notePath": "/of-mallory"}).raise_for_status().json()["body"]
+        mallory.put(f"/api/notebook/{note}/rename", json={"name": f"/connect-bob/{name}"}).raise_for_status()
+        rights = {role: ["bob"] for role in ("owners", "readers", "writers", "runners")}
+        mallory.put(f"/api/notebook/{note}/permissions", json=rights).raise_for_status()
+    given = [each["path"] for each in page.context.request.get(f"{place.url}/api/notebook").json()["body"] if each["id"] == note]
+    assert given == [f"/connect-bob/{name}"]
+    page.goto(f"{place.url}/connect")
+    expect(page.locator("tbody tr")).to_have_count(2, timeout=30_000)
+    expect(page.locator("tbody")).not_to_contain_text("mallory")
+    assert "mallory" not in place.gaia("--list").stdout
+    assert page.context.request.delete(f"{place.url}/api/notebook/{note}").ok
+
+
+@needs_chromium
 def test_what_a_page_was_waiting_for_stays_nowhere_when_it_is_closed(place: Place, page: Page):
     page.goto(f"{place.url}/connect")
     page.locator("tbody tr").nth(0).get_by_role("button", name="Start").click()
@@ -191,6 +215,24 @@ def test_what_a_page_was_waiting_for_stays_nowhere_when_it_is_closed(place: Plac
     assert place.gaia().returncode == 0
     assert [path for path in place.log.parent.rglob("*.zpln") if b"token=" in path.read_bytes()] == []
     assert place.gaia("--stop").returncode == 0
+
+
+@needs_chromium
+def test_the_page_says_what_does_not_answer_and_goes_on(place: Place, page: Page):
+    """A page of its own: a browser writes each 502 to its console."""
+    other = page.context.new_page()
+    other.route("**/api/security/ticket", lambda route: route.fulfill(status=502))
+    other.goto(f"{place.url}/connect")
+    expect(other.locator("#said")).to_have_text("Zeppelin does not answer: 502", timeout=30_000)
+    expect(other.locator("#who")).to_be_empty()
+    other.unroute_all()
+    other.goto(f"{place.url}/connect")
+    start = other.locator("tbody tr").nth(0).get_by_role("button", name="Start")
+    expect(start).to_be_enabled(timeout=30_000)
+    other.route("**/api/notebook", lambda route: route.fulfill(status=502))
+    start.click()
+    expect(other.locator("#said")).to_have_text("GET /notebook: 502", timeout=30_000)
+    expect(start).to_be_enabled()
 
 
 @needs_chromium
