@@ -1,6 +1,6 @@
 """What no Role can say: whose Pods a driver may make and delete, and what the Pods of drivers and of the server may look like."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -9,7 +9,7 @@ from pulumi_kubernetes.meta import v1 as meta
 
 from components.kubernetes.namespace import NamespaceRef
 from components.names import CLEANER, DRIVER_ACCOUNT, SPARK_NAMESPACE, ZEPPELIN_ACCOUNT, ZEPPELIN_NAMESPACE
-from components.spark.admission_rules import USER_NAME, cel, cleaner_rules, driver_rules, server_rules, user_of
+from components.spark.admission_rules import USER_NAME, cel, cleaner_rules, driver_rules, server_rules, user_of, variables
 from components.spark.notebook_pods import NotebookPods
 
 
@@ -42,14 +42,19 @@ class SparkAdmission(pulumi.ComponentResource):
         server, cleaner = user_of(ZEPPELIN_NAMESPACE, ZEPPELIN_ACCOUNT), user_of(ZEPPELIN_NAMESPACE, CLEANER)
         who = f"{USER_NAME} == {cel(drivers)} || {USER_NAME}.startsWith({cel(drivers + '-')})"
         policies = (
-            self._policy(name, args, "driver", who, driver_rules(pods)),
-            self._policy(name, args, "server", f"{USER_NAME} == {cel(server)}", server_rules(pods)),
-            self._policy(name, args, "cleaner", f"{USER_NAME} == {cel(cleaner)}", cleaner_rules()),
+            self._policy(name, args, "driver", who, driver_rules(pods), named=variables(pods)),
+            self._policy(name, args, "server", f"{USER_NAME} == {cel(server)}", server_rules(pods), named=variables(pods)),
+            self._policy(name, args, "cleaner", f"{USER_NAME} == {cel(cleaner)}", cleaner_rules(), named={}),
         )
         self.register_outputs({"policies": policies})
 
-    def _policy(self, name: str, args: SparkAdmissionArgs, role: str, who: str, rules: Sequence[tuple[str, str]]) -> str:
-        """One policy over whatever `who` writes, and its binding to the namespace. rules: (CEL expression, message)."""
+    def _policy(
+        self, name: str, args: SparkAdmissionArgs, role: str, who: str, rules: Sequence[tuple[str, str]], *, named: Mapping[str, str]
+    ) -> str:
+        """One policy over whatever `who` writes, and its binding to the namespace.
+
+        rules: (CEL expression, message). named: the variables of these expressions, to CEL.
+        """
         title = f"{args.title}-{role}"
         child = pulumi.ResourceOptions(parent=self)
         policy = admission.ValidatingAdmissionPolicy(
@@ -65,6 +70,7 @@ class SparkAdmission(pulumi.ComponentResource):
                     ]
                 ),
                 match_conditions=[admission.MatchConditionArgs(name="account", expression=who)],
+                variables=[admission.VariableArgs(name=key, expression=value) for key, value in named.items()] or None,
                 validations=[admission.ValidationArgs(expression=rule, message=message, reason="Forbidden") for rule, message in rules],
             ),
             opts=child,

@@ -16,7 +16,15 @@ _CREATE = "request.operation != 'CREATE'"
 _NOT_PODS = f"{_CREATE} || request.resource.resource != 'pods'"
 _POD_KIND = "request.resource.resource == 'pods'"
 _CONTAINERS = "(object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : []))"
+_PEOPLE = "variables.people"
+"""The variable of a policy that holds the names of all people. An expression of CEL has at most 100,000 signs (cel-go:
+parser/options.go), and the names of 2,000 people take 88,000, so no expression has them twice."""
 _WITH_GPU = f"{_CONTAINERS}.exists(c, c.?resources.?limits[?{json.dumps(GPU)}].hasValue())"
+
+
+def variables(pods: NotebookPods) -> dict[str, str]:
+    """What the rules for drivers and for the server name: variable to CEL."""
+    return {_PEOPLE.removeprefix("variables."): cel(list(pods.identities.people.values()))}
 
 
 def user_of(namespace: str, account: str) -> str:
@@ -80,14 +88,17 @@ def _gpus(pods: NotebookPods, *, executors: bool) -> list[tuple[str, str]]:
     """Who may have a GPU, where the stack has any. executors: whether the Pods are executors."""
     if not pods.gpu_nodes:
         return []
+    # By this variable NVIDIA's device plug-in says which GPU it is.
+    unchosen = f"{_NOT_PODS} || {_CONTAINERS}.all(c, !has(c.env) || c.env.all(e, e.name != 'NVIDIA_VISIBLE_DEVICES'))"
     if not executors:
-        return [(f"{_NOT_PODS} || !{_WITH_GPU}", "an interpreter must have no GPU: executors have them")]
-    chosen = f"{_CONTAINERS}.all(c, !has(c.env) || c.env.all(e, e.name != 'NVIDIA_VISIBLE_DEVICES'))"
+        return [
+            (f"{_NOT_PODS} || !{_WITH_GPU}", "an interpreter must have no GPU: executors have them"),
+            (unchosen, "an interpreter must not choose a GPU"),
+        ]
     return [
         # The quota of its person counts Pods.
         (f"{_NOT_PODS} || !{_WITH_GPU} || {_CONTAINERS}.all(c, string(c.resources.limits[{cel(GPU)}]) == '1')", "an executor has one GPU"),
-        # By this variable NVIDIA's device plug-in says which GPU it is.
-        (f"{_NOT_PODS} || {chosen}", "an executor must not choose its GPU"),
+        (unchosen, "an executor must not choose its GPU"),
     ]
 
 
@@ -95,6 +106,8 @@ def _of_every_pod(pods: NotebookPods, person: str, more: str = "", *, gpus: bool
     """What holds for Pods of drivers and of the server alike. person, more: see `_volumes`. gpus: whether some may have a GPU."""
     spaces = ", and its person's own space" if pods.user_space else ""
     nodes, taints = _placed(pods, gpus=gpus)
+    # A device may have several names (nvidia.com/gpu.shared, nvidia.com/mig-1g.5gb), and a quota counts one.
+    counted = ["cpu", "memory", "ephemeral-storage", *([GPU] if gpus else [])]
     no_secrets = "!has(c.envFrom) && (!has(c.env) || c.env.all(e, !has(e.valueFrom) || !has(e.valueFrom.secretKeyRef)))"
     return [
         (
@@ -102,6 +115,11 @@ def _of_every_pod(pods: NotebookPods, person: str, more: str = "", *, gpus: bool
             f"a Pod here may mount only emptyDir, ConfigMap and, read-only, the claims {', '.join(_claims(pods)) or '(none)'}{spaces}",
         ),
         (f"{_NOT_PODS} || {_CONTAINERS}.all(c, {no_secrets})", "a Pod here must not use a Secret in its environment"),
+        (
+            f"{_NOT_PODS} || {_CONTAINERS}.all(c, !has(c.resources) || !has(c.resources.limits) || "
+            f"c.resources.limits.all(k, k in {cel(counted)}))",
+            f"a Pod here may ask only for {', '.join(counted)}",
+        ),
         nodes,
         (f"{_NOT_PODS} || !has(object.spec.nodeName)", "a Pod here must not set nodeName"),
         taints,
@@ -122,7 +140,7 @@ def _of_every_pod(pods: NotebookPods, person: str, more: str = "", *, gpus: bool
 
 def driver_rules(pods: NotebookPods) -> list[tuple[str, str]]:
     """What a driver may write: executors of its own, and their ConfigMap."""
-    base, identities, people = user_of(SPARK_NAMESPACE, DRIVER_ACCOUNT), pods.identities, list(pods.identities.people.values())
+    base, identities = user_of(SPARK_NAMESPACE, DRIVER_ACCOUNT), pods.identities
     person = f"{USER_NAME}.substring({len(base)})"
     label = _label("gaia-dmp/user")
     with_gpu = f" + ({_WITH_GPU} ? {cel(GPU_CLASS)} : '')" if pods.gpu_nodes else ""
@@ -159,7 +177,7 @@ def driver_rules(pods: NotebookPods) -> list[tuple[str, str]]:
             "an executor must have the PriorityClass, and so the quota, of its driver's person",
         ),
         (
-            f"{_NOT_PODS} || ({person} == '' ? !({label} in {cel(people)}) : '-' + {label} == {person})",
+            f"{_NOT_PODS} || ({person} == '' ? !({label} in {_PEOPLE}) : '-' + {label} == {person})",
             "an executor must be labelled with its driver's person",
         ),
         *_gpus(pods, executors=True),
@@ -169,9 +187,9 @@ def driver_rules(pods: NotebookPods) -> list[tuple[str, str]]:
 
 def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
     """What the Zeppelin server may write: interpreters as our template makes them, and their Services."""
-    identities, people = pods.identities, list(pods.identities.people.values())
+    identities = pods.identities
     label = _label("gaia-dmp/user")
-    suffix = f"({label} in {cel(people)} ? '-' + {label} : '')"
+    suffix = f"({label} in {_PEOPLE} ? '-' + {label} : '')"
     account = "object.spec.serviceAccountName"
     token = "object.spec.?automountServiceAccountToken.orValue(true)"  # noqa: S105 - CEL
     # Drivers, and nobody else, read Hadoop's configuration with the keys of buckets.

@@ -157,6 +157,10 @@ CHANGES = {
         lambda pod: pod["spec"]["tolerations"].append({"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}),
         "must not tolerate taints",
     ),
+    "a GPU of another name": (
+        lambda pod: pod["spec"]["containers"][0]["resources"]["limits"].update({"nvidia.com/gpu.shared": "1"}),
+        "a Pod here may ask only for cpu, memory, ephemeral-storage, nvidia.com/gpu",
+    ),
     "all GPUs of the node": (
         lambda pod: pod["spec"]["containers"][0]["env"].append({"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}),
         "an executor must not choose its GPU",
@@ -199,11 +203,23 @@ def test_one_more_is_over_the_quota_of_its_person(asks, executors):
     assert refusal.value.code == 403
 
 
-def test_an_interpreter_has_none(api, items, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda container: container["resources"]["limits"].update({GPU: "1"}), "an interpreter must have no GPU"),
+        (
+            lambda container: container["resources"]["limits"].update({"nvidia.com/mig-1g.5gb": "1"}),
+            "a Pod here may ask only for cpu, memory, ephemeral-storage$",
+        ),
+        (lambda container: container["env"].append({"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}), "must not choose a GPU"),
+    ],
+    ids=["a GPU", "one of another name", "all GPUs of the node"],
+)
+def test_an_interpreter_has_none(api, items, tmp_path, change, words):
     (interpreter, _), *_ = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.pod.name": "spark-alice-2abcdefgh-aaaaaa"})
-    interpreter["spec"]["containers"][0]["resources"]["limits"][GPU] = "1"
+    change(interpreter["spec"]["containers"][0])
     server = api.acting_as(api.token(SERVER, "zeppelin-server"))
-    with contextlib.closing(server), pytest.raises(ApiError, match="an interpreter must have no GPU"):
+    with contextlib.closing(server), pytest.raises(ApiError, match=words):
         server.create(interpreter)
 
 
