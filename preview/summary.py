@@ -71,8 +71,11 @@ def _rows(recording: Recording) -> list[_Row]:
 
 
 def _folded(rows: Sequence[_Row]) -> Iterator[_Row]:
-    """The lines to print: many components beside each other with the same contents are one, named after the first and the last."""
-    for _, group in groupby(rows, lambda row: (row.kind, _kinds(row.made), tuple(map(str, _remarks(row.made))))):
+    """The lines to print: many components of one family with the same contents are one, named after the first and the last.
+
+    A family has the same word before the first hyphen: people's shares are one, and that of notebooks keeps its line.
+    """
+    for _, group in groupby(rows, lambda row: (row.name.split("-")[0], row.kind, _kinds(row.made), tuple(map(str, _remarks(row.made))))):
         alike = list(group)
         if len(alike) < MANY:
             yield from alike

@@ -111,8 +111,9 @@ def test_a_preview_has_one_line_for_many_people(tmp_path: Path, capsys):
     write(tmp_path, "mine", data)
     assert main(["preview", "mine", "--folder", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    # The administrator and the test user have a space as well. Each is a share and a rule of it, as event logs and notebooks are.
-    assert re.search(r"^  44: history … user-smoke-test +CephFSShare +88  44 protected, 44 kept on delete  ", shown, flags=re.MULTILINE)
+    # The administrator and the test user have a space as well. Each is a share and a rule of it.
+    assert re.search(r"^  42: user-admin … user-smoke-test +CephFSShare +84  42 protected, 42 kept on delete  ", shown, flags=re.MULTILINE)
+    assert re.search(r"^  notebooks +CephFSShare +2  protected, kept on delete  ", shown, flags=re.MULTILINE)
     assert re.search(r"^  42: space-admin … space-smoke-test +UserSpace +42  42 Job$", shown, flags=re.MULTILINE)
     assert "p07" not in shown
 
