@@ -103,3 +103,12 @@ def test_everybody_has_a_folder_that_their_group_writes(folders):
     assert {path.name: oct(path.stat().st_mode & 0o7777) for path in folders.logs.iterdir()} == dict.fromkeys(
         ("alice", "bob", "carol-x-org"), "0o2770"
     )
+
+
+def test_an_empty_folder_of_somebody_else_is_made_anew(folders, monkeypatch):
+    """As a kubelet makes it for a Pod that comes first: root's, so that nobody could write there. What has a log in it stays."""
+    (folders.logs / "alice").mkdir(0o755)
+    folders.log("bob", "spark-bob-2abcdefgh-newest", 10)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert folders.seen() == ["spark-bob-2abcdefgh-newest"]
+    assert oct((folders.logs / "alice").stat().st_mode & 0o7777) == "0o2770"

@@ -12,6 +12,7 @@ subfolders (FsHistoryProvider.scala), so there a link leads to each log. Only a 
 taken: the gateway decides by that name who may read it.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -86,6 +87,10 @@ def round_(config):
     for person in config["people"]:
         folder = os.path.join(config["logs"], person)
         try:
+            if os.path.isdir(folder) and os.stat(folder).st_uid != os.geteuid():
+                # The kubelet has made it, as root, for a Pod that came before this. That Pod keeps it; the next one writes in a new one.
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
             if not os.path.isdir(folder):
                 os.mkdir(folder)
                 os.chmod(folder, 0o2770)  # noqa: S103 - the group alone
