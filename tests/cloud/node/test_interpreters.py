@@ -22,7 +22,7 @@ LARGE = {"spark.dynamicAllocation.maxExecutors": "50", "spark.kubernetes.allocat
 @pytest.fixture(scope="module")
 def spark(deployment: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
     # Whose Pod comes before the folders of event logs are made has no log kept.
-    eventually(lambda: (deployment.folder("spark-history", NOTEBOOKS) / "alice").is_dir(), 240)
+    eventually((deployment.folder("spark-history", NOTEBOOKS) / "alice").is_dir, 240)
     with interpreters.running(deployment, tmp_path_factory.mktemp("driver"), NAME) as driver:
         yield driver
 
