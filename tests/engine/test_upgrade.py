@@ -51,7 +51,8 @@ def test_an_earlier_stack_is_taken_over(cloud: Cloud, platform: Callable[..., Pl
     dev.source = ROOT
     if version in ASKED_OVER_HTTP:
         assert "may not specify more than 1 handler type" in dev.preview().output
-        Api(dev.outputs()["kubeconfig"]).delete("/apis/apps/v1/namespaces/gaia-zeppelin/deployments/zeppelin-server")
+        metadata = {"name": "zeppelin-server", "namespace": "gaia-zeppelin"}
+        Api(dev.outputs()["kubeconfig"]).delete({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata})
         assert not dev.refresh().error
     plan = dev.preview()
     assert not plan.error, plan.output[-3000:]
