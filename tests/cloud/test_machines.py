@@ -243,6 +243,6 @@ def test_spark_runs_on_the_daemons_of_machines(tmp_path):
         spark.wait_ready()
         assert spark("shuffle(8, 1.0)") == 49995000
         assert spark("executors()") == 2
+        # Its executors go, for Yarn and for the driver, which hears of it later; the shuffle service has their files.
         eventually(lambda: running.used_gib("alice") == 1, 120, pause=1)
-        # Its executors are gone, and the shuffle service has their files.
-        assert spark("executors()") == 0
+        assert spark("wait(lambda: executors() == 0, 120)") is not None
