@@ -45,7 +45,8 @@ def during(spark: Interpreter, expression: str) -> Iterator[list[Object]]:
 
 
 def test_a_job_runs_on_executors_that_come_and_go(deployment: Platform, spark: Interpreter):
-    assert spark("executors()") == 0
+    # Another test may have had some.
+    assert spark("wait(lambda: executors() == 0, 240)") is not None
     most: list[Object] = []
     for found in during(spark, "shuffle(12, 1.0)"):
         most = max(most, found, key=len)
