@@ -18,7 +18,7 @@ from components.yarn.pods import STAGING
 from components.zeppelin.login import LoginArgs
 from layers.access import certificate_choice
 from layers.cloud import Ground, ground
-from layers.shares import created, dataset_share, keep, renamed
+from layers.shares import created, dataset_share, keep
 from layers.stack import Stack
 from layers.storage import all_buckets
 from settings.values.cloud import OpenStackCloud
@@ -103,9 +103,7 @@ def _datasets(stack: Stack, below: Ground) -> list[pulumi.Output[CephMount]]:
     """Datasets where notebooks look for them, on every machine."""
     mounts = []
     for index, dataset in enumerate(stack.settings.datasets):
-        args = dataset_share(stack, below, dataset, f"datasets[{index}].source.size_gib")
-        owner = below.in_project(getattr(dataset.source, "project", "compute"))
-        share = CephFSShare(f"data-{dataset.name}", args, pulumi.ResourceOptions.merge(owner, renamed(dataset)))
+        share = dataset_share(stack, below, index, dataset)
         if not dataset.away:
             mounts.append(_mount(share, dataset.location, next(iter(share.keys))))
     return mounts

@@ -89,9 +89,7 @@ def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
             continue
         share = None
         if isinstance(dataset.source, CreatedShare | AdoptedShare | BroughtShare):
-            args = dataset_share(stack, cloud, dataset, f"datasets[{index}].source.size_gib")
-            owner = cloud.in_project(getattr(dataset.source, "project", "compute"))
-            share = CephFSShare(f"data-{dataset.name}", args, pulumi.ResourceOptions.merge(owner, renamed(dataset)))
+            share = dataset_share(stack, cloud, index, dataset)
         if dataset.away:
             continue
         volume = DataVolume(
@@ -104,7 +102,7 @@ def mounted_datasets(stack: Stack, cloud: Cloud) -> Sequence[MountedDataset]:
                 source=_dataset_volume(stack, dataset, share),
                 access_mode=dataset.access_mode,
             ),
-            pulumi.ResourceOptions.merge(cloud.in_cluster, renamed(dataset)),
+            pulumi.ResourceOptions.merge(cloud.in_cluster, _renamed(dataset)),
         )
         result.append(MountedDataset(dataset=dataset, volume=volume, share=share))
     return result
@@ -150,12 +148,19 @@ def own_shares(stack: Stack, cloud: Cloud) -> OwnShares:
     )
 
 
-def renamed(dataset: Dataset) -> pulumi.ResourceOptions:
+def _renamed(dataset: Dataset) -> pulumi.ResourceOptions:
     """Options by which a renamed dataset's component is the one that stands; its children follow it."""
     return pulumi.ResourceOptions(aliases=[pulumi.Alias(name=f"data-{dataset.formerly}")] if dataset.formerly else None)
 
 
-def dataset_share(stack: Stack, cloud: Projects, dataset: Dataset, setting: str) -> CephFSShareArgs:
+def dataset_share(stack: Stack, cloud: Projects, index: int, dataset: Dataset) -> CephFSShare:
+    """The share of a dataset, in its project. index: of the dataset in the stack file."""
+    args = _dataset_share(stack, cloud, dataset, f"datasets[{index}].source.size_gib")
+    owner = cloud.in_project(getattr(dataset.source, "project", "compute"))
+    return CephFSShare(f"data-{dataset.name}", args, pulumi.ResourceOptions.merge(owner, _renamed(dataset)))
+
+
+def _dataset_share(stack: Stack, cloud: Projects, dataset: Dataset, setting: str) -> CephFSShareArgs:
     """The share of a dataset, and the read-only rule on it. setting: that of its size."""
     named = getattr(dataset.source, "ceph_id", None)
     readers = (named,) if named else stack.ceph_ids("data", dataset.identity)

@@ -14,9 +14,8 @@ PATIENCE, EVERY = 1800, 1.0
 ADDRESS = re.compile(r"sc://[^\s\"']+;x-driver=([a-z0-9-]+);token=[0-9a-f]+")
 """What `connect_url()` prints for a driver (components/spark/files/connect_url.py)."""
 
-_POD = re.compile(r"[a-z0-9-]{1,63}")
-# Somebody else may make a notebook with any name and give it away.
-_SIZE = re.compile(r"[a-z0-9-]{1,63}")
+# Of a Pod or a size. A size becomes the first word of a paragraph, and somebody else may make a notebook with any name and give it away.
+_NAME = re.compile(r"[a-z0-9-]{1,63}")
 _HERE = ("localhost", "127.0.0.1", "::1")
 _ROLES = ("owners", "readers", "writers", "runners")
 
@@ -115,7 +114,7 @@ class Platform:
         """Id of each notebook that starts a driver, by the driver's size."""
         notes = [note for note in self._ask("GET", "/notebook") or [] if (note.get("path") or "").startswith(self._folder)]
         sizes = {note["path"].removeprefix(self._folder): note["id"] for note in notes}
-        return {size: note for size, note in sizes.items() if _SIZE.fullmatch(size)}
+        return {size: note for size, note in sizes.items() if _NAME.fullmatch(size)}
 
     def _private(self, note: str) -> bool:
         """Whether nobody else may read, change or run a notebook."""
@@ -127,7 +126,7 @@ class Platform:
 
     def _driver(self, size: str, note: str) -> Driver:
         titles = [each.get("title") or "" for each in self._paragraphs(note)]
-        return Driver(size=size, note=note, pod=next((title for title in titles if _POD.fullmatch(title)), ""))
+        return Driver(size=size, note=note, pod=next((title for title in titles if _NAME.fullmatch(title)), ""))
 
     def _new(self, size: str) -> str:
         """A notebook that starts a driver of this size, and is this person's alone."""

@@ -105,21 +105,18 @@ def notebook_flows(egress: Sequence[Egress], *, monitoring: bool, connect: bool,
         # An executor fetches the model that it scores by.
         flows += [Flow(pods=pods, egress=[MODELS], ports=[MODELS_PORT]) for pods in (DRIVER, EXECUTOR)]
     if monitoring:
-        flows += [
-            *(
-                # Drivers beside Yarn show Prometheus nothing.
-                [
-                    Flow(pods=YARN_MANAGER, ingress=[PROMETHEUS], ports=[YARN_WEB_PORT]),
-                    Flow(pods=YARN_WORKER, ingress=[PROMETHEUS], ports=[YARN_NODE_WEB_PORT]),
-                ]
-                if yarn
-                else [Flow(pods=DRIVER, ingress=[PROMETHEUS, JSON_EXPORTER], ports=[UI_PORT])]
-            ),
-            Flow(pods=CHECKS, ingress=[PROMETHEUS], ports=[DATASET_CHECK_PORT]),
-        ]
+        flows += [Flow(pods=pods, ingress=askers, ports=[port]) for pods, askers, port in _watched(yarn=yarn)]
+        flows.append(Flow(pods=CHECKS, ingress=[PROMETHEUS], ports=[DATASET_CHECK_PORT]))
     if yarn:
         flows += _YARN_FLOWS
     return flows + _leading_out(egress, {"notebooks": [INTERPRETER, EXECUTOR, *([YARN_WORKER] if yarn else [])]})
+
+
+def _watched(*, yarn: bool) -> list[tuple[Pods, list[Pods], int]]:
+    """What tells of executors, who asks it, and on which port. Drivers beside Yarn tell nothing."""
+    if yarn:
+        return [(YARN_MANAGER, [PROMETHEUS], YARN_WEB_PORT), (YARN_WORKER, [PROMETHEUS], YARN_NODE_WEB_PORT)]
+    return [(DRIVER, [PROMETHEUS, JSON_EXPORTER], UI_PORT)]
 
 
 _YARN_FLOWS = (
@@ -184,16 +181,8 @@ def monitoring_flows(nodes: str, egress: Sequence[Egress], *, models: bool, yarn
     nodes: IPv4 network of the nodes' own addresses. models: whether there is a server of models. yarn: whether executors run in
     NodeManagers.
     """
-    spark = (
-        [
-            Flow(pods=PROMETHEUS, egress=[YARN_MANAGER], ports=[YARN_WEB_PORT]),
-            Flow(pods=PROMETHEUS, egress=[YARN_WORKER], ports=[YARN_NODE_WEB_PORT]),
-        ]
-        if yarn
-        else [Flow(pods=source, egress=[DRIVER], ports=[UI_PORT]) for source in (PROMETHEUS, JSON_EXPORTER)]
-    )
     flows = [
-        *spark,
+        *(Flow(pods=asker, egress=[pods], ports=[port]) for pods, askers, port in _watched(yarn=yarn) for asker in askers),
         Flow(pods=PROMETHEUS, egress=[CHECKS], ports=[DATASET_CHECK_PORT]),
         Flow(pods=PROMETHEUS, egress=[SERVER], ports=[ZEPPELIN_PORT]),
         Flow(pods=PROMETHEUS, egress=[SMOKE_TEST], ports=[SMOKE_TEST_PORT]),

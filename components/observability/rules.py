@@ -21,11 +21,8 @@ def rules(args: MonitoringArgs) -> dict[str, Any]:
     source = text("observability/files/rules.yaml")
     for key, value in values.items():
         source = source.replace(f"@{key}@", str(value))
-    groups = parsed(source)["groups"]
-    if not args.serving:
-        groups = [group for group in groups if group["name"] not in {"service", "models"}]
-    absent = {name for name, there in {"models": args.models, "yarn": args.yarn_workers}.items() if not there}
-    groups = [group for group in groups if group["name"] not in absent]
+    wanted = {"service": args.serving, "models": args.serving and args.models, "yarn": args.yarn_workers > 0}
+    groups = [group for group in parsed(source)["groups"] if wanted.get(group["name"], True)]
     for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
         rule["annotations"]["runbook_url"] = f"{args.settings.runbooks or 'docs/runbooks'}/{rule['labels']['runbook']}.md"
     return {"groups": groups}

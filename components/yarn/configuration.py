@@ -76,6 +76,11 @@ def yarn_files(cluster: YarnCluster, spark: SparkSettings) -> dict[str, str]:
     }
 
 
+def worker_files(cluster: YarnCluster, spark: SparkSettings) -> dict[str, str]:
+    """The files that NodeManagers read. Limits of people concern the ResourceManager alone: a new person is no reason for new workers."""
+    return {name: contents for name, contents in yarn_files(cluster, spark).items() if name != "capacity-scheduler.xml"}
+
+
 def spark_defaults(cluster: YarnCluster, spark: SparkSettings, size: NotebookSize) -> dict[str, str]:
     """Spark's settings of a driver beside Yarn (spark: docs/running-on-yarn.md, docs/security.md).
 

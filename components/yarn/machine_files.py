@@ -51,8 +51,8 @@ OF_WORKERS: Sequence[range] = (
 )
 """Ports of a worker that the gateway and other workers reach."""
 
-_JAVA = "/usr/lib/jvm/java-17-openjdk-amd64"
-_PACKAGES = (
+JAVA = "/usr/lib/jvm/java-17-openjdk-amd64"
+WORKER_PACKAGES = (
     "ceph-common",
     "curl",
     "nftables",
@@ -67,8 +67,7 @@ _PACKAGES = (
 )
 """Of every machine: a function that a driver sends finds the same Python and libraries in an executor."""
 
-GATEWAY_PACKAGES = (*_PACKAGES, "libnginx-mod-http-js", "nginx", "sudo")
-WORKER_PACKAGES = _PACKAGES
+GATEWAY_PACKAGES = (*WORKER_PACKAGES, "libnginx-mod-http-js", "nginx", "sudo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +214,7 @@ def filled(name: str, **values: object) -> str:
 
 def daemon_unit(name: str, program: str, heap_mib: int, address: IPv4Address) -> str:
     """The unit of one of Yarn's daemons. program: its class below org.apache.hadoop.yarn.server."""
-    variables = {NODE_VARIABLE: str(address), "HADOOP_CONF_DIR": CONF, "JAVA_HOME": _JAVA}
+    variables = {NODE_VARIABLE: str(address), "HADOOP_CONF_DIR": CONF, "JAVA_HOME": JAVA}
     command = ["/usr/bin/java", *daemon_command(program, heap_mib, CONF, "/opt/hadoop/jars")[1:]]
     return filled(name, variables=" ".join(f"{key}={value}" for key, value in variables.items()), command=" ".join(command))
 

@@ -9,7 +9,7 @@ from components.files import text
 from components.names import SPARK_UID, WEBSOCKET_PORT, ZEPPELIN_PORT, ZEPPELIN_UID
 from components.yarn import machine_files
 from components.yarn.configuration import YarnCluster
-from components.yarn.machine_files import CONF, UNITS, MachineArgs, daemon_unit, environment_file, filled, user_data
+from components.yarn.machine_files import CONF, JAVA, UNITS, MachineArgs, daemon_unit, environment_file, filled, user_data
 from components.yarn.pods import STAGING, yarn_properties
 from components.zeppelin.interpreters import machine_settings
 from components.zeppelin.server_pod import common_environment
@@ -162,7 +162,7 @@ def _environment(args: MachineArgs, own: GatewayArgs) -> dict[str, str]:
         "ZEPPELIN_LOG_DIR": "/var/lib/zeppelin/logs",
         "ZEPPELIN_IDENT_STRING": "zeppelin",
         "HOME": "/var/lib/zeppelin",
-        "JAVA_HOME": "/usr/lib/jvm/java-17-openjdk-amd64",
+        "JAVA_HOME": JAVA,
     }
 
 

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_openstack import blockstorage, compute, networking
 
 from components.access.certificate import GivenTls, certificate_files
-from components.yarn.configuration import YarnCluster, yarn_files
+from components.yarn.configuration import YarnCluster, worker_files, yarn_files
 from components.yarn.machine_files import FROM_WORKERS, OF_WORKERS, CephMount, MachineArgs, firewall
 from components.yarn.machine_roles import GatewayArgs, gateway_data, worker_data
 from components.zeppelin.login import LoginArgs, make_login
@@ -115,8 +115,9 @@ class YarnMachines(pulumi.ComponentResource):
         self._apart = compute.ServerGroup(f"{name}-apart", name=args.title, policies="soft-anti-affinity", opts=self._child).id
         port = self._gateway(gateway, groups["gateway"])
         networking.FloatingIpAssociate(f"{name}-public-address", floating_ip=args.public_address, port_id=port.id, opts=self._child)
+        files = worker_files(self._cluster, args.spark)
         for index, address in enumerate(workers):
-            self._worker(index, address, groups["worker"])
+            self._worker(index, address, groups["worker"], files)
         outputs = {"gateway": str(gateway), "workers": [str(address) for address in workers], "passwords": self.passwords}
         self.register_outputs(outputs)
 
@@ -193,10 +194,8 @@ class YarnMachines(pulumi.ComponentResource):
         )
         return self._machine(name, address, group, flavour=args.backend.gateway, volume=volume, told=told)
 
-    def _worker(self, index: int, address: IPv4Address, group: networking.SecGroup) -> None:
+    def _worker(self, index: int, address: IPv4Address, group: networking.SecGroup, files: Mapping[str, str]) -> None:
         name = f"worker-{index}"
-        # Limits of people concern the ResourceManager alone: a new person is no reason for new workers.
-        files = {key: value for key, value in yarn_files(self._cluster, self._args.spark).items() if key != "capacity-scheduler.xml"}
         base, volume = self._machine_args(address, files), self._volume(name)
         told = pulumi.Output.all(volume.id, self._args.worker_mounts).apply(
             lambda given: checked(worker_data(replace(base, volume=given[0], mounts=given[1])))

@@ -38,7 +38,7 @@ from components.names import (
 )
 from components.spark.notebook_pods import NotebookPods
 from components.spark.properties import SCRATCH
-from components.yarn.configuration import NODE_VARIABLE, YarnCluster, spark_defaults, yarn_files
+from components.yarn.configuration import NODE_VARIABLE, YarnCluster, spark_defaults, worker_files, yarn_files
 from settings.values import backend
 from settings.values.backend import YarnBackend
 from settings.values.spark import NotebookSize, SparkSettings
@@ -118,11 +118,8 @@ class Yarn(pulumi.ComponentResource):
         super().__init__("gaia-dmp:kubernetes:Yarn", name, {}, opts)
         self._name, self._args = name, args
         self._inside = pulumi.ResourceOptions(parent=self, deleted_with=args.namespace.resource)
-        files = yarn_files(args.cluster, args.spark)
-        self._daemons("manager", 1, self._manager(self._files("manager", files)))
-        # Limits of people concern the ResourceManager alone.
-        files = {key: value for key, value in files.items() if key != "capacity-scheduler.xml"}
-        self._daemons("worker", args.backend.workers, self._worker(self._files("worker", files)))
+        self._daemons("manager", 1, self._manager(self._files("manager", yarn_files(args.cluster, args.spark))))
+        self._daemons("worker", args.backend.workers, self._worker(self._files("worker", worker_files(args.cluster, args.spark))))
         self.register_outputs({"resource_manager": args.cluster.resource_manager})
 
     def _files(self, role: str, files: dict[str, str]) -> pulumi.Output[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from settings.values.backend import YARN_MANAGER, YARN_OWN_GIB, YarnBackend
+from settings.values.backend import YARN_MANAGER, YARN_OWN_GIB, MachineBackend, YarnBackend
 from settings.values.cloud import KubernetesCloud, OpenStackCloud
 from settings.values.own_share import RestingShare
 from settings.values.spark import PodSize
@@ -56,14 +56,19 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             yield Problem(("spark", "profiles", index, "gpu"), message, "no gpu, or backend kubernetes", (kind,))
     if stack.spark.connect:
         yield Problem(("spark", "connect"), "is not available with spark.backend.kind yarn", "false, or backend kubernetes", (kind,))
-    if yarn.memory_gib <= yarn.cores:
-        message = f"is not more than cores {yarn.cores}, so the limits of people could not be kept"
-        yield Problem((*BACKEND, "memory_gib"), message, f"{yarn.cores + 1} or more", ((*BACKEND, "cores"),))
-    yield from _executors(stack, yarn)
+    yield from limits_kept(yarn)
+    yield from executors_fit(stack, yarn)
     yield from _room(stack, yarn)
 
 
-def _executors(stack: "StackSettings", yarn: YarnBackend) -> Iterator[Problem]:
+def limits_kept(yarn: YarnBackend | MachineBackend) -> Iterator[Problem]:
+    """A worker has the memory by which Yarn keeps the limits of people."""
+    if yarn.memory_gib <= yarn.cores:
+        message = f"is not more than cores {yarn.cores}, so the limits of people could not be kept"
+        yield Problem((*BACKEND, "memory_gib"), message, f"{yarn.cores + 1} or more", ((*BACKEND, "cores"),))
+
+
+def executors_fit(stack: "StackSettings", yarn: YarnBackend | MachineBackend) -> Iterator[Problem]:
     """Each size of executor fits in a worker."""
     for setting, sizes in stack.spark.sizes().items():
         for key in ("cores", "memory_gib"):

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from settings.checks.backend import BACKEND, executors_fit, limits_kept
 from settings.values.backend import GATEWAY_OWN_GIB, MACHINE_OWN_GIB, MACHINE_PEOPLE, MachineBackend
 from settings.values.cloud import OpenStackCloud
 from settings.values.dataset import AdoptedShare, BroughtShare, CreatedShare
@@ -13,13 +14,11 @@ from settings.values.login import LocalLogin
 from settings.values.network import NetworkSettings
 from settings.values.own_share import RestingShare
 from settings.values.sites import CephPort
-from settings.values.spark import PodSize
 from settings.values.vocabulary import KeyPath, Problem
 
 if TYPE_CHECKING:
     from settings.stack import StackSettings
 
-BACKEND: KeyPath = ("spark", "backend")
 KIND: KeyPath = (*BACKEND, "kind")
 _OWN_FOLDERS = ("/notebooks", "/srv/platform", "/staging", "/work")
 """Where machines mount shares and the volume of the stack itself."""
@@ -118,27 +117,16 @@ def _addresses(machines: MachineBackend, network: NetworkSettings) -> Iterator[P
 
 def _sizes(stack: "StackSettings", machines: MachineBackend) -> Iterator[Problem]:
     """NodeManagers fit on their machines, executors in NodeManagers, and a driver beside Zeppelin."""
-    if machines.memory_gib <= machines.cores:
-        message = f"is not more than cores {machines.cores}, so the limits of people could not be kept"
-        yield Problem((*BACKEND, "memory_gib"), message, f"{machines.cores + 1} or more", ((*BACKEND, "cores"),))
+    yield from limits_kept(machines)
     free = {"cores": machines.worker.vcpus, "memory_gib": machines.worker.memory_gib - MACHINE_OWN_GIB}
     for key, room in free.items():
         if getattr(machines, key) > room:
             message = f"is more than the {max(room, 0)} that a worker of {machines.worker.flavor} has to hand out"
             yield Problem((*BACKEND, key), message, f"at most {max(room, 0)}, or a larger worker", ((*BACKEND, "worker"),))
-    for setting, sizes in stack.spark.sizes().items():
-        for key in ("cores", "memory_gib"):
-            if (wanted := _of(sizes.executor, key)) > getattr(machines, key):
-                where = ("spark", *stack.spark.paths(setting, "executor"))
-                message = f"is less than the {wanted} of an executor of {setting}, which would never start"
-                yield Problem((*BACKEND, key), message, f"{wanted} or more", (where,))
+    yield from executors_fit(stack, machines)
     driver = max(sizes.driver.total_memory_gib for sizes in stack.spark.sizes().values())
     needed = GATEWAY_OWN_GIB + stack.zeppelin.memory_gib + driver
     if machines.gateway.memory_gib < needed:
         message = f"is less than the {needed} that the system, Zeppelin and one driver need"
         involved = (("zeppelin", "memory_gib"), ("spark", "driver"), ("spark", "profiles"))
         yield Problem((*BACKEND, "gateway", "memory_gib"), message, f"{needed} or more", involved)
-
-
-def _of(size: PodSize, key: str) -> int:
-    return size.total_memory_gib if key == "memory_gib" else getattr(size, key)

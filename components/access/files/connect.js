@@ -3,9 +3,8 @@
 
 const ROLES = ['owners', 'readers', 'writers', 'runners'];
 const ADDRESS = /sc:\/\/[^\s"']+;x-driver=([a-z0-9-]+);token=[0-9a-f]+/;
-const POD = /^[a-z0-9-]{1,63}$/;
-// A size becomes the first word of a paragraph. Somebody else may make a notebook with any name and give it away.
-const SIZE = /^[a-z0-9-]{1,63}$/;
+// Of a Pod or a size. A size becomes the first word of a paragraph, and somebody else may make a notebook with any name and give it away.
+const NAME = /^[a-z0-9-]{1,63}$/;
 const OVER = ['FINISHED', 'ERROR', 'ABORT'];
 // Seconds between two looks, and that a driver may take to start.
 const EVERY = 1, PATIENCE = 1800;
@@ -28,7 +27,7 @@ async function ask(method, path, body) {
 async function notes(user) {
     const folder = `/connect-${user}/`;
     const found = ((await ask('GET', '/notebook')) || []).filter(
-        (note) => (note.path || '').startsWith(folder) && SIZE.test(note.path.slice(folder.length)));
+        (note) => (note.path || '').startsWith(folder) && NAME.test(note.path.slice(folder.length)));
     return Object.fromEntries(found.map((note) => [note.path.slice(folder.length), note.id]));
 }
 
@@ -42,7 +41,7 @@ const paragraphs = async (note) => (await ask('GET', `/notebook/${note}`)).parag
 
 // Name of the driver's Pod, '' where none has started or it does not answer.
 async function running(note) {
-    const pod = (await paragraphs(note)).map((each) => each.title || '').find((title) => POD.test(title));
+    const pod = (await paragraphs(note)).map((each) => each.title || '').find((title) => NAME.test(title));
     return pod && (await fetch(`/spark-ui/${pod}/api/v1/applications`)).ok ? pod : '';
 }
 
