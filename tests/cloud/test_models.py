@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -280,6 +281,25 @@ def test_every_panel_of_the_dashboard_finds_something(models, people, tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(
+    ("who", "refusal"), [(BOB, b"403 Forbidden"), (NOBODY, b"401 Unauthorized")], ids=["another's run", "a Pod of nobody's"]
+)
+def test_a_refusal_waits_for_the_end_of_the_upload(models, people, made, who, refusal):
+    """Whoever still sends to a connection that is closed already never reads why: nginx answered 502 in place of 403."""
+    (root,) = people["alice"](f"client.get_run('{made[0]}').info.artifact_uri")
+    path = "/api/2.0/mlflow-artifacts/artifacts/" + root.split(":/", 1)[1].lstrip("/") + "/early.bin"
+    size = 2_000_000
+    with socket.create_connection(("127.0.0.1", models.port), timeout=60, source_address=(who, 0)) as sent:
+        host = f"Host: 127.0.0.1:{models.port}"
+        sent.sendall(f"PUT {path} HTTP/1.1\r\n{host}\r\nContent-Length: {size}\r\n\r\n".encode() + b"y" * (size - 1))
+        sent.settimeout(2)
+        with pytest.raises(TimeoutError):
+            sent.recv(1)
+        sent.settimeout(60)
+        sent.sendall(b"y")
+        assert sent.recv(100).split(b"\r\n")[0] == b"HTTP/1.1 " + refusal
 
 
 def test_numbers_for_prometheus(models, people):

@@ -137,11 +137,20 @@ class Named:
             look = self._numbers.text if scope["path"] == "/metrics" else lambda: str(os.stat(self._store).st_mtime)
             await answer(send, 200, await asyncio.get_event_loop().run_in_executor(None, look))
             return
-        begin, seen = time.monotonic(), {"caller": "nobody", "status": 500}
+        begin, seen, unread = time.monotonic(), {"caller": "nobody", "status": 500}, True
+
+        async def read():
+            nonlocal unread
+            message = await receive()
+            unread = message.get("more_body", False)
+            return message
 
         async def noted(message):
             if message["type"] == "http.response.start":
                 seen["status"] = message["status"]
+                # A refusal before the end of an upload would close the connection, and nginx, which still sends, would answer 502.
+                while unread and message["status"] >= 400:
+                    await read()
             await send(message)
 
         try:
@@ -150,9 +159,10 @@ class Named:
             theirs = [(key, value) for key, value in scope["headers"] if key.lower().replace(b"_", b"-") != HEADER.encode()]
             named = dict(scope, headers=[*theirs, (HEADER.encode(), person.encode())])
             refuse_keys(scope["path"])
+            body = read
             if scope["method"] == "POST" and scope["path"].endswith("/mlflow/experiments/create"):
-                receive, named["headers"] = await without_place(receive, named["headers"])
-            await self._app(named, receive, noted)
+                body, named["headers"] = await without_place(read, named["headers"])
+            await self._app(named, body, noted)
         except RefusedError as why:
             await answer(noted, why.status, str(why))
         finally:
