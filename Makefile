@@ -110,7 +110,7 @@ docs: schema .venv/.development ## the same, the other reference pages, and the 
 	@$(PY) -m tests.support.gallery
 
 site: .venv/.development ## the documentation as a site, in out/site; a page or a link that leads nowhere is an error (npm at first)
-	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 	@echo "Written: out/site/index.html"
 
 pictures: .venv/.development ## the dashboards as docs/images/dashboards/*.png, from a real Prometheus (Go, Java, Chromium)

@@ -56,7 +56,7 @@ class Step:
 
 
 def stack() -> dict[str, Any]:
-    """A stack of 200 people with two notebooks and seventy executors each."""
+    """A stack of 200 people with two notebooks and 130 executors each: the first notebooks get executors at every step."""
     small = {"cores": 1, "memory_gib": 1, "overhead_gib": 1, "scratch_gib": 3}
     data = deployed.stack()
     (pool,) = data["gaia-dmp:cloud"]["cluster"]["pools"]
@@ -67,7 +67,7 @@ def stack() -> dict[str, Any]:
         "max_executors": 50,
         "profiles": [],
         "quota": {"cores": 12_000, "memory_gib": 24_000, "scratch_gib": 40_000, "pods": 12_000},
-        "per_person": {"interpreters": 2, "executors": 70},
+        "per_person": {"interpreters": 2, "executors": 130},
     }
     data["gaia-dmp:zeppelin"] |= {"people": [{"name": f"p{index}"} for index in range(PEOPLE)]}
     return data
