@@ -94,8 +94,8 @@ def spark_defaults(cluster: YarnCluster, spark: SparkSettings, size: NotebookSiz
         # With as much overhead, 1 GiB of Yarn's.
         "spark.yarn.am.memory": "384m",
         "spark.yarn.am.cores": "1",
-        # A notebook is not started again without its person.
-        "spark.yarn.maxAppAttempts": "1",
+        # A worker may be lost with an ApplicationMaster. Another one takes its place and finds the driver, whose session goes on.
+        "spark.yarn.maxAppAttempts": "2",
         # An application has a number for its name on Yarn. Nothing there says whose it is, so the history server could show it to nobody.
         "spark.eventLog.enabled": "false",
         "spark.driver.bindAddress": "0.0.0.0",  # noqa: S104 - inside the Pod; network policies decide who comes
@@ -106,6 +106,9 @@ def spark_defaults(cluster: YarnCluster, spark: SparkSettings, size: NotebookSiz
         "spark.dynamicAllocation.shuffleTracking.enabled": "false",
         "spark.shuffle.service.enabled": "true",
         "spark.shuffle.service.port": str(SHUFFLE_PORT),
+        # A worker that is lost takes the files of all its executors along. Spark would make one executor's anew at a time, and give up
+        # after four of them (spark: core/.../internal/config/package.scala; spark.stage.maxConsecutiveAttempts).
+        "spark.files.fetchFailure.unRegisterOutputOnHost": "true",
         # Who does not speak the encrypted protocol is refused, not served by an older one.
         "spark.network.crypto.saslFallback": "false",
     }
@@ -125,7 +128,8 @@ def _yarn_site(cluster: YarnCluster) -> dict[str, str]:
         "yarn.resourcemanager.scheduler.class": "org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler",
         # A worker that says nothing for so long is lost; Yarn's own ten minutes would leave a notebook waiting.
         "yarn.nm.liveness-monitor.expiry-interval-ms": "60000",
-        "yarn.resourcemanager.am.max-attempts": "1",
+        # With more than one, Yarn does not count those that a worker took along (hadoop: RMAppImpl).
+        "yarn.resourcemanager.am.max-attempts": "2",
         # Only who started an application, and the daemons' own user, may see and end it: a space is nobody.
         "yarn.acl.enable": "true",
         "yarn.admin.acl": " ",
@@ -149,6 +153,8 @@ def _yarn_site(cluster: YarnCluster) -> dict[str, str]:
         "yarn.nodemanager.aux-services.spark_shuffle.class": "org.apache.spark.network.yarn.YarnShuffleService",
         "yarn.nodemanager.aux-services.spark_shuffle.classpath": f"{cluster.shuffle_jars}/*",
         "spark.shuffle.service.port": str(SHUFFLE_PORT),
+        # A worker without the service would take executors, which end at once, until their application is given up.
+        "spark.yarn.shuffle.stopOnFailure": "true",
         # Without these two, executors end with `Unknown message type`, and the service sends in clear.
         "spark.authenticate": "true",
         "spark.network.crypto.enabled": "true",

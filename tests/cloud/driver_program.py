@@ -38,6 +38,12 @@ def skipped_stages():
     return max((jobs.apply(index) for index in range(jobs.size())), key=lambda job: job.jobId()).numSkippedStages()
 
 
+def attempts():
+    """How often the last stage was tried."""
+    every = sc._jsc.sc().statusStore().stageList(None, False, False, sc._gateway.new_array(sc._jvm.double, 0), None)
+    return 1 + max((stage.stageId(), stage.attemptId()) for stage in map(every.apply, range(every.size())))[1]
+
+
 def begin_long(tasks, seconds):
     """Begin a job of so many tasks, each taking so long, and do not wait for it."""
     import threading

@@ -207,10 +207,10 @@ class OnMachines(Yarn):
         texts = {"manager": gateway_data(args, own), "worker": worker_data(replace(args, address=IPv4Address(NODE)))}
         return {role: files(json.loads(text.partition("\n")[2])) for role, text in texts.items()}
 
-    def start(self, daemon: str) -> None:
+    def start(self, daemon: str, address: str) -> subprocess.Popen[bytes]:
         role = "worker" if "node" in daemon else "manager"
-        found, conf = self.told()[role], self._folder / role
-        conf.mkdir()
+        found, conf = self.told()[role], self._folder / address / "conf"
+        conf.mkdir(parents=True)
         for path, contents in found.items():
             if path.startswith("/etc/yarn/"):
                 (conf / Path(path).name).write_text(contents)
@@ -221,7 +221,7 @@ class OnMachines(Yarn):
             "/usr/lib/jvm/java-17-openjdk-amd64": os.environ.get("JAVA_HOME", "/usr"),
         }
         command, variables = (self._here(unit[key], here).split() for key in ("ExecStart", "Environment"))
-        self.launch(daemon, ["java", *command[1:]], dict(each.split("=", 1) for each in variables))
+        return self.launch(daemon, ["java", *command[1:]], dict(each.split("=", 1) for each in variables))
 
     @staticmethod
     def _here(text: str, places: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 What differs from machines: addresses, folders, and Spark's own addresses, because all of it is one machine.
 """
 
+import contextlib
 import functools
 import os
 import signal
@@ -36,19 +37,27 @@ class Yarn:
     """A running Yarn. folder: files, logs and disks of all. cluster, spark: what the files are rendered from."""
 
     def __init__(self, folder: Path, cluster: YarnCluster, spark: SparkSettings) -> None:
-        self._folder, self._spark, self._conf = folder, spark, folder / "conf"
+        self._folder, self._spark = folder, spark
         self._cluster = replace(cluster, scratch=str(folder / "scratch"))
-        self._conf.mkdir()
-        for name, text in yarn_files(self._cluster, spark).items():
-            (self._conf / name).write_text(text)
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, daemon: str) -> None:
-        """Start `resourcemanager.ResourceManager` or `nodemanager.NodeManager`."""
-        variables = {NODE_VARIABLE: NODE if "node" in daemon else MANAGER, "HADOOP_CONF_DIR": str(self._conf)}
-        self.launch(daemon, daemon_command(daemon, 320, str(self._conf), str(tools.yarn())), variables)
+    def start(self, daemon: str, address: str) -> subprocess.Popen[bytes]:
+        """Start `resourcemanager.ResourceManager` or `nodemanager.NodeManager`. Each has a folder of its own, called like its address."""
+        conf = self._folder / address / "conf"
+        conf.mkdir(parents=True, exist_ok=True)
+        for name, text in yarn_files(replace(self._cluster, scratch=f"{conf.parent}/scratch"), self._spark).items():
+            (conf / name).write_text(text)
+        variables = {NODE_VARIABLE: address, "HADOOP_CONF_DIR": str(conf)}
+        return self.launch(daemon, daemon_command(daemon, 320, str(conf), str(tools.yarn())), variables)
 
-    def launch(self, daemon: str, command: list[str], variables: Mapping[str, str]) -> None:
+    def lose(self, address: str) -> None:
+        """Kill a NodeManager and all that runs there, as a power cut would. Their commands name its folder."""
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if f"{self._folder}/{address}/".encode() in file.read_bytes():
+                    os.kill(int(file.parent.name), signal.SIGKILL)
+
+    def launch(self, daemon: str, command: list[str], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a daemon by its command."""
         with (self._folder / f"{daemon}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -61,6 +70,7 @@ class Yarn:
                 preexec_fn=functools.partial(die_with_parent, signal.SIGTERM),
             )
         self._processes.append(process)
+        return process
 
     def end(self) -> None:
         """End the NodeManager, with its containers, and then the ResourceManager."""
@@ -89,13 +99,18 @@ class Yarn:
         }
         return used.get(person, 0)
 
+    def workers(self) -> int:
+        """Number of NodeManagers that the ResourceManager counts on."""
+        return (self.ask("metrics") or {"clusterMetrics": {}})["clusterMetrics"].get("activeNodes", 0)
+
     def properties(self) -> dict[str, str]:
         """Spark's settings of a driver, as far as a machine or a Pod does not give its own."""
         return spark_defaults(self._cluster, self._spark, self._spark.sizes()["spark"])
 
     @contextmanager
-    def submitted(self, person: str, name: str) -> Iterator[Driver]:
-        """A driver of one person, whose JVM spark-submit has started; Yarn may hold it back. name: of its folder."""
+    def submitted(self, person: str, name: str, hostile: Mapping[str, str] | None = None) -> Iterator[Driver]:
+        """A driver of one person, whose JVM spark-submit has started; Yarn may hold it back. name: of its folder. hostile: settings of
+        somebody who wants more than they may have."""
         folder = self._folder / name
         folder.mkdir()
         (folder / "properties.json").write_text("{}")
@@ -111,11 +126,12 @@ class Yarn:
             "spark.yarn.am.extraJavaOptions": _QUICK,
             "spark.executorEnv.SPARK_LOCAL_IP": NODE,
             "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": NODE,
+            **(hostile or {}),
         }
         (folder / "spark-defaults.conf").write_text("".join(f"{key} {value}\n" for key, value in properties.items()))
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_", "HADOOP_"))}
         environment |= {
-            "HADOOP_CONF_DIR": str(self._conf),
+            "HADOOP_CONF_DIR": str(self._folder / MANAGER / "conf"),
             "HADOOP_USER_NAME": person,
             "SPARK_HOME": self._cluster.spark_home,
             "SPARK_LOCAL_IP": "127.0.0.1",
@@ -148,10 +164,10 @@ def running(folder: Path, cluster: YarnCluster, spark: SparkSettings, kind: type
     """Yarn for the time of a `with`, with its worker registered."""
     yarn = kind(folder, cluster, spark)
     try:
-        yarn.start("resourcemanager.ResourceManager")
+        yarn.start("resourcemanager.ResourceManager", MANAGER)
         eventually(lambda: yarn.ask("info") is not None)
-        yarn.start("nodemanager.NodeManager")
-        eventually(lambda: (yarn.ask("metrics") or {"clusterMetrics": {}})["clusterMetrics"].get("activeNodes") == 1)
+        yarn.start("nodemanager.NodeManager", NODE)
+        eventually(lambda: yarn.workers() == 1)
         yield yarn
     finally:
         yarn.end()

@@ -59,7 +59,7 @@ class Interpreter:
 
 
 def _forced(pod: Object) -> dict[str, str]:
-    """The settings that Zeppelin's launcher forces (K8sRemoteInterpreterProcess.addSparkK8sProperties)."""
+    """The settings that Zeppelin's launcher forces on drivers beside Kubernetes (K8sRemoteInterpreterProcess.addSparkK8sProperties)."""
     name = pod["metadata"]["name"]
     return {
         "spark.kubernetes.namespace": NOTEBOOKS,
@@ -110,8 +110,11 @@ def running(
 def start(platform: Platform, pod: Object, setting: str, hostile: Mapping[str, str]) -> Interpreter:
     """Let a Pod that has been made start its driver, as `running` has it."""
     interpreter = Interpreter(platform, pod)
-    settings = driver.properties(platform.items, setting) | _forced(pod) | dict(hostile)
-    options = "".join(f"--conf\n{key}={value}\n" for key, value in settings.items())
+    settings = driver.properties(platform.items, setting)
+    beside_yarn = settings["spark.master"] == "yarn"
+    settings |= ({} if beside_yarn else _forced(pod)) | dict(hostile)
+    # A driver beside Yarn finds in a file what spark-submit must know.
+    options = "" if beside_yarn else "".join(f"--conf\n{key}={value}\n" for key, value in settings.items())
     interpreter.execute("sh", "-c", "cat > /work/properties.json", text=json.dumps(settings))
     interpreter.execute("sh", "-c", "cat > /work/settings && mv /work/settings /work/options", text=options)
     return interpreter

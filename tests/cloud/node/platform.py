@@ -25,6 +25,8 @@ from tests.support.stack_files import document
 
 RECIPES = {
     "docker.io/apache/spark": "spark",
+    "registry.example.org/gaia-dmp/spark": "spark-3.5",
+    "registry.example.org/gaia-dmp/yarn": "yarn",
     "docker.io/nginxinc/nginx-unprivileged": "gateway",
     "docker.io/restic/restic": "restic",
     "quay.io/prometheus/prometheus": "prometheus",

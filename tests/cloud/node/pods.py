@@ -1,12 +1,14 @@
 """Pods of the tests' own on a real node, and what is asked of any Pod there."""
 
 import contextlib
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.cloud.api import Api, ApiError, Object
-from tests.cloud.kube import Kube
-from tests.cloud.node.machine import call
+from tests.cloud.kube import Kube, die_with_parent
+from tests.cloud.node.cluster import API, Cluster
+from tests.cloud.node.machine import call, enter
 from tests.cloud.node.node import PROBE
 from tests.cloud.tools import program
 from tests.support.eventually import eventually
@@ -120,3 +122,21 @@ def closed(kube: Kube, *nodes: str) -> Iterator[None]:
 def drain(kube: Kube, node: str) -> str:
     """As an operator does it before an upgrade; what kubectl says."""
     return kubectl(kube, "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=300s")
+
+
+@contextlib.contextmanager
+def outside(cluster: Cluster, addresses: Sequence[str], ports: Sequence[int]) -> Iterator[None]:
+    """The machine room plays what is outside the cluster for the time of a `with`: it has these addresses, and listens on these ports."""
+    cluster.room("ip", "-batch", "-", text="".join(f"address replace {each}/32 dev lo\n" for each in addresses if each != API))
+    server = subprocess.Popen(
+        [*enter(cluster.room_pid, "net"), str(program("probe")), "serve", ",".join(addresses), *map(str, ports)],
+        stdout=subprocess.PIPE,
+        preexec_fn=die_with_parent,
+    )
+    try:
+        assert server.stdout
+        assert server.stdout.readline() == b"listening\n"
+        yield
+    finally:
+        server.kill()
+        server.communicate()

@@ -7,7 +7,6 @@ rules of one node or of two.
 The evaluator gets the Pods' real addresses: a block of addresses means Pods as well, unless the stack excepts their networks.
 """
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,12 +15,10 @@ import pytest
 
 from tests.cloud import deployed
 from tests.cloud.api import Api, Object
-from tests.cloud.kube import die_with_parent
 from tests.cloud.node import config
 from tests.cloud.node.cluster import API, Cluster
-from tests.cloud.node.machine import enter
 from tests.cloud.node.node import Node
-from tests.cloud.node.pods import execute, probe, start
+from tests.cloud.node.pods import execute, outside, probe, start
 from tests.cloud.tools import program
 from tests.stacks.test_network_policies import NOTEBOOKS, OURS, PODS, PORTS, SERVICE
 from tests.support.eventually import eventually
@@ -85,18 +82,8 @@ def roles(bare: Cluster, second: Node) -> Iterator[Roles]:
     service = {"clusterIP": SERVICE, "selector": dict(STRANGER.labels), "ports": [{"port": HTTPS}]}
     place = {"name": "stranger", "namespace": STRANGER.namespace}
     api.apply({"apiVersion": "v1", "kind": "Service", "metadata": place, "spec": service})
-    addresses = [pod.address for pod in OUTSIDE]
-    bare.room("ip", "-batch", "-", text="".join(f"address add {each}/32 dev lo\n" for each in addresses if each != API))
-    server = subprocess.Popen(
-        [*enter(bare.room_pid, "net"), str(program("probe")), "serve", ",".join(addresses), *map(str, PORTS)],
-        stdout=subprocess.PIPE,
-        preexec_fn=die_with_parent,
-    )
-    assert server.stdout
-    assert server.stdout.readline() == b"listening\n"
-    yield Roles(bare, start(api, *made))
-    server.kill()
-    server.communicate()
+    with outside(bare, [pod.address for pod in OUTSIDE], PORTS):
+        yield Roles(bare, start(api, *made))
     for pod in made:
         api.delete(f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}", gracePeriodSeconds="0")
 
