@@ -131,22 +131,23 @@ def user_data(
     users: Sequence[Mapping[str, object]],
     packages: Sequence[str],
     archives: Sequence[str],
-    enabled: Sequence[str],
+    units: Sequence[str],
     files: Mapping[str, str],
     secrets: Mapping[str, str],
 ) -> str:
     """The user data of one machine, with secrets in it.
 
-    archives: names of MachineSoftware. enabled: units that begin with the machine. files: beside those of every machine, path to contents.
+    archives: names of MachineSoftware. units: those that the set-up starts. files: beside those of every machine, path to contents.
     secrets: the same for what root alone reads.
     """
     everywhere = {f"{CONF}/{name}": contents for name, contents in args.yarn_files.items()} | {
         f"{UNITS}/platform-setup.service": text("yarn/files/platform-setup.service"),
+        f"{UNITS}/mount.d/platform.conf": text("yarn/files/mount.conf"),
         f"{UNITS}/platform-scratch.service": filled("platform-scratch.service", volume=args.volume[:20]),
         "/etc/nftables.conf": args.firewall,
         "/opt/platform/archives": "".join(_archive(args.software, name) for name in archives),
         "/opt/platform/fstab": "".join(fstab_line(mount) for mount in args.mounts),
-        "/opt/platform/units": " ".join(enabled) + "\n",
+        "/opt/platform/units": " ".join(units) + "\n",
         "/opt/platform/outside.env": environment_file(args.environment),
         "/opt/platform/setup.sh": text("yarn/files/machine-setup.sh"),
         "/opt/platform/scratch.sh": text("yarn/files/machine-scratch.sh"),
@@ -172,7 +173,7 @@ def user_data(
         "runcmd": [
             ["python3", "-c", f"import tarfile; tarfile.open('{FILES}').extractall('/')"],
             ["systemctl", "daemon-reload"],
-            ["systemctl", "start", "--no-block", "platform-setup.service"],
+            ["systemctl", "enable", "--now", "--no-block", "platform-setup.service"],
         ],
     }
     if args.ca_bundle:

@@ -67,7 +67,7 @@ def worker_data(args: MachineArgs) -> str:
         users=[machine_files.SPARK_USER],
         packages=machine_files.WORKER_PACKAGES,
         archives=["hadoop", "spark"],
-        enabled=["platform-scratch.service", "yarn-worker.service"],
+        units=["platform-scratch.service", "yarn-worker.service"],
         files={f"{UNITS}/yarn-worker.service": daemon_unit("yarn-worker.service", "nodemanager.NodeManager", 512, args.address)},
         secrets={},
     )
@@ -83,7 +83,7 @@ def gateway_data(args: MachineArgs, own: GatewayArgs) -> str:
         users=[machine_files.SPARK_USER, machine_files.ZEPPELIN_USER, machine_files.YARN_USER],
         packages=machine_files.GATEWAY_PACKAGES,
         archives=["hadoop", "spark", "zeppelin"],
-        enabled=["platform-scratch.service", "yarn-manager.service", *serving],
+        units=["platform-scratch.service", "yarn-manager.service", *serving],
         files={
             f"{UNITS}/yarn-manager.service": manager,
             f"{UNITS}/zeppelin.service": text("yarn/files/zeppelin.service"),
@@ -99,6 +99,7 @@ def gateway_data(args: MachineArgs, own: GatewayArgs) -> str:
                 staging_folder=STAGING_FOLDER,
                 languages=" ".join(["spark", *own.zeppelin.interpreters]),
             ),
+            "/opt/platform/mounted.sh": text("yarn/files/machine-mounted.sh"),
             "/opt/platform/start-interpreter.sh": text("yarn/files/machine-interpreter.sh"),
             "/opt/platform/run-interpreter.sh": text("spark/files/run-interpreter.sh"),
             "/opt/platform/interpreter.json": interpreters,

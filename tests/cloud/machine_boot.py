@@ -167,9 +167,10 @@ def main(folder: Path, password: str) -> dict[str, Any]:
         machine.boot()
         seen[name] = {"errors": machine.errors()}
         # In place of shares and of the volume.
-        for path in ("notebooks", "srv/platform/history/.machines", "staging", "work"):
+        for path in ("notebooks", "srv/platform/history", "staging", "work"):
             (machine.root / path).mkdir(parents=True, exist_ok=True)
-        _run("mount", "-t", "tmpfs", "tmpfs", str(machine.root / "work"))
+            _run("mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(machine.root / path))
+        (machine.root / "srv/platform/history/.machines").mkdir()
         (machine.root / "srv/platform").chmod(0o700)
         _run("mount", "--bind", str(staging), str(machine.root / "staging"))
         machine.run("install", "-d", "-o", "spark", "-g", "spark", "-m", "0755", "/work/scratch", "/work/.ivy2")

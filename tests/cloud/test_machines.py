@@ -141,6 +141,16 @@ def test_a_machine_begins_with_an_empty_volume(root, tmp_path, disk):
     assert (found.returncode, found.stdout, found.stderr) == (0, "./.ivy2/left\n", "")
 
 
+@pytest.mark.skipif(bool(os.geteuid()), reason="mounts a file system, as root")
+def test_a_folder_that_is_no_share_is_noticed(tmp_path):
+    script = files(told("prod", "yarn-gateway"))["/opt/platform/mounted.sh"]
+    for name in ("share", "bare"):
+        (tmp_path / name).mkdir()
+    steps = 'mount -t tmpfs tmpfs "$1/share" && sh -c "$0" sh "$1/share" && sh -c "$0" sh "$1/share" "$1/bare"'
+    found = subprocess.run(["unshare", "--mount", "sh", "-c", steps, script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (1, f"{tmp_path}/bare is not mounted\n")
+
+
 @pytest.mark.skipif(bool(os.geteuid()) or not shutil.which("nft"), reason="needs root and nft")
 @pytest.mark.parametrize("machine", MACHINES)
 def test_only_root_asks_for_the_user_data(machine):

@@ -8,6 +8,7 @@ own() {
   owner=$(stat -c %u "$3")
   [ "$owner" != 0 ] || { chown "$1" "$3"; chmod "$2" "$3"; }
 }
+./mounted.sh /notebooks @history@
 own @zeppelin_uid@:0 0770 /notebooks
 own @spark_uid@:@spark_uid@ 0770 @history@
 install -d -o spark -g spark -m 0700 @history@/@staging_folder@

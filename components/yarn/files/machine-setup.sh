@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a machine what its files say: the firewall first, then software, shares and services. systemd runs it until it has ended well, and
-# it does again only what has not been done.
+# Makes a machine what its files say: the firewall before software, shares and services. systemd runs it with each boot until it has ended
+# well, and it does again only what has not been done. Services begin with it and with nothing else: not before their shares are there.
 set -euf
 cd /opt/platform
 
@@ -41,6 +41,6 @@ systemctl restart remote-fs.target
 
 [ ! -e prepare.sh ] || ./prepare.sh
 # shellcheck disable=SC2046 # one word for each unit
-systemctl enable --now $(cat units)
+systemctl start $(cat units)
 echo "this machine is set up"
 

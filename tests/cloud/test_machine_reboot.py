@@ -1,0 +1,121 @@
+"""Whether a gateway of Yarn's comes up by itself, after it was switched off and while what it needs is away. A real systemd runs it."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.yarn.configuration import YarnCluster
+from components.yarn.machine_files import CephMount, MachineArgs
+from components.yarn.machine_roles import GatewayArgs, gateway_data, gateway_mounts
+from settings.values.backend import Archive, MachineSoftware
+from settings.values.zeppelin import NotebookShare, ZeppelinSettings
+from tests.cloud.machine_boot import GATEWAY, MIRROR
+from tests.cloud.test_machine_boot import certificate
+from tests.cloud.test_yarn import SPARK
+from tests.support.gateway import needs_nginx
+from tests.support.stack_files import ROOT
+
+pytestmark = [
+    needs_nginx,
+    pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/autofs").exists(), reason="runs a systemd with automounts, as root"),
+]
+ZEPPELIN = "#!/bin/sh\ntouch /notebooks/notebook/$(date +%s%N).zpln\nexec sleep infinity\n"
+LANGUAGE = json.dumps([{"group": "x", "name": "x", "className": "x", "properties": {}}])
+
+
+def archive(mirror: Path, name: str, files: Mapping[str, str]) -> Archive:
+    path = mirror / f"{name}.tar"
+    with tarfile.open(path, "w") as opened:
+        for place, contents in {"README": "", **files}.items():
+            entry = tarfile.TarInfo(f"{name}-1/{place}")
+            entry.size, entry.mode = len(contents), 0o755
+            opened.addfile(entry, io.BytesIO(contents.encode()))
+    return Archive(file=path.name, sha512=hashlib.sha512(path.read_bytes()).hexdigest())
+
+
+def share(path: str, folder: str, *, read_only: bool = False) -> CephMount:
+    return CephMount(path=path, ceph_id="x", key="AQ==", monitors=["192.0.2.1:6789"], root_path=folder, fs_name=None, read_only=read_only)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("reboot")
+    mirror = folder / "mirror"
+    mirror.mkdir()
+    cluster = YarnCluster(
+        resource_manager=GATEWAY,
+        workers=1,
+        cores=8,
+        memory_gib=9,
+        scratch="/work/scratch",
+        shuffle_jars="/opt/spark/yarn",
+        spark_home="/opt/spark",
+        people=["alice"],
+    )
+    zeppelin = ZeppelinSettings(notebooks=NotebookShare(kind="share"), memory_gib=2)
+    languages = {f"interpreter/{each}/interpreter-setting.json": LANGUAGE for each in ("spark", *zeppelin.interpreters)}
+    folders = {name: {f"share/hadoop/{each}/README": "" for each in ("common", "yarn")} for name in ("hadoop", "spark")}
+    folders["zeppelin"] = {"bin/zeppelin.sh": ZEPPELIN, "conf/README": "", **languages}
+    args = MachineArgs(
+        address=IPv4Address(GATEWAY),
+        yarn_files={},
+        volume="",
+        mounts=[
+            share("/data/x", "/data", read_only=True),
+            share("/notebooks", "/notebooks"),
+            *(share(path, f"/history{below}") for path, below in gateway_mounts()),
+        ],
+        software=MachineSoftware(
+            mirror=f"http://127.0.0.1:{MIRROR}", **{name: archive(mirror, name, files) for name, files in folders.items()}
+        ),
+        firewall="#!/usr/sbin/nft -f\nflush ruleset\n",
+    )
+    crt, key = certificate(folder)
+    own = GatewayArgs(
+        cluster=cluster,
+        spark=SPARK,
+        zeppelin=zeppelin,
+        origin="https://zeppelin.example.org",
+        maven_mirror=None,
+        shiro_ini="",
+        credentials_key="0123456789abcdef",
+        certificate=crt,
+        key=key,
+    )
+    (folder / "gateway.json").write_text(gateway_data(args, own).partition("\n")[2])
+    command = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command += [sys.executable, "-m", "tests.cloud.machine_reboot", str(folder)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{result.stdout[-2000:]} {result.stderr[-30000:]}"
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_a_new_share_becomes_zeppelins(seen):
+    """Not the folder that it is mounted on."""
+    assert seen["share"] == [1000, "0o770"]
+
+
+def test_nothing_is_written_below_a_share_that_is_away(seen):
+    """The folder stays root's, and empty: notebooks in it would vanish with the next mount."""
+    zeppelin_runs, notebooks, below = seen["while away"]
+    assert (zeppelin_runs, notebooks, below) == (False, 1, ["0"])
+    assert seen["below"] == ["0"]
+
+
+def test_zeppelin_comes_by_itself_once_ceph_is_back(seen):
+    """The program itself has waited for that: a second notebook is on the share."""
+    assert "data once back" in seen
+
+
+def test_a_dataset_that_was_asked_for_while_ceph_was_away_is_there_again(seen):
+    assert (seen["data while away"], seen["data once back"]) == (9, 0)
