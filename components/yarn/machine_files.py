@@ -1,6 +1,6 @@
 """What a machine of Yarn's learns as it boots: cloud-init's user data, with every file in it. Plain functions, no resource.
 
-Nobody logs in to a machine. cloud-init makes its users and files and installs Debian's packages; `setup.sh` does the rest.
+Nobody logs in to a machine. cloud-init makes its users and files; `setup.sh` does the rest, and is tried until it has.
 """
 
 import base64
@@ -137,8 +137,8 @@ def user_data(
 ) -> str:
     """The user data of one machine, with secrets in it.
 
-    archives: names of MachineSoftware. units: those that the set-up starts. files: beside those of every machine, path to contents.
-    secrets: the same for what root alone reads.
+    packages: of Debian. archives: names of MachineSoftware. units: those that the set-up starts. files: beside those of every one, path to
+    contents. secrets: the same for what root alone reads.
     """
     everywhere = {f"{CONF}/{name}": contents for name, contents in args.yarn_files.items()} | {
         f"{UNITS}/platform-setup.service": text("yarn/files/platform-setup.service"),
@@ -149,6 +149,7 @@ def user_data(
         "/opt/platform/fstab": "".join(fstab_line(mount) for mount in args.mounts),
         "/opt/platform/units": " ".join(units) + "\n",
         "/opt/platform/outside.env": environment_file(args.environment),
+        "/opt/platform/packages": " ".join(packages) + "\n",
         "/opt/platform/setup.sh": text("yarn/files/machine-setup.sh"),
         "/opt/platform/scratch.sh": text("yarn/files/machine-scratch.sh"),
     }
@@ -163,13 +164,10 @@ def user_data(
         # Hadoop ends where a machine's own name has no address.
         "manage_etc_hosts": "localhost",
         "ssh_pwauth": False,
-        "package_update": True,
-        "packages": list(packages),
         "write_files": [
             {"path": FILES, "permissions": "0600", "encoding": "b64", "content": packed(everywhere | dict(files))},
             *({"path": path, "permissions": "0600", "content": contents} for path, contents in (keys | dict(secrets)).items()),
         ],
-        # After the packages, whose own files these replace.
         "runcmd": [
             ["python3", "-c", f"import tarfile; tarfile.open('{FILES}').extractall('/')"],
             ["systemctl", "daemon-reload"],

@@ -76,10 +76,9 @@ class Machine:
         self.write("etc/cloud/cloud.cfg.d/99-test.cfg", json.dumps(MODULES))
         seed = "var/lib/cloud/seed/nocloud"
         self.write(f"{seed}/meta-data", json.dumps({"instance-id": name, "local-hostname": "gaia-dmp"}))
-        data = json.loads((folder / f"{name}.json").read_text())
+        self.write(f"{seed}/user-data", f"#cloud-config\n{(folder / f'{name}.json').read_text()}")
         # Packages are this machine's own.
-        del data["packages"], data["package_update"]
-        self.write(f"{seed}/user-data", f"#cloud-config\n{json.dumps(data)}")
+        self.write("opt/platform/installed", "")
 
     def write(self, path: str, text: str) -> None:
         target = self.root / path

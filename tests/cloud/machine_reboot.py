@@ -1,9 +1,10 @@
-"""A gateway of Yarn's with a systemd of its own, which is switched off and on while Ceph is away.
+"""A gateway of Yarn's with a systemd of its own, whose mirror is away at first, and which is switched off and on while Ceph is away.
 
 It is a chroot on an overlay over this machine's own files, in one network that leads nowhere. Runs as root in namespaces of its own
-(`test_machine_reboot.py`). Argument: a folder with `gateway.json` and the archives in `mirror`. Prints what it has seen, as JSON.
+(`test_machine_reboot.py`). Argument: a folder with `gateway.json`, the archives in `mirror` and Debian's packages in `debian`. Prints
+what it has seen, as JSON.
 
-What stands in for others: of cloud-init it does what the user data says after the packages; the kernel's Ceph is a folder that is
+What stands in for others: users, files and commands of the user data are not cloud-init's doing; the kernel's Ceph is a folder that is
 mounted unless `/ceph/away` exists; Zeppelin writes one notebook and sleeps; Yarn has no program.
 """
 
@@ -52,6 +53,10 @@ exec chroot . env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/syst
 """
 
 
+PACKAGE, OWN_FILE, DEBIAN = "python3-astropy", "/etc/spark/spark-defaults.conf", 8124
+"""A package of machines that this machine has not, and a file of theirs that its stand-in brings along, too."""
+
+
 class Gateway:
     """The machine. root: what is / to it."""
 
@@ -66,6 +71,8 @@ class Gateway:
         _run("rm", "-rf", str(self.root / "etc/systemd/system"), str(self.root / "var/lib/cloud"))
         self.write("sbin/mount.ceph", CEPH)
         self.write("etc/fstab", "")
+        _run("rm", "-rf", str(self.root / "etc/apt/sources.list.d"))
+        self.write("etc/apt/sources.list", f"deb [trusted=yes] http://127.0.0.1:{DEBIAN} ./\n")
         self.write("etc/systemd/system/first-boot.service", FIRST_BOOT)
         self.link("etc/systemd/system/multi-user.target.wants/first-boot.service", "../first-boot.service")
         self.link("etc/systemd/system/default.target", "/lib/systemd/system/multi-user.target")
@@ -76,7 +83,7 @@ class Gateway:
         self.write("ceph/data/rows", "")
 
     def cloud_init(self, data: Mapping[str, Any]) -> None:
-        """What user data says, as far as it is not this machine's anyway."""
+        """What user data says."""
         for number in (1000, 185):
             subprocess.run(["chroot", str(self.root), "sh", "-c", f"userdel $(id -nu {number})"], capture_output=True, check=False)
         for user in data["users"]:
@@ -140,17 +147,26 @@ def _run(*command: str) -> None:
         raise RuntimeError(f"{command}: {found.returncode}: {found.stderr[-3000:]} {found.stdout[-3000:]}")
 
 
+def serve(folder: Path, port: int) -> None:
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def main(folder: Path) -> dict[str, Any]:
     _run("mount", "--make-rprivate", "/")
     _run("ip", "link", "set", "lo", "up")
-    serve = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(MIRROR)]
-    subprocess.Popen(serve, cwd=folder / "mirror", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    serve(folder / "mirror", MIRROR)
     data = json.loads((folder / "gateway.json").read_text())
     gateway, seen = Gateway(folder), {}
     gateway.cloud_init(data)
     try:
         gateway.on()
+        eventually(lambda: int(gateway.systemctl("show", "--property=NRestarts", "--value", "platform-setup") or 0) > 1)
+        seen["without a mirror"] = gateway.active("zeppelin")
+        serve(folder / "debian", DEBIAN)
         eventually(lambda: gateway.active("zeppelin") and gateway.active("platform-setup") and gateway.notebooks() == 1)
+        seen["package"] = gateway.inside("dpkg-query", "--show", "--showformat=${db:Status-Status}", PACKAGE).stdout
+        seen["own file"] = (gateway.root / OWN_FILE.lstrip("/")).read_text()
         share = gateway.root / "ceph/notebooks"
         seen["share"] = [share.stat().st_uid, oct(share.stat().st_mode & 0o777)]
         gateway.write("ceph/away", "")

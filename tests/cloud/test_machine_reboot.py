@@ -4,10 +4,11 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from typing import Any
 import pytest
 
 from components.yarn.configuration import YarnCluster
-from components.yarn.machine_files import CephMount, MachineArgs
+from components.yarn.machine_files import GATEWAY_PACKAGES, CephMount, MachineArgs
 from components.yarn.machine_roles import GatewayArgs, gateway_data, gateway_mounts
 from settings.values.backend import Archive, MachineSoftware
 from settings.values.zeppelin import NotebookShare, ZeppelinSettings
 from tests.cloud.machine_boot import GATEWAY, MIRROR
+from tests.cloud.machine_reboot import OWN_FILE, PACKAGE
 from tests.cloud.test_machine_boot import certificate
 from tests.cloud.test_yarn import SPARK
 from tests.support.gateway import needs_nginx
@@ -43,6 +45,31 @@ def archive(mirror: Path, name: str, files: Mapping[str, str]) -> Archive:
     return Archive(file=path.name, sha512=hashlib.sha512(path.read_bytes()).hexdigest())
 
 
+def debian(folder: Path, names: Sequence[str]) -> None:
+    """A repository with an empty package for each of these names that this machine has not. One brings a file of configuration along."""
+    folder.mkdir()
+    index = ""
+    for name in names:
+        if subprocess.run(["dpkg-query", "--show", name], capture_output=True, check=False).returncode == 0:
+            continue
+        package = folder / "package"
+        about = {"Package": name, "Version": "1", "Architecture": "all", "Maintainer": "A <a@example.org>", "Description": "A stand-in"}
+        control = "".join(f"{key}: {value}\n" for key, value in about.items())
+        (package / "DEBIAN").mkdir(parents=True)
+        (package / "DEBIAN/control").write_text(control)
+        if name == PACKAGE:
+            own = package / OWN_FILE.lstrip("/")
+            own.parent.mkdir(parents=True)
+            own.write_text("of the package\n")
+            (package / "DEBIAN/conffiles").write_text(f"{OWN_FILE}\n")
+        file = folder / f"{name}.deb"
+        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(package), str(file)], check=True, capture_output=True)
+        shutil.rmtree(package)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        index += f"{control}Filename: ./{file.name}\nSize: {file.stat().st_size}\nSHA256: {digest}\n\n"
+    (folder / "Packages").write_text(index)
+
+
 def share(path: str, folder: str, *, read_only: bool = False) -> CephMount:
     return CephMount(path=path, ceph_id="x", key="AQ==", monitors=["192.0.2.1:6789"], root_path=folder, fs_name=None, read_only=read_only)
 
@@ -52,6 +79,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("reboot")
     mirror = folder / "mirror"
     mirror.mkdir()
+    debian(folder / "debian", GATEWAY_PACKAGES)
     cluster = YarnCluster(
         resource_manager=GATEWAY,
         workers=1,
@@ -98,6 +126,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"{result.stdout[-2000:]} {result.stderr[-30000:]}"
     return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_packages_are_asked_for_until_a_mirror_has_them(seen):
+    assert (seen["without a mirror"], seen["package"]) == (False, "installed")
+
+
+def test_a_package_leaves_the_machines_own_files(seen):
+    assert "spark.driver.host 10.10.0.20\n" in seen["own file"]
 
 
 def test_a_new_share_becomes_zeppelins(seen):

@@ -1,8 +1,21 @@
 #!/bin/sh
-# Makes a machine what its files say: the firewall before software, shares and services. systemd runs it with each boot until it has ended
+# Makes a machine what its files say: packages, the firewall, software, shares and services. systemd runs it with each boot until it has ended
 # well, and it does again only what has not been done. Services begin with it and with nothing else: not before their shares are there.
 set -euf
 cd /opt/platform
+
+# A mirror that is away now is asked again by the next run. No service of a package begins before the firewall, and this machine's own files stay.
+if [ ! -e installed ]; then
+  export DEBIAN_FRONTEND=noninteractive
+  printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+  chmod 755 /usr/sbin/policy-rc.d
+  dpkg --force-confold --configure --pending
+  apt-get --quiet update
+  # shellcheck disable=SC2046 # one word for each package
+  apt-get --quiet --yes --option Dpkg::Options::=--force-confold install $(cat packages)
+  rm /usr/sbin/policy-rc.d
+  touch installed
+fi
 
 systemctl enable nftables.service
 # A restart would take the rules away for a moment, and restart who needs them.
