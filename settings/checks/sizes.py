@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from settings.values.cloud import NodeSize, OpenStackCloud
+from settings.values.cloud import KubernetesCloud, NodeSize, OpenStackCloud
 from settings.values.spark import NotebookSize, PodSize
 from settings.values.vocabulary import KeyPath, Problem
 
@@ -30,6 +30,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             yield Problem(path, message, ", ".join(able) or "the name of a pool, with its gpus", (nodes,))
             return
         with_gpus += [found] * (found not in with_gpus)
+        yield from _apart(stack, pool, found, path)
     for setting, sizes in spark.sizes().items():
         yield from _fit(stack, setting, sizes, pool=pool, on=pools[sizes.gpu.pool] if sizes.gpu else pool, nodes=nodes)
     gpus = sum(each.maximum * each.gpus for each in with_gpus)
@@ -37,7 +38,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
         message = f"is more than {' and '.join(each.name for each in with_gpus)} have at full size"
         yield Problem(("spark", "quota", "gpus"), message, f"at most {gpus}", (nodes, ("spark", "profiles")))
     room = _room(stack, pool)
-    used = [pool, *(each for each in with_gpus if each is not pool)]
+    used = [pool, *with_gpus]
     for key, free in room.items():
         if getattr(spark.languages, key) > free:
             yield Problem(
@@ -55,6 +56,23 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
                 f"at most {most}" if most else "a larger flavour, more nodes, or a smaller reserve",
                 (nodes, ("spark", "pool")),
             )
+
+
+def _apart(stack: "StackSettings", pool: NodeSize, with_gpus: NodeSize, path: KeyPath) -> Iterator[Problem]:
+    """Drivers, and executors without a GPU, do not run on the nodes that have some.
+
+    pool: theirs. path: where a profile names the other one.
+    """
+    ordinary = "so drivers and executors without a GPU would run on nodes with GPUs"
+    if with_gpus == pool:
+        others = [each.name for each in stack.cloud.node_sizes() if each.gpus and each != pool]
+        yield Problem(path, f"is spark.pool, {ordinary}", " or ".join(others) or "another pool, with gpus", (("spark", "pool"),))
+    elif isinstance(stack.cloud, KubernetesCloud):
+        index, labels = next((index, each.node_selector) for index, each in enumerate(stack.cloud.pools) if each.name == pool.name)
+        theirs = next(each.node_selector for each in stack.cloud.pools if each.name == with_gpus.name)
+        if labels.items() <= theirs.items():
+            message = f"selects the nodes of pool {with_gpus.name}, too, {ordinary}"
+            yield Problem(("cloud", "pools", index, "node_selector"), message, "a label that they do not have", (path,))
 
 
 def _room(stack: "StackSettings", pool: NodeSize) -> dict[str, int]:

@@ -68,7 +68,7 @@ class ExecutorGpu(Settings):
     """One GPU for each executor of a profile. Drivers have none."""
 
     pool: Annotated[Name, Field(examples=["gpu"])]
-    """Node pool for the executors of this profile, with `gpus`."""
+    """Node pool for the executors of this profile, with `gpus`. It is another one than `spark.pool`."""
 
     tasks: Annotated[int, Field(ge=1, le=64)] = 1
     """Tasks that share a GPU at the same time. An executor runs no more than this, whatever its cores."""

@@ -1,5 +1,6 @@
 """What a stack file says of GPUs agrees with itself, and a profile that asks for them never waits for ever."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -28,9 +29,19 @@ def test_sizes_and_defaults():
     assert settings_of(document("dev")).spark.gpus_per_person == 0
 
 
+def in_one_pool() -> dict[str, Any]:
+    data = gpus()
+    data["gaia-dmp:spark"]["pool"] = "gpu"
+    return data
+
+
 WRONG = [
     (gpus(profile={"gpu": {"pool": "gpus"}}), ["profiles[2].gpu.pool: gpus", "is not a pool of this stack", "accepted: gpu"]),
     (gpus(profile={"gpu": {"pool": "spark"}}), ["profiles[2].gpu.pool: spark", "is a pool without gpus", "accepted: gpu"]),
+    (
+        in_one_pool(),
+        ["profiles[2].gpu.pool: gpu", "is spark.pool", "would run on nodes with GPUs", "accepted: another pool, with gpus"],
+    ),
     (gpus(pool={"gpus": None}), ["profiles[2].gpu.pool: gpu", "is a pool without gpus", "the name of a pool, with its gpus"]),
     (gpus(pool={"gpus": 17}), ["pools[1].gpus: 17", "16"]),
     (
@@ -53,6 +64,35 @@ WRONG = [
     ),
     (with_yarn(gpus()), ["profiles[2].gpu", "is not counted by Yarn", "backend kubernetes"]),
 ]
+
+
+def on_kubernetes(ordinary: dict[str, str], gpu: dict[str, str]) -> dict[str, Any]:
+    """The local stack with a pool of two GPUs beside its own, and the labels of the nodes of both."""
+    data = copy.deepcopy(document("local"))
+    pools = data["gaia-dmp:cloud"]["pools"]
+    pools.append({**pools[0], "name": "gpu", "gpus": 2, "node_selector": gpu})
+    pools[0]["node_selector"] = ordinary
+    profile = {"name": "gpu", "max_executors": 2, "gpu": {"pool": "gpu"}}
+    data["gaia-dmp:spark"] |= {"profiles": [profile], "quota": {**data["gaia-dmp:spark"]["quota"], "gpus": 2}}
+    return data
+
+
+WRONG_NODES = [
+    ({}, {"pool": "gpu"}),
+    ({"pool": "gpu"}, {"pool": "gpu"}),
+    ({"zone": "a"}, {"pool": "gpu", "zone": "a"}),
+]
+
+
+@pytest.mark.parametrize(("ordinary", "gpu"), WRONG_NODES)
+def test_ordinary_pods_do_not_select_nodes_with_gpus(ordinary, gpu):
+    message = refusal(on_kubernetes(ordinary, gpu))
+    words = ["cloud.pools[0].node_selector", "selects the nodes of pool gpu, too", "a label that they do not have"]
+    assert [word for word in words if word not in message] == [], message
+
+
+def test_pools_with_labels_of_their_own_are_apart():
+    assert settings_of(on_kubernetes({"pool": "spark", "zone": "a"}, {"pool": "gpu", "zone": "a"})).spark.gpu_pools == ["gpu"]
 
 
 @pytest.mark.parametrize(("data", "words"), WRONG, ids=[words[0] for _, words in WRONG])
