@@ -1,10 +1,11 @@
 """Spark on Yarn: what it needs, and whether its workers fit on the nodes, in the quota, and around an executor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from settings.values.backend import YARN_MANAGER, YARN_OWN_GIB, MachineBackend, YarnBackend
 from settings.values.cloud import KubernetesCloud, OpenStackCloud
+from settings.values.login import LocalLogin, slug
 from settings.values.own_share import RestingShare
 from settings.values.spark import PodSize
 from settings.values.vocabulary import KeyPath, Problem
@@ -20,6 +21,9 @@ SPARK = "3.5"
 _BESIDE = {"scala": "2.12", "java": "17", "python": "3.11"}
 """What else is in `images.yarn`, by key of `images.versions` (images/recipes.py)."""
 
+
+_ACCOUNTS = ("root", "spark")
+"""Whose processes run in Yarn's Pods."""
 
 _OTHER_PODS = 2
 """The ResourceManager, and at least one driver."""
@@ -56,9 +60,24 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             yield Problem(("spark", "profiles", index, "gpu"), message, "no gpu, or backend kubernetes", (kind,))
     if stack.spark.connect:
         yield Problem(("spark", "connect"), "is not available with spark.backend.kind yarn", "false, or backend kubernetes", (kind,))
+    yield from nobody_is(_ACCOUNTS, stack)
     yield from limits_kept(yarn)
     yield from executors_fit(stack, yarn)
     yield from _room(stack, yarn)
+
+
+def nobody_is(accounts: Sequence[str], stack: "StackSettings") -> Iterator[Problem]:
+    """Yarn knows people by their names, and an account of its machines as one of those who run it."""
+    zeppelin, names = stack.zeppelin, dict[KeyPath, str]()
+    if isinstance(zeppelin.login, LocalLogin):
+        names["zeppelin", "administrator"] = zeppelin.administrator
+    names |= {("zeppelin", "people", index, "name"): person.name for index, person in enumerate(zeppelin.people)}
+    if stack.monitoring:
+        names["monitoring", "smoke_test", "user"] = stack.monitoring.smoke_test.user
+    for path, name in names.items():
+        if slug(name) in accounts:
+            message = f"is {slug(name)} to Yarn, an account of its own"
+            yield Problem(path, message, f"another name than {', '.join(accounts)}, or backend kubernetes", ((*BACKEND, "kind"),))
 
 
 def limits_kept(yarn: YarnBackend | MachineBackend) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from settings.checks.backend import BACKEND, executors_fit, limits_kept
+from settings.checks.backend import BACKEND, executors_fit, limits_kept, nobody_is
 from settings.values.backend import GATEWAY_OWN_GIB, MACHINE_OWN_GIB, MACHINE_PEOPLE, MachineBackend
 from settings.values.cloud import OpenStackCloud
 from settings.values.dataset import AdoptedShare, BroughtShare, CreatedShare
@@ -23,6 +23,9 @@ KIND: KeyPath = (*BACKEND, "kind")
 _OWN_FOLDERS = ("/notebooks", "/srv/platform", "/staging", "/work")
 """Where machines mount shares and the volume of the stack itself."""
 
+_ACCOUNTS = ("root", "spark", "www-data", "yarn", "zeppelin")
+"""Whose processes run on machines."""
+
 
 def problems(stack: "StackSettings") -> Iterator[Problem]:
     machines = stack.spark.backend
@@ -35,6 +38,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
         message = "does not work on this site: machines have one port, and Ceph is reached by a second one"
         yield Problem(KIND, message, "kubernetes, or a site.ceph of kind router", (("cloud", "site"),))
     yield from _sections(stack)
+    yield from nobody_is(_ACCOUNTS, stack)
     yield from _addresses(machines, stack.cloud.network)
     yield from _sizes(stack, machines)
 

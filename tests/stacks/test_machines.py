@@ -229,6 +229,7 @@ def test_what_holds_data_is_the_same_on_both_ways(title):
 
 
 NETWORK = document("dev")["gaia-dmp:cloud"]["network"]
+ACCOUNTS = "accepted: another name than root, spark, www-data, yarn, zeppelin, or backend kubernetes"
 
 
 @pytest.mark.parametrize(
@@ -288,6 +289,22 @@ NETWORK = document("dev")["gaia-dmp:cloud"]["network"]
         ({"spark.backend.gateway.memory_gib": 11}, ["spark.backend.gateway.memory_gib: 11", "accepted: 12 or more"]),
         ({"spark.backend.software.spark.sha512": "abc"}, ["spark.backend.software.spark.sha512: abc"]),
         ({"spark.backend.software.mirror": "mirror.example.org"}, ["spark.backend.software.mirror: mirror.example.org"]),
+        *(
+            (
+                {"zeppelin.people": [{"name": "bob"}, {"name": name}]},
+                [f"zeppelin.people[1].name: {name}", f"is {account} to Yarn", ACCOUNTS],
+            )
+            for name, account in {
+                "yarn": "yarn",
+                "Yarn": "yarn",
+                "root": "root",
+                "zeppelin": "zeppelin",
+                "spark": "spark",
+                "www.data": "www-data",
+            }.items()
+        ),
+        ({"zeppelin.administrator": "yarn"}, ["zeppelin.administrator: yarn", ACCOUNTS]),
+        ({"monitoring": {"smoke_test": {"user": "root"}}}, ["monitoring.smoke_test.user: root", ACCOUNTS]),
         ({"zeppelin.people": [{"name": f"p{index}"} for index in range(100)]}, ["zeppelin.people", "are 101", "at most 100"]),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -182,6 +182,17 @@ def test_an_account_of_the_cloud_is_not_there_for_yarns_executors():
     assert "cloud.identity: arn:aws:iam::123456789012:role/gaia\n      is not there for executors of Yarn" in refusal(data)
 
 
+def test_nobody_is_the_user_of_yarns_daemons():
+    """The ResourceManager lets its own user end everybody's applications (hadoop: AdminACLsManager)."""
+    data = with_yarn(networked("dev"))
+    data["gaia-dmp:zeppelin"] = data["gaia-dmp:zeppelin"] | {"people": [{"name": "Spark"}]}
+    message = refusal(data)
+    assert "zeppelin.people[0].name: Spark\n      is spark to Yarn, an account of its own" in message
+    assert "accepted: another name than root, spark, or backend kubernetes" in message
+    data["gaia-dmp:zeppelin"]["people"] = [{"name": "yarn"}]
+    assert settings_of(data).zeppelin.people[0].name == "yarn"
+
+
 def test_workers_that_fit_in_the_quota_and_not_on_the_nodes_are_refused():
     """Six nodes of 40 GiB have room for two Pods of 15 GiB each."""
     data = with_yarn(networked("prod"), workers=13, cores=5, memory_gib=14, scratch_gib=30)
