@@ -47,8 +47,11 @@ YARN_MANAGER = {"cores": 1, "memory_gib": 2, "scratch_gib": 2}
 class Archive(Settings):
     """A release as its project publishes it: a .tar.gz with one folder in it."""
 
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*$", max_length=200, examples=["hadoop-3.5.0.tar.gz"])]
-    """Path of the file below `mirror`."""
+    file: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9][A-Za-z0-9._+-]*)*$", max_length=200, examples=["hadoop-3.5.0.tar.gz"]),
+    ]
+    """Path of the file below `mirror`, such as spark/spark-3.5.8-bin-hadoop3.tgz. Each part of it begins with a letter or a digit."""
 
     sha512: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$", examples=["0" * 128])]
     """Its SHA-512 digest, as 128 hex digits. The Apache Software Foundation publishes it beside each release."""

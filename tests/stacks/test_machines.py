@@ -288,6 +288,10 @@ ACCOUNTS = "accepted: another name than root, spark, www-data, yarn, zeppelin, o
         ({"spark.backend.cores": 3}, ["is less than the 4 of an executor of spark-large"]),
         ({"spark.backend.gateway.memory_gib": 11}, ["spark.backend.gateway.memory_gib: 11", "accepted: 12 or more"]),
         ({"spark.backend.software.spark.sha512": "abc"}, ["spark.backend.software.spark.sha512: abc"]),
+        *(
+            ({"spark.backend.software.hadoop.file": path}, [f"spark.backend.software.hadoop.file: {path}", "such as hadoop-3.5.0.tar.gz"])
+            for path in ("../x", "a/../../x", "a/..", "/x", "./x", "a//x", "a/")
+        ),
         ({"spark.backend.software.mirror": "mirror.example.org"}, ["spark.backend.software.mirror: mirror.example.org"]),
         *(
             (
