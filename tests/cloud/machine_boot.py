@@ -140,6 +140,7 @@ def _paragraph(password: str) -> dict[str, Any]:
     eventually(lambda: browser.get("/api/version").status_code == 200, 60)
     answer = browser.post("/api/login", data={"userName": "Alice", "password": password})
     assert answer.status_code == 200, answer.text
+    assert answer.headers.get_list("Strict-Transport-Security") == ["max-age=31536000"]
     body = {"name": "first", "paragraphs": [{"text": PARAGRAPH}]}
     note = browser.post("/api/notebook/import", params={"notePath": "/first"}, json=body).json()["body"]
     paragraph = browser.get(f"/api/notebook/{note}").json()["body"]["paragraphs"][0]["id"]

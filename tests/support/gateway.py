@@ -56,6 +56,7 @@ class Backend(Quiet):
             # What a driver's own code could answer.
             self.send_header("X-Accel-Redirect", "/" + self.path.removeprefix("/jobs/steer/"))
             self.send_header("Set-Cookie", "JSESSIONID=fixed; Path=/")
+            self.send_header("Strict-Transport-Security", "max-age=0")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import ssl
 import subprocess
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ import pytest
 
 from components.access.gateway import _START
 from tests.support.certificates import self_signed
-from tests.support.gateway import ALICE, BOB, NGINX, Backend, Browser, configure, needs_nginx, serve
+from tests.support.gateway import ALICE, BOB, Backend, Browser, configure, needs_nginx, serve
 from tests.support.servers import Quiet, free_ports, serving
 
 
@@ -143,12 +144,83 @@ def test_the_gate_stands_before_everything(backend, tmp_path):
         assert browser.get("/gateway-alive")[0] == 200
 
 
+@pytest.fixture(scope="module")
+def ports(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+    """Without TLS, and with it."""
+    folder, (plain, tls) = tmp_path_factory.mktemp("tls"), free_ports(2)
+    self_signed(folder)
+    process = serve(folder, configure(folder, "gateway-tls.conf", backend, plain, tls=tls), plain)
+    yield plain, tls
+    process.terminate()
+    process.wait()
+
+
 @needs_nginx
-def test_nginx_takes_the_configuration_with_tls(tmp_path, backend):
-    self_signed(tmp_path)
-    config = configure(tmp_path, "gateway-tls.conf", backend, free_ports(1)[0])
-    result = subprocess.run([str(NGINX), "-t", "-c", str(config)], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+class TestTls:
+    """A browser that has come by TLS once does not come without it again, whichever page it saw (RFC 6797, 7.1)."""
+
+    # One at least for each location of the gateway's files, and for each of their ways to end.
+    PATHS = (
+        ("/index.html", 200),
+        ("/", 302),
+        ("/api/version", 200),
+        ("/ws", 200),
+        ("/metrics", 404),
+        ("/x;y", 404),
+        ("/who-am-i", 404),
+        ("/api/x%2Fy", 404),
+        ("/api/interpreter/setting/restart/spark", 403),
+        ("/api/helium/package", 200),
+        (f"/spark-ui/{ALICE}/jobs/job", 200),
+        (f"/spark-ui/{ALICE}/", 302),
+        (f"/spark-ui/{BOB}/jobs/", 403),
+        (f"/spark-ui/{ALICE}/jobs/steer/api/version", 200),
+        ("/history/static/webui.css", 200),
+        (f"/history/history/{BOB}/jobs/", 403),
+        ("/grafana/d/x", 200),
+        ("/models", 302),
+        ("/models/x", 200),
+        ("/models/static-files/x", 200),
+        ("/models-person", 404),
+        ("/who-has-this-token", 404),
+        ("/connect", 200),
+        ("/connect.js", 200),
+        ("/connect.css", 200),
+    )
+    STRANGERS = (("/models/x", 401), ("/grafana/", 401), ("/history/", 401), (f"/spark-ui/{ALICE}/jobs/", 401))
+
+    @staticmethod
+    def encrypted(ports: tuple[int, int]) -> http.client.HTTPSConnection:
+        # The certificate is of no interest here.
+        return http.client.HTTPSConnection("127.0.0.1", ports[1], timeout=60, context=ssl._create_unverified_context())
+
+    @staticmethod
+    def asked(connection: http.client.HTTPConnection, path: str, method: str = "GET", **headers: str) -> tuple[int, list[str]]:
+        """Status of an answer, and what it says of TLS."""
+        with contextlib.closing(connection):
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers.get_all("Strict-Transport-Security", [])
+
+    @pytest.mark.parametrize(
+        ("path", "status", "cookie"),
+        [*((path, status, "user=alice") for path, status in PATHS), *((path, status, "") for path, status in STRANGERS)],
+    )
+    def test_every_answer_asks_for_tls(self, ports, path, status, cookie):
+        assert self.asked(self.encrypted(ports), path, Cookie=cookie) == (status, ["max-age=31536000"])
+
+    @pytest.mark.parametrize("driver", ["", ALICE])
+    def test_answers_to_clients_of_spark_connect_do_so_too(self, ports, driver):
+        """Without a driver's name, and where it leads nowhere: there is no name server."""
+        path = "/spark.connect.SparkConnectService/Config"
+        assert self.asked(self.encrypted(ports), path, "POST", **{"X-Driver": driver}) == (204, ["max-age=31536000"])
+
+    def test_nothing_does_without(self, browser, ports):
+        """Behind an Ingress, that one says it; and browsers believe nobody who says it without TLS."""
+        for port in (browser.port, ports[0]):
+            for path in ("/index.html", "/connect", "/models/x"):
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                assert self.asked(connection, path, Cookie="user=alice")[1] == []
 
 
 def test_the_resolver_is_the_pods_own(tmp_path):
