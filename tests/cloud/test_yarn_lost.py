@@ -5,7 +5,7 @@ from pathlib import Path
 from settings.values.spark import SparkSettings
 from tests.cloud import yarn
 from tests.cloud.test_yarn import SIZE
-from tests.cloud.yarn import NODE
+from tests.cloud.yarn import NODE, SECOND_NODE
 from tests.support.eventually import eventually
 
 SPARK = SparkSettings.model_validate(
@@ -40,6 +40,6 @@ def test_a_session_goes_on_without_the_worker_of_its_application_master(tmp_path
 def test_a_worker_without_shuffle_service_takes_no_executors(tmp_path: Path):
     """Its port is taken by that of another. Executors there would end one after the other, and their application with them."""
     with yarn.running(tmp_path, yarn.cluster(), SPARK) as running:
-        second = running.start("nodemanager.NodeManager", "127.0.7.3")
+        second = running.start("nodemanager.NodeManager", SECOND_NODE)
         eventually(lambda: second.poll() is not None)
         assert running.workers() == 1

@@ -26,8 +26,9 @@ from tests.cloud.driver import Driver
 from tests.cloud.kube import die_with_parent
 from tests.support.eventually import eventually
 
-MANAGER, NODE = "127.0.7.1", "127.0.7.2"
-"""Addresses of their own, so that the ports can be those of the files."""
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+MANAGER, NODE, SECOND_NODE = (f"127.0.{7 + _PROCESS}.{number}" for number in (1, 2, 3))
+"""Addresses of their own in each process of pytest-xdist, so that the ports can be those of the files."""
 
 _QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """Java that starts with as little work as it can."""
