@@ -62,6 +62,9 @@ class HomeClaim:
     mode: str = "0770"
     """Mode of a share's root, as chmod takes it."""
 
+    folder: str | None = None
+    """A folder in a share's root, of the same owner and mode; or None. The kubelet would make it as root, before the root is prepared."""
+
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = "ReadWriteMany"
     """Access mode of a storage class' volume."""
 
@@ -106,12 +109,16 @@ def _prepare(name: str, share: WritableShare, claim: HomeClaim, parent: pulumi.R
     Manila hands out a share whose root belongs to root alone (`cephfs_volume_mode` 755), CephCSI changes no owner, and a
     Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, by a volume of its own.
     """
+    folders = f"/share /share/{claim.folder}" if claim.folder else "/share"
+    made = f"mkdir -p {folders} && " if claim.folder else ""
     container = core.ContainerArgs(
         name="prepare",
         image=share.image,
-        command=["sh", "-ec", f"chown {claim.owner} /share && chmod {claim.mode} /share"],
+        command=["sh", "-ec", f"{made}chown {claim.owner} {folders} && chmod {claim.mode} {folders}"],
         security_context=core.SecurityContextArgs(
             run_as_user=0,
+            # Only who is in its group may enter a root that was given away, or let new folders belong to the group (setattr_prepare).
+            run_as_group=int(claim.owner.partition(":")[2]) if claim.folder else None,
             allow_privilege_escalation=False,
             read_only_root_filesystem=True,
             capabilities=core.CapabilitiesArgs(drop=["ALL"], add=["CHOWN", "FOWNER"]),

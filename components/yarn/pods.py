@@ -26,6 +26,7 @@ from components.names import (
     NOT_AWAITED,
     SPARK_NAMESPACE,
     SPARK_UID,
+    STAGING_FOLDER,
     YARN_MANAGER,
     YARN_MANAGER_LABELS,
     YARN_NODE_WEB_PORT,
@@ -152,14 +153,15 @@ class Yarn(pulumi.ComponentResource):
         )
 
     def _manager(self, conf: pulumi.Input[str]) -> core.PodSpecArgs:
-        size = backend.YARN_MANAGER
+        size, listens = backend.YARN_MANAGER, core.TCPSocketActionArgs(port="drivers")
         container = _daemon(
             self._args.image,
             "resourcemanager.ResourceManager",
             heap_mib=1024,
             amounts={"cpu": str(size["cores"]), "memory": f"{size['memory_gib']}Gi", "ephemeral-storage": f"{size['scratch_gib']}Gi"},
             ports={"applications": YARN_SCHEDULER_PORT, "nodes": YARN_TRACKER_PORT, "drivers": YARN_PORT, "web": YARN_WEB_PORT},
-            probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="drivers"), period_seconds=10, timeout_seconds=5),
+            probe=core.ProbeArgs(tcp_socket=listens, period_seconds=10, timeout_seconds=5),
+            startup=core.ProbeArgs(tcp_socket=listens, period_seconds=5, failure_threshold=120),
         )
         return self._pod(container, [config_volume("conf", conf), scratch_volume("tmp", "1Gi")])
 
@@ -174,10 +176,10 @@ class Yarn(pulumi.ComponentResource):
             amounts={"cpu": str(size.cores), "memory": f"{memory}Gi", "ephemeral-storage": f"{disk}Gi"},
             ports={"web": YARN_NODE_WEB_PORT},
             probe=http_probe("/ws/v1/node/info", "web", period=20, timeout=10),
+            startup=http_probe("/ws/v1/node/info", "web", period=5, timeout=5, failures=120),
             mounts=[
                 mount("scratch", SCRATCH),
-                # A folder beside those of event logs.
-                mount("staging", STAGING, file=".yarn", read_only=True),
+                mount("staging", STAGING, file=STAGING_FOLDER, read_only=True),
                 *(mount(volume, each.dataset.location, read_only=True) for volume, each in datasets.items()),
             ],
         )
@@ -210,6 +212,7 @@ def _daemon(
     amounts: dict[str, str],
     ports: dict[str, int],
     probe: core.ProbeArgs,
+    startup: core.ProbeArgs,
     mounts: Sequence[core.VolumeMountArgs] = (),
 ) -> core.ContainerArgs:
     """A container with one of Yarn's daemons. program: its class below org.apache.hadoop.yarn.server."""
@@ -222,6 +225,7 @@ def _daemon(
         command=["/usr/bin/tini", "--", *daemon_command(program, heap_mib, _CONF, "/opt/hadoop")],
         env=[field_variable(NODE_VARIABLE, "status.podIP"), *variables({"HADOOP_CONF_DIR": _CONF, "HOME": "/tmp"})],  # noqa: S108
         ports=[core.ContainerPortArgs(name=title, container_port=port) for title, port in ports.items()],
+        startup_probe=startup,
         readiness_probe=probe,
         liveness_probe=probe,
         volume_mounts=[mount("conf", _CONF, read_only=True), mount("tmp", "/tmp"), *mounts],  # noqa: S108 - path inside the container

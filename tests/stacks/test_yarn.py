@@ -45,6 +45,14 @@ def test_the_daemons_meet_restricted_and_have_no_token(stack):
     ]
 
 
+def test_a_daemon_has_ten_minutes_to_begin(stack):
+    """On a busy machine a ResourceManager took longer than its liveness probe waits, and was ended again and again."""
+    _, recording = stack
+    for daemon in daemons(recording).values():
+        (container,) = daemon["template"]["spec"]["containers"]
+        assert container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"] == 600
+
+
 def test_a_worker_reads_datasets_and_staging_and_writes_its_own_disk(stack):
     _, recording = stack
     pod = daemons(recording)["yarn-worker"]["template"]["spec"]

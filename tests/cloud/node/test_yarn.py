@@ -119,13 +119,13 @@ def test_executors_are_containers_of_yarn_and_come_and_go(found: Yarn, spark: In
 @pytest.mark.parametrize("whose", ["executors", "ApplicationMaster"])
 def test_a_job_survives_the_loss_of_a_worker(found: Yarn, spark: Interpreter, whose: str):
     """Its Pod is deleted at once. Another takes its place, with a new address."""
+    assert spark("(mine := 7)") == 7
+    place = found.place()
+    (other,) = [pod for pod in found.workers() if pod["metadata"]["name"] != place["metadata"]["name"]]
+    lost = place if whose == "ApplicationMaster" else other
     with ThreadPoolExecutor(1) as pool:
-        assert spark("(mine := 7)") == 7
         job = pool.submit(spark, "shuffle(40, 2.0)")
         eventually(lambda: found.containers() == 3, 240, pause=1)
-        place = found.place()
-        (other,) = [pod for pod in found.workers() if pod["metadata"]["name"] != place["metadata"]["name"]]
-        lost = place if whose == "ApplicationMaster" else other
         found.platform.api.delete(f"/api/v1/namespaces/{NOTEBOOKS}/pods/{lost['metadata']['name']}", gracePeriodSeconds="0")
         assert job.result() == RIGHT
     eventually(found.well, 240, pause=1)

@@ -52,19 +52,18 @@ class Yarn:
         return json.loads(execute(self.platform.kube, self.manager(), "python3", "-c", _ASK, path))
 
     def containers(self) -> int:
-        """Containers that people have now; one of each application is its ApplicationMaster."""
-        return sum(max(app["runningContainers"], 0) for app in self._applications())
+        """Containers that all people have now; one of each application is its ApplicationMaster."""
+        return self.ask("metrics")["clusterMetrics"]["containersAllocated"]
 
     def place(self) -> Object:
-        """The NodeManager's Pod with the ApplicationMaster of the only application."""
-        (app,) = self._applications()
-        address = app["amHostHttpAddress"].rpartition(":")[0]
-        (pod,) = [pod for pod in self.workers() if pod["status"]["podIP"] == address]
+        """The NodeManager's Pod that alone has containers. Yarn calls it by its name, or by its address where that has no name yet."""
+        (host,) = [node["nodeHostName"] for node in self._nodes() if node["numContainers"]]
+        (pod,) = [pod for pod in self.workers() if host == pod["status"]["podIP"] or host.partition(".")[0] == pod["metadata"]["name"]]
         return pod
 
     def nodes(self) -> dict[str, int]:
         """NodeManagers by their state."""
-        states = [node["state"] for node in (self.ask("nodes")["nodes"] or {"node": []})["node"]]
+        states = [node["state"] for node in self._nodes()]
         return {state: states.count(state) for state in set(states)}
 
     def well(self) -> bool:
@@ -74,8 +73,8 @@ class Yarn:
             return len(pods) == 1 + WORKERS and all(map(ready, pods)) and self.nodes().get("RUNNING") == WORKERS
         return False
 
-    def _applications(self) -> list[Any]:
-        return (self.ask("apps?states=ACCEPTED,RUNNING")["apps"] or {"app": []})["app"]
+    def _nodes(self) -> list[Any]:
+        return (self.ask("nodes")["nodes"] or {"node": []})["node"]
 
 
 @contextlib.contextmanager
