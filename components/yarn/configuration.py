@@ -196,6 +196,7 @@ def _share(cluster: YarnCluster, spark: SparkSettings) -> float:
     wanted.append((spark.executors_per_person, spark.executor))
     of_cores = max(count * size.cores for count, size in wanted)
     of_memory = max(count * size.total_memory_gib for count, size in wanted)
-    if of_memory / memory >= of_cores / cores:
+    # Of equal shares it is cores that keep the last executor out: its ApplicationMaster has one as well.
+    if of_memory / memory > of_cores / cores:
         return min((of_memory - 0.01) / memory, 1)
     return min((of_cores + 0.01) / cores, 1)

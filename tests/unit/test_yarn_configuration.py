@@ -1,5 +1,6 @@
 """What Yarn is told: one person's part of it, in Hadoop's own arithmetic, and files that Hadoop can read."""
 
+import itertools
 import math
 import struct
 import xml.etree.ElementTree as ET
@@ -78,6 +79,19 @@ def granted(yarn: YarnCluster, settings: SparkSettings) -> int:
 )
 def test_a_person_gets_as_many_executors_as_the_stack_file_says(yarn, settings, wanted):
     assert granted(yarn, settings) == wanted
+
+
+def test_a_person_gets_as_many_whatever_the_sizes_are():
+    """As far as they fit on all workers together. Equal shares of cores and memory, as sizes often are, had one executor too few."""
+    wrong = [
+        (workers, cores, memory, of_cores, of_memory, wanted)
+        for workers, cores, memory in itertools.product((1, 2, 5), (1, 2, 4, 6), (2, 4, 8, 12, 40))
+        for of_cores, of_memory, wanted in itertools.product((1, 2, 4), (2, 4, 6), (1, 2, 5))
+        if cores < memory and of_cores <= cores and of_memory <= memory
+        if wanted * of_cores < workers * cores and wanted * of_memory < workers * memory
+        if granted(cluster(workers, cores, memory), spark(of_cores, of_memory - 1, 1, wanted)) != wanted
+    ]
+    assert wrong == []
 
 
 def test_a_person_never_has_more_than_all():
