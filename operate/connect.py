@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,10 @@ class Driver:
     """Name of its Pod, "" if it has not started."""
 
 
+def _printed(paragraph: Mapping[str, Any]) -> str:
+    return "\n".join(str(each.get("data")) for each in (paragraph.get("results") or {}).get("msg") or [])
+
+
 class Platform:
     """A platform, as one person who is logged in. Raises ConnectError, in all methods, where it does not answer."""
 
@@ -61,8 +65,10 @@ class Platform:
 
     def drivers(self) -> list[Driver]:
         """Drivers that were started here and not stopped, by size."""
-        found = (self._driver(size, note) for size, note in self._notes().items() if self._private(note))
-        return sorted(found, key=lambda driver: driver.size)
+        own = {size: note for size, note in self._notes().items() if self._private(note)}
+        for note in own.values():
+            self._tidy(note)
+        return sorted((self._driver(size, note) for size, note in own.items()), key=lambda driver: driver.size)
 
     def start(self, size: str, say: Callable[[str], None]) -> str:
         """Address of the driver of this size, with its token. It is started if it does not run. say: is called with what goes on."""
@@ -124,6 +130,17 @@ class Platform:
     def _paragraphs(self, note: str) -> list[dict[str, Any]]:
         return self._ask("GET", f"/notebook/{note}")["paragraphs"]
 
+    def _tidy(self, note: str) -> None:
+        """Take away the addresses in a notebook, which a program or a page has left that was killed as it asked for one.
+
+        It keeps the paragraphs: with the notebook, Zeppelin ends the interpreters that these have used. A program that still waits sees
+        the title, and says so.
+        """
+        for each in self._paragraphs(note):
+            if left := ADDRESS.search(_printed(each)):
+                self._ask("PUT", f"/notebook/{note}/paragraph/{each['id']}", {"title": left[1], "text": each["text"]})
+                self._ask("PUT", f"/notebook/{note}/clear")
+
     def _driver(self, size: str, note: str) -> Driver:
         titles = [each.get("title") or "" for each in self._paragraphs(note)]
         return Driver(size=size, note=note, pod=next((title for title in titles if _NAME.fullmatch(title)), ""))
@@ -142,10 +159,10 @@ class Platform:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             found = next((each for each in self._paragraphs(note) if each["id"] == paragraph), None)
-            if found is None:
+            if found is None or found.get("title"):
                 raise ConnectError("the page /connect or another terminal has asked meanwhile: try again")
             if found["status"] in {"FINISHED", "ERROR", "ABORT"}:
-                return "\n".join(str(each.get("data")) for each in (found.get("results") or {}).get("msg") or [])
+                return _printed(found)
             time.sleep(EVERY)
         raise ConnectError(f"no driver came in {PATIENCE // 60} minutes")
 

@@ -39,8 +39,23 @@ async function isPrivate(user, note) {
 
 const paragraphs = async (note) => (await ask('GET', `/notebook/${note}`)).paragraphs;
 
+const printed = (paragraph) => ((paragraph.results || {}).msg || []).map((each) => each.data).join('\n');
+
+// Takes away the addresses in a notebook, which a page or a program has left that was killed as it asked for one. It keeps the paragraphs:
+// with the notebook, Zeppelin ends the interpreters that these have used. A page that still waits sees the title, and says so.
+async function tidy(note) {
+    for (const each of await paragraphs(note)) {
+        const left = ADDRESS.exec(printed(each));
+        if (left) {
+            await ask('PUT', `/notebook/${note}/paragraph/${each.id}`, {title: left[1], text: each.text});
+            await ask('PUT', `/notebook/${note}/clear`);
+        }
+    }
+}
+
 // Name of the driver's Pod, '' where none has started or it does not answer.
 async function running(note) {
+    await tidy(note);
     const pod = (await paragraphs(note)).map((each) => each.title || '').find((title) => NAME.test(title));
     return pod && (await fetch(`/spark-ui/${pod}/api/v1/applications`)).ok ? pod : '';
 }
@@ -58,11 +73,11 @@ async function run(note, paragraph) {
     await ask('POST', `/notebook/job/${note}/${paragraph}`, {});
     for (let seconds = 0; seconds < PATIENCE; seconds += EVERY) {
         const found = (await paragraphs(note)).find((each) => each.id === paragraph);
-        if (!found) {
+        if (!found || found.title) {
             throw new Error('another page of yours has asked meanwhile, or gaia connect has: try again');
         }
         if (OVER.includes(found.status)) {
-            return ((found.results || {}).msg || []).map((each) => each.data).join('\n');
+            return printed(found);
         }
         await wait(EVERY);
     }
