@@ -1,5 +1,6 @@
 """Drivers of one's own for Spark Connect, started, listed and stopped through Zeppelin, with the sizes and limits of a notebook."""
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -113,7 +114,10 @@ class Platform:
         note = self._notes().get(size)
         if not note:
             raise ConnectError(f"{size}: no driver was started; `gaia connect --list` shows those that were")
-        # Zeppelin ends the interpreters of a notebook that is removed.
+        # With a notebook, Zeppelin ends the interpreters that its paragraphs have used, and a start that was given up has left none. A size
+        # that the platform has no longer runs nowhere.
+        with contextlib.suppress(ConnectError):
+            self._ask("PUT", f"/interpreter/setting/restart/{size}", {"noteId": note})
         self._ask("DELETE", f"/notebook/{note}")
 
     def _notes(self) -> dict[str, str]:

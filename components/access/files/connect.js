@@ -121,6 +121,13 @@ async function start(user, size) {
     return found[0];
 }
 
+// With a notebook, Zeppelin ends the interpreters that its paragraphs have used, and a start that was given up has left none. A size that the
+// platform has no longer runs nowhere.
+async function stop(size, note) {
+    await ask('PUT', `/interpreter/setting/restart/${size}`, {noteId: note}).catch(() => {});
+    await ask('DELETE', `/notebook/${note}`);
+}
+
 function show(address) {
     const lines = ['from pyspark.sql import SparkSession', `spark = SparkSession.builder.remote("${address}").getOrCreate()`, 'spark.range(10).count()'];
     find('#address pre').textContent = address ? lines.join('\n') : '';
@@ -165,7 +172,7 @@ async function list(user) {
         const words = pod ? `${size}: asked for its address` : `${size}: a driver starts, which takes up to some minutes`;
         row.insertCell().append(
             button(pod ? 'Show address' : 'Start', () => doing(user, words, () => start(user, size))),
-            ...(note ? [button('Stop', () => doing(user, `${size}: stops`, async () => { await ask('DELETE', `/notebook/${note}`); }))] : []),
+            ...(note ? [button('Stop', () => doing(user, `${size}: stops`, () => stop(size, note)))] : []),
         );
         rows.push(row);
     }
