@@ -1,8 +1,9 @@
 """Whether quotas have room for the stack when it is idle and at full size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from doctor.visit import Finding, Visit
+from settings.values.backend import MACHINE_RULES
 from settings.values.dataset import CreatedShare
 from settings.values.entry import LoadBalancerEntry
 from settings.values.own_share import OwnShare
@@ -29,7 +30,9 @@ def quotas(visit: Visit) -> Iterator[Finding]:
         "floating_ips": idle["floating_ips"],
     }
     if visit.settings.machines:
-        wanted |= {"ports": idle["nodes"], "security_groups": 2}
+        # Beside machines, each router has a port on the subnet, and so has what hands out addresses there.
+        wanted |= {"ports": idle["nodes"] + wanted["routers"] + 1, "security_groups": 2, "security_group_rules": _rules(visit)}
+        yield from _server_group(limits, idle["nodes"])
     quota = compute.network.get_quota(compute.current_project_id, details=True)
     for name, count in wanted.items():
         found = getattr(quota, name)
@@ -49,6 +52,18 @@ def quotas(visit: Visit) -> Iterator[Finding]:
         yield room("quota of shares", absolute["maxTotalShares"], absolute["totalSharesUsed"], makes, makes)
         size = idle["share_gib"]
         yield room("quota of share space (GiB)", absolute["maxTotalShareGigabytes"], absolute["totalShareGigabytesUsed"], size, size)
+
+
+def _server_group(limits: Mapping[str, int], machines: int) -> Iterator[Finding]:
+    """Nova counts the members of each group by themselves."""
+    yield room("quota of server groups", limits["maxServerGroups"], limits["totalServerGroupsUsed"], 1, 1)
+    yield room("quota of members of a server group", limits["maxServerGroupMembers"], 0, machines, machines)
+
+
+def _rules(visit: Visit) -> int:
+    """Rules of both security groups of machines: the door has two for each network that may come."""
+    entry = visit.settings.entry
+    return MACHINE_RULES + 2 * max(1, len(entry.allowed_cidrs) if isinstance(entry, LoadBalancerEntry) else 0)
 
 
 def _clusters(visit: Visit) -> Finding:

@@ -70,6 +70,7 @@ _NAME = {"name": "name"}
 _INTERFACE = "openstack:networking/routerInterface:RouterInterface"
 _SUBNET_ROUTE = "openstack:networking/subnetRoute:SubnetRoute"
 _ROUTER_ROUTE = "openstack:networking/routerRoute:RouterRoute"
+_ATTACHMENT = "openstack:compute/volumeAttach:VolumeAttach"
 _MAGNUM = {"OpenStack-API-Version": "container-infra 1.9"}
 _LISTINGS = {
     "openstack:networking/network:Network": _Listing("network", "/networks", "networks", _NAME, marked=True),
@@ -79,6 +80,24 @@ _LISTINGS = {
     "openstack:networking/floatingIp:FloatingIp": _Listing(
         "network", "/floatingips", "floatingips", {"description": "description"}, marked=True
     ),
+    "openstack:networking/secGroup:SecGroup": _Listing("network", "/security-groups", "security_groups", _NAME, marked=True),
+    "openstack:networking/secGroupRule:SecGroupRule": _Listing(
+        "network",
+        "/security-group-rules?security_group_id={securityGroupId}",
+        "security_group_rules",
+        {
+            "direction": "direction",
+            "ethertype": "ethertype",
+            "protocol": "protocol",
+            "port_range_min": "portRangeMin",
+            "port_range_max": "portRangeMax",
+            "remote_ip_prefix": "remoteIpPrefix",
+            "remote_group_id": "remoteGroupId",
+        },
+    ),
+    "openstack:compute/instance:Instance": _Listing("compute", "/servers/detail", "servers", _NAME, marked=True),
+    "openstack:compute/serverGroup:ServerGroup": _Listing("compute", "/os-server-groups", "server_groups", _NAME),
+    "openstack:blockstorage/volume:Volume": _Listing("block_storage", "/volumes/detail", "volumes", _NAME, marked=True),
     "openstack:compute/keypair:Keypair": _Listing("compute", "/os-keypairs", "keypairs", _NAME, id="name"),
     "openstack:containerinfra/clusterTemplate:ClusterTemplate": _Listing(
         "container_infrastructure_management", "/clustertemplates", "clustertemplates", _NAME, id="uuid"
@@ -99,7 +118,7 @@ _LISTINGS = {
     "openstack:dns/recordSet:RecordSet": _Listing("dns", "/zones/{zoneId}/recordsets", "recordsets", {"name": "name", "type": "type"}),
 }
 """Type to how it is found."""
-_SOUGHT = {_INTERFACE, _SUBNET_ROUTE, _ROUTER_ROUTE, *_LISTINGS}
+_SOUGHT = {_INTERFACE, _SUBNET_ROUTE, _ROUTER_ROUTE, _ATTACHMENT, *_LISTINGS}
 """Every type that is found. Any other is made again without harm (buckets), or is nothing in the cloud (passwords)."""
 _GOING = {"deleting", "delete_in_progress"}
 """Statuses of Manila and Magnum, in small letters, of what is gone in a moment."""
@@ -117,6 +136,8 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
         return _interface(cloud, inputs)
     if kind in {_SUBNET_ROUTE, _ROUTER_ROUTE}:
         return _route(cloud, kind, inputs)
+    if kind == _ATTACHMENT:
+        return _attachment(cloud, inputs)
     listing = _LISTINGS[kind]
     answer = getattr(cloud, listing.service).get(listing.path.format(**inputs), headers=dict(listing.headers or {}))
     if answer.status_code == listing.gone and "{" in listing.path:
@@ -166,6 +187,16 @@ def _interface(cloud: Connection, inputs: Mapping[str, Any]) -> str:
         if inputs.get("portId") == port.id or inputs.get("subnetId") in {each["subnet_id"] for each in port.fixed_ips}:
             return port.id
     return ""
+
+
+def _attachment(cloud: Connection, inputs: Mapping[str, Any]) -> str:
+    """A volume's attachment is at a server, and its id is both."""
+    server, volume = inputs["instanceId"], inputs["volumeId"]
+    answer = cloud.compute.get(f"/servers/{server}/os-volume_attachments/{volume}")
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        return ""
+    answer.raise_for_status()
+    return f"{server}/{volume}"
 
 
 def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:

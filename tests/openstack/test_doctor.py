@@ -20,6 +20,7 @@ from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.drivers.gaia_dmp_cloud.faults import Fault
 from tests.cloud.openstack.inventory import held
+from tests.cloud.openstack.quotas import limited
 from tests.cloud.openstack.seed import IMAGE, SHARE_TYPE
 from tests.support.eventually import eventually
 from tests.support.stack_files import changed, document, settings_of, write
@@ -59,8 +60,8 @@ def test_prod_is_examined_in_both_projects(cloud: Cloud) -> None:
     assert subjects["credential iris-gaia-data"] == "ok"
     assert subjects["share aglais-data-gaia-edr3-2048"] == "ok"
     assert subjects[f"share type {SHARE_TYPE}"] == "ok"
-    # No Cinder here, and prod's nodes boot from volumes.
-    assert [each.subject for each in bad(found)] == ["Cinder"]
+    assert subjects["quota of volume space (GiB)"] == "ok"
+    assert bad(found) == []
 
 
 def test_buckets_spaces_backups_and_adopted_shares_are_examined(cloud: Cloud) -> None:
@@ -118,7 +119,6 @@ def test_the_network_of_second_ports_is_looked_for(cloud: Cloud) -> None:
         ("cloud.cluster.workers.flavor", "vm.v9", "flavour vm.v9", "of cloud.cluster.workers does not exist", "vm.v1.small"),
         ("cloud.cluster.workers.vcpus", 16, "flavour vm.v1.large", "vcpus is 8, not 16", "cloud.cluster.workers.vcpus: 8"),
         ("cloud.cluster.workers.disk_gib", 100, "flavour vm.v1.large", "disk_gib is 60, not 100", "cloud.cluster.workers.disk_gib: 60"),
-        ("cloud.cluster.labels", {"boot_volume_size": "60"}, "Cinder", "is not in the service catalogue", "flavours with disks"),
         (
             "cloud.cluster.template",
             {"kind": "named", "name": "no-such-template"},
@@ -155,13 +155,16 @@ def _admin(cloud: Cloud) -> Any:
     return connect(cloud.clouds_yaml, "admin")
 
 
-@contextmanager
-def without_octavia(cloud: Cloud) -> Iterator[None]:
-    identity = _admin(cloud).identity
-    service = next(each for each in identity.services() if each.type == "load-balancer")
-    identity.update_service(service, is_enabled=False)
-    yield
-    identity.update_service(service, is_enabled=True)
+def without(kind: str) -> Break:
+    @contextmanager
+    def broken(cloud: Cloud) -> Iterator[None]:
+        identity = _admin(cloud).identity
+        service = next(each for each in identity.services() if each.type == kind)
+        identity.update_service(service, is_enabled=False)
+        yield
+        identity.update_service(service, is_enabled=True)
+
+    return broken
 
 
 def image_with(**properties: Any) -> Break:
@@ -188,12 +191,17 @@ def image_deactivated(cloud: Cloud) -> Iterator[None]:
     admin.image.reactivate_image(image)
 
 
-QUOTAS = {
-    "compute": ("/os-quota-sets", "quota_set"),
-    "network": ("/quotas", "quota"),
-    "load_balancer": ("/lbaas/quotas", "quota"),
-    "shared_file_system": ("/quota-sets", "quota_set"),
-}
+def test_nodes_that_boot_from_volumes_need_cinder_and_room_there(cloud: Cloud) -> None:
+    data = changed("dev", "cloud.cluster.labels", {"boot_volume_size": "60"})
+    # Four nodes of 60 GiB when idle.
+    with quota("block_storage", gigabytes=239)(cloud):
+        assert [(each.subject, each.says) for each in bad(findings(data))] == [
+            ("quota of volume space (GiB)", "239 free of 239, the stack needs 240")
+        ]
+    with without("volumev3")(cloud):
+        (found,) = bad(findings(data))
+    assert (found.subject, "is not in the service catalogue" in found.says) == ("Cinder", True)
+    assert found.fix.startswith("use flavours with disks")
 
 
 @contextmanager
@@ -207,18 +215,7 @@ def no_cluster_allowed(cloud: Cloud) -> Iterator[None]:
 
 
 def quota(service: str, **limits: int) -> Break:
-    path, kind = QUOTAS[service]
-
-    @contextmanager
-    def broken(cloud: Cloud) -> Iterator[None]:
-        proxy = getattr(_admin(cloud), service)
-        project = connect(cloud.clouds_yaml, "iris-gaia-red").current_project_id
-        version = {"microversion": "2.7"} if service == "shared_file_system" else {}
-        proxy.put(f"{path}/{project}", json={kind: limits}, **version).raise_for_status()
-        yield
-        proxy.delete(f"{path}/{project}", **version).raise_for_status()
-
-    return broken
+    return lambda cloud: limited(cloud.clouds_yaml, "iris-gaia-red", service, **limits)
 
 
 def ours(count: int) -> Break:
@@ -257,7 +254,7 @@ def fault(**fields: Any) -> Break:
 @pytest.mark.parametrize(
     ("broken", "subject", "verdict", "says"),
     [
-        (without_octavia, "Octavia", "bad", "is not in the service catalogue"),
+        (without("load-balancer"), "Octavia", "bad", "is not in the service catalogue"),
         (image_with(os_distro=None), f"image {IMAGE}", "bad", "no property os_distro"),
         (image_with(kube_version=None), f"image {IMAGE}", "bad", "no property kube_version"),
         (image_with(kube_version="v1.34.2"), f"image {IMAGE}", "bad", "has Kubernetes 1.34.2"),

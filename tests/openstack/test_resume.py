@@ -1,21 +1,29 @@
 """What a killed engine was making is found on the real APIs by what the program asked for, each with the id that the provider writes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from operate.resume import found
 from preview.answers import identifier
+from recording import Recording
 from tests.cloud.openstack.apply import applied, replaced
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
+from tests.support.machines import recorded
 from tests.support.programs import record_data
-from tests.support.stack_files import document
+from tests.support.stack_files import document, with_machines
 
 KINDS = {
     "Network", "Subnet", "Router", "RouterInterface", "Port", "FloatingIp", "Share", "ShareAccess", "Keypair", "ClusterTemplate", "Cluster",
     "NodeGroup", "SubnetRoute", "RouterRoute",
 }  # fmt: skip
+MACHINE_KINDS = {
+    "Network", "Subnet", "Router", "RouterInterface", "Port", "FloatingIp", "Share", "ShareAccess", "SubnetRoute", "RouterRoute",
+    "SecGroup", "SecGroupRule", "ServerGroup", "Volume", "Instance", "VolumeAttach",
+}  # fmt: skip
+"""Those of a stack on Yarn's machines."""
 NETWORK = "openstack:networking/network:Network"
 RANDOM_NAMES = {"Keypair", "ClusterTemplate"}
 """What the provider names; the tests name it like its resource."""
@@ -23,13 +31,23 @@ GONE = "6b1d2f57-0c3e-4a55-9f0a-1f1d6f2b7c11"
 """An id that nothing has."""
 
 
-def test_everything_that_an_api_would_make_twice_or_refuse_is_found(cloud: Cloud) -> None:
-    project = connect(cloud.clouds_yaml, "iris-gaia-red")
+def of_clusters() -> Recording:
     balanced = {"kind": "load_balancer", "hostname": "zeppelin.example.org", "tls": {"kind": "self_signed"}}
-    recording = record_data(document("dev") | {"gaia-dmp:entry": balanced}, "update", "dev")
-    ours = [each for each in recording.resources if each.type.split(":")[-1] in KINDS and each.type.startswith("openstack:")]
-    assert {each.type.split(":")[-1] for each in ours} == KINDS
-    with applied(recording, cloud.clouds_yaml) as ids:
+    return record_data(document("dev") | {"gaia-dmp:entry": balanced}, "update", "dev")
+
+
+def of_machines() -> Recording:
+    return recorded(with_machines(document("dev")), "dev")
+
+
+@pytest.mark.parametrize(("recording", "kinds"), [(of_clusters, KINDS), (of_machines, MACHINE_KINDS)])
+def test_everything_that_an_api_would_make_twice_or_refuse_is_found(
+    cloud: Cloud, recording: Callable[[], Recording], kinds: set[str]
+) -> None:
+    project, stack = connect(cloud.clouds_yaml, "iris-gaia-red"), recording()
+    ours = [each for each in stack.resources if each.type.split(":")[-1] in kinds and each.type.startswith("openstack:")]
+    assert {each.type.split(":")[-1] for each in ours} == kinds
+    with applied(stack, cloud.clouds_yaml) as ids:
         real = {identifier(urn): identity for urn, identity in ids.items()}
         asked: list[tuple[Any, dict[str, Any]]] = []
         for each in ours:
@@ -44,7 +62,7 @@ def test_everything_that_an_api_would_make_twice_or_refuse_is_found(cloud: Cloud
                 owner = inputs["subnetId" if kind == "SubnetRoute" else "routerId"]
                 wanted = f"{owner}-route-{inputs['destinationCidr']}-{inputs['nextHop']}"
             assert found(project, each.type, inputs, "gaia-dmp-dev", unmarked=True) == wanted, each.urn
-    inside = ("RouterInterface", "ShareAccess", "NodeGroup", "SubnetRoute", "RouterRoute")
+    inside = ("RouterInterface", "ShareAccess", "NodeGroup", "SubnetRoute", "RouterRoute", "VolumeAttach")
     assert {found(project, each.type, inputs, "gaia-dmp-dev") for each, inputs in asked if each.type.split(":")[-1] not in inside} == {""}
 
 
@@ -62,6 +80,8 @@ def test_what_is_there_twice_is_not_guessed(cloud: Cloud) -> None:
     ("kind", "inputs"),
     [
         ("containerinfra/nodeGroup:NodeGroup", {"clusterId": GONE, "name": "spark"}),
+        ("compute/volumeAttach:VolumeAttach", {"instanceId": GONE, "volumeId": GONE}),
+        ("networking/secGroupRule:SecGroupRule", {"securityGroupId": GONE, "direction": "egress", "ethertype": "IPv4"}),
         ("sharedfilesystem/shareAccess:ShareAccess", {"shareId": GONE, "accessTo": "gaia-dmp-dev-notebooks"}),
         ("networking/routerInterface:RouterInterface", {"routerId": GONE, "subnetId": GONE}),
         ("networking/routerRoute:RouterRoute", {"routerId": GONE, "destinationCidr": "10.4.200.0/24", "nextHop": "10.10.0.15"}),

@@ -14,7 +14,9 @@ import yaml
 
 from preview.recorder import Recorder
 from preview.run import _program, _run, stack_config
+from recording import Recording
 from settings import PROJECT
+from tests.support.programs import record_data
 from tests.support.stack_files import ROOT, document, with_machines, write
 
 
@@ -27,6 +29,14 @@ def user_data(stack: str | dict[str, Any], machine: str) -> str:
     """The same as the text that Nova gets."""
     data = with_machines(document(stack)) if isinstance(stack, str) else stack
     return _user_data(json.dumps(data))[machine]
+
+
+def recorded(data: dict[str, Any], stack: str) -> Recording:
+    """A stack on machines as Nova gets it. A recording has no user data, because that holds secrets."""
+    recording = record_data(data, "update", stack)
+    for each in recording.of_type("openstack:compute/instance:Instance"):
+        each.inputs["userData"] = user_data(data, each.name)
+    return recording
 
 
 @functools.cache

@@ -4,6 +4,7 @@ It shows that the services take what the program asks for: names, ranges, sizes,
 is shown by tests/engine.
 """
 
+import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,8 +64,19 @@ class Project:
 
     def port(self, _name: str, inputs: Inputs) -> Made:
         addresses = [{"subnet_id": each["subnetId"], "ip_address": each["ipAddress"]} for each in inputs["fixedIps"]]
-        made = self._network.create_port(name=inputs["name"], network_id=inputs["networkId"], fixed_ips=addresses)
+        groups = {"security_group_ids": inputs["securityGroupIds"]} if "securityGroupIds" in inputs else {}
+        made = self._network.create_port(name=inputs["name"], network_id=inputs["networkId"], fixed_ips=addresses, **groups)
         return made.id, lambda: self._network.delete_port(made.id)  # a port on a router goes with its interface
+
+    def secGroup(self, _name: str, inputs: Inputs) -> Made:  # noqa: N802
+        made = self._network.create_security_group(name=inputs["name"], description=inputs["description"])
+        for rule in made.security_group_rules if inputs["deleteDefaultRules"] else []:
+            self._network.delete_security_group_rule(rule["id"])
+        return made.id, lambda: self._network.delete_security_group(made.id, ignore_missing=False)
+
+    def secGroupRule(self, _name: str, inputs: Inputs) -> Made:  # noqa: N802
+        made = self._network.create_security_group_rule(**_snake(inputs))
+        return made.id, lambda: self._network.delete_security_group_rule(made.id, ignore_missing=False)
 
     def routerRoute(self, _name: str, inputs: Inputs) -> Made:  # noqa: N802
         route = {"destination": inputs["destinationCidr"], "nexthop": inputs["nextHop"]}
@@ -86,6 +98,50 @@ class Project:
         pool = self._network.find_network(inputs["pool"], ignore_missing=False)
         made = self._network.create_ip(floating_network_id=pool.id, description=inputs["description"])
         return made.id, lambda: self._network.delete_ip(made.id, ignore_missing=False)
+
+    def floatingIpAssociate(self, _name: str, inputs: Inputs) -> Made:  # noqa: N802
+        address = self._network.find_ip(inputs["floatingIp"], ignore_missing=False)
+        self._network.update_ip(address, port_id=inputs["portId"])
+        return address.id, lambda: self._network.update_ip(address, port_id=None)
+
+    def serverGroup(self, _name: str, inputs: Inputs) -> Made:  # noqa: N802
+        compute: Any = self.connection.compute
+        made = compute.create_server_group(name=inputs["name"], policies=[inputs["policies"]])
+        return made.id, lambda: compute.delete_server_group(made.id, ignore_missing=False)
+
+    def volume(self, _name: str, inputs: Inputs) -> Made:
+        volumes: Any = self.connection.block_storage
+        kind = {"volume_type": inputs["volumeType"]} if "volumeType" in inputs else {}
+        made = volumes.create_volume(name=inputs["name"], size=inputs["size"], metadata=inputs["metadata"], **kind)
+        volumes.wait_for_status(made, "available", failures=["error"], interval=0.2, wait=60)
+        return made.id, lambda: (volumes.delete_volume(made.id), volumes.wait_for_delete(made, interval=0.2, wait=60))
+
+    def instance(self, _name: str, inputs: Inputs) -> Made:
+        compute: Any = self.connection.compute
+        made = compute.create_server(
+            name=inputs["name"],
+            image_id=self.connection.image.find_image(inputs["imageName"], ignore_missing=False).id,
+            flavor_id=compute.find_flavor(inputs["flavorName"], ignore_missing=False).id,
+            networks=[{"port": each["port"]} for each in inputs["networks"]],
+            scheduler_hints={"group": inputs["schedulerHints"][0]["group"]},
+            metadata=inputs["metadata"],
+            user_data=base64.b64encode(inputs["userData"].encode()).decode(),
+        )
+        compute.wait_for_server(made, interval=0.2, wait=60)
+        return made.id, lambda: (compute.delete_server(made.id), compute.wait_for_delete(made, interval=0.2, wait=60))
+
+    def volumeAttach(self, _name: str, inputs: Inputs) -> Made:  # noqa: N802
+        compute: Any = self.connection.compute
+        volumes: Any = self.connection.block_storage
+        server, volume = inputs["instanceId"], volumes.get_volume(inputs["volumeId"])
+        compute.create_volume_attachment(server, volume_id=volume.id)
+        volumes.wait_for_status(volume, "in-use", failures=["error"], interval=0.2, wait=60)
+
+        def remove() -> None:
+            compute.delete_volume_attachment(server, volume.id, ignore_missing=False)
+            volumes.wait_for_status(volume, "available", failures=["error"], interval=0.2, wait=60)
+
+        return f"{server}/{volume.id}", remove
 
     def keypair(self, name: str, inputs: Inputs) -> Made:
         compute: Any = self.connection.compute
@@ -186,8 +242,13 @@ _FIELDS |= {"flavor": "flavor_id", "masterFlavor": "master_flavor_id"}
 
 def _magnum(inputs: Inputs, *without: str) -> dict[str, Any]:
     """Inputs of the provider's resource as fields of Magnum's API: its words but for a few, with underscores."""
-    snake = {key: "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key) for key in inputs if key not in without}
-    return {_FIELDS.get(key, name): inputs[key] for key, name in snake.items() if key not in {"createTimeout", "region"}}
+    renamed = {_FIELDS.get(key, key): value for key, value in inputs.items() if key not in {"createTimeout", "region", *without}}
+    return _snake(renamed)
+
+
+def _snake(inputs: Inputs) -> dict[str, Any]:
+    """Inputs with the words of an API: with underscores."""
+    return {"".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key): inputs[key] for key in inputs}
 
 
 def queries(recording: Recording, file: Path) -> dict[str, str]:
@@ -221,12 +282,13 @@ def in_order(recording: Recording) -> Iterator[RecordedResource]:
 
 
 @contextmanager
-def applied(recording: Recording, file: Path) -> Iterator[dict[str, str]]:
+def applied(recording: Recording, file: Path, standing: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
     """The OpenStack resources of a recording made in update mode, for the time of a `with`; yields real ids by urn.
 
-    file: the clouds.yaml of a cloud on this machine.
+    file: the clouds.yaml of a cloud on this machine. standing: ids by urn of what stands already and these lean on.
     """
     real, ids, undo = queries(recording, file), {}, []
+    real |= {identifier(urn): id_ for urn, id_ in (standing or {}).items()}
     projects = {urn: Project(connect(file, entry)) for urn, entry in _providers(recording).items()}
     try:
         for resource in in_order(recording):
@@ -234,6 +296,8 @@ def applied(recording: Recording, file: Path) -> Iterator[dict[str, str]]:
             id_, remove = getattr(projects[resource.provider], kind)(resource.name, replaced(resource.inputs, real))
             ids[resource.urn] = real[identifier(resource.urn)] = id_
             undo.append(remove)
+            if kind == "floatingIp":
+                real[resource.outputs["address"]] = projects[resource.provider].connection.network.get_ip(id_).floating_ip_address
         yield ids
     finally:
         for remove in reversed(undo):

@@ -1,6 +1,6 @@
-"""A real OpenStack cloud on one machine: MariaDB, Ceph and eight OpenStack services on free ports of 127.0.0.1, in one folder.
+"""A real OpenStack cloud on one machine: MariaDB, Ceph and ten OpenStack services on free ports of 127.0.0.1, in one folder.
 
-The services are the real ones, and so is the Ceph behind Manila. Behind the others there is no hypervisor and no packet, and clusters are
+The services are the real ones, and so is the Ceph behind Manila. Hypervisors, volumes and ports are played, and clusters are
 the Kubernetes API servers of tests/cloud/kube.py. Whoever starts it is its parent: its processes end when that ends, even if it is killed.
 """
 

@@ -30,10 +30,15 @@ def connect(file: Path, entry: str) -> Connection:
 
 
 def ready(admin: Connection) -> bool:
-    """Whether what works behind the APIs is there: Manila's back end has reported its pool, Magnum's conductor itself."""
-    pools = admin.shared_file_system.get("/scheduler-stats/pools").json()["pools"]
+    """Whether what works behind the APIs is there: the back ends of Manila and Cinder have reported their pools, Magnum's conductor and
+    Nova's hypervisors themselves.
+    """
+    shares = admin.shared_file_system.get("/scheduler-stats/pools").json()["pools"]
+    volumes = admin.block_storage.get("/scheduler-stats/get_pools").json()["pools"]
     conductors = admin.container_infrastructure_management.get("/mservices").json()["mservices"]
-    return bool(pools) and any(each["state"] == "up" for each in conductors)
+    hypervisors = admin.compute.get("/os-services?binary=nova-compute").json()["services"]
+    up = [{each["state"] for each in found} for found in (conductors, hypervisors)]
+    return bool(shares and volumes) and up == [{"up"}, {"up"}]
 
 
 def wait_until_ready(admin: Connection) -> None:
@@ -41,7 +46,7 @@ def wait_until_ready(admin: Connection) -> None:
     end = time.monotonic() + 90
     while not ready(admin):
         if time.monotonic() > end:
-            raise TimeoutError("Manila's back end or Magnum's conductor has not reported in 90 s")
+            raise TimeoutError("a back end of Manila, Cinder, Magnum or Nova has not reported in 90 s")
         time.sleep(0.3)
 
 
@@ -54,6 +59,7 @@ def first_requests(project: Connection) -> None:
         (project.network, "/networks?router:external=true"),
         (project.compute, "/flavors"),
         (project.image, "/images"),
+        (project.block_storage, "/volumes"),
         (project.shared_file_system, "/shares"),
         (project.container_infrastructure_management, "/clusters"),
         (project.load_balancer, "/lbaas/providers"),

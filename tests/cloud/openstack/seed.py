@@ -18,10 +18,12 @@ EXTERNAL = {"CUDN-Internet": "198.51.100.0/24", "cephfs": "10.9.0.0/16"}
 COMPUTE_FLAVORS = {
     "vm.v1.small": {"vcpus": 4, "memory_gib": 16, "disk_gib": 20},
     "vm.v1.large": {"vcpus": 8, "memory_gib": 32, "disk_gib": 60},
+    "vm.v1.xlarge": {"vcpus": 16, "memory_gib": 64, "disk_gib": 60},
     "gaia.vm.cclake.12vcpu": {"vcpus": 12, "memory_gib": 21, "disk_gib": 20},
     "gaia.vm.cclake.26vcpu": {"vcpus": 26, "memory_gib": 43, "disk_gib": 20},
 }
 IMAGE = "ubuntu-jammy-kube-v1.35.4"
+MACHINE_IMAGE = "debian-12-genericcloud"
 SHARE_TYPE = "ceph01_cephfs"
 SHARES = ("aglais-data-gaia-edr3-2048", "aglais-data-gaia-dr3-2048-20221107")
 """The catalogues, in the data project."""
@@ -79,11 +81,11 @@ def seed(file: Path, endpoints: Mapping[Service, str]) -> None:
     compute: Any = admin.compute
     for name, size in COMPUTE_FLAVORS.items():
         compute.create_flavor(name=name, vcpus=size["vcpus"], ram=size["memory_gib"] * 1024, disk=size["disk_gib"])
-    properties = {"os_distro": "ubuntu", "kube_version": "v1.35.4"}
     image: Any = admin.image
-    image.create_image(
-        IMAGE, data=b"no machine boots from it", disk_format="raw", container_format="bare", visibility="public", wait=True, **properties
-    )
+    for name, properties in ((IMAGE, {"os_distro": "ubuntu", "kube_version": "v1.35.4"}), (MACHINE_IMAGE, {"os_distro": "debian"})):
+        image.create_image(
+            name, data=b"no machine boots from it", disk_format="raw", container_format="bare", visibility="public", wait=True, **properties
+        )
     wait_until_ready(admin)
     shares: Any = admin.shared_file_system
     specs = {"driver_handles_share_servers": "False", "storage_protocol": "CEPHFS"}

@@ -36,6 +36,7 @@ class Service:
 SERVICES = (
     Service("keystone", "identity", "/v3", "keystone.conf", ("keystone-manage --config-file {conf} db_sync",)),
     Service("neutron", "network", "", "neutron.conf", ("neutron-db-manage --config-file {conf} upgrade heads",)),
+    Service("placement", "placement", "", "placement.conf", ("placement-manage --config-file {conf} db sync",)),
     Service(
         "nova",
         "compute",
@@ -46,10 +47,13 @@ SERVICES = (
             # A template: the port is another one each time.
             "nova-manage --config-file {conf} cell_v2 map_cell0 --database_connection "
             "{{scheme}}://{{username}}@{{hostname}}:{{port}}/nova_cell0?charset=utf8",
+            "nova-manage --config-file {conf} cell_v2 create_cell --name cell1 --transport-url fake:// --database_connection "
+            "{{scheme}}://{{username}}@{{hostname}}:{{port}}/nova?charset=utf8",
             "nova-manage --config-file {conf} db sync",
         ),
     ),
     Service("glance", "image", "", "glance-api.conf", ("glance-manage --config-file {conf} db_sync",)),
+    Service("cinder", "volumev3", "/v3/%(project_id)s", "cinder.conf", ("cinder-manage --config-file {conf} db sync",)),
     Service("manila", "sharev2", "/v2", "manila.conf", ("manila-manage --config-file {conf} db sync",)),
     Service("magnum", "container-infra", "/v1", "magnum.conf", ("magnum-db-manage --config-file {conf} upgrade",)),
     Service("octavia", "load-balancer", "", "octavia.conf", ("octavia-db-manage --config-file {conf} upgrade head",)),
@@ -100,7 +104,12 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
         },
         "neutron.conf": common("neutron")
         | {
-            "ml2": {"type_drivers": "local,flat", "tenant_network_types": "local", "mechanism_drivers": "", "extension_drivers": ""},
+            "ml2": {
+                "type_drivers": "local,flat",
+                "tenant_network_types": "local",
+                "mechanism_drivers": "gaia_dmp",
+                "extension_drivers": "",
+            },
             "ml2_type_flat": {"flat_networks": "*"},
             "quotas": {f"quota_{name}": "100" for name in ("network", "subnet", "port", "router", "floatingip", "security_group")},
         },
@@ -109,8 +118,21 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
             "api": {"auth_strategy": "keystone"},
             "wsgi": {"api_paste_config": str(etc / "nova" / "api-paste.ini")},
             "api_database": database("nova_api"),
-            # No Placement and no hypervisor: usage is counted in the databases, where it is zero.
             "quota": {"driver": "nova.quota.DbQuotaDriver", "cores": "400", "instances": "60", "ram": "1600000"},
+            "neutron": user("nova"),
+            "placement": user("nova"),
+            "cinder": user("nova"),
+            # Without it Cinder lets nobody detach what a server uses.
+            "service_user": user("nova") | {"send_service_user_token": "True"},
+        },
+        "placement.conf": {
+            "placement_database": database("placement"),
+            "keystone_authtoken": user("placement"),
+            "api": {"auth_strategy": "keystone"},
+        },
+        "cinder.conf": common("cinder")
+        | {
+            "disks": {"volume_driver": "gaia_dmp_cloud.cinder_driver.Driver", "volume_backend_name": "disks"},
         },
         "glance-api.conf": common("glance")
         | {
@@ -159,6 +181,16 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
         "rpc_workers": "0",
         "notify_nova_on_port_status_changes": "False",
         "notify_nova_on_port_data_changes": "False",
+    }
+    files["nova.conf"]["DEFAULT"] |= {"compute_driver": "fake.FakeDriver"}
+    files["cinder.conf"]["DEFAULT"] |= {
+        "api_paste_config": str(etc / "cinder" / "api-paste.ini"),
+        "auth_strategy": "keystone",
+        "enabled_backends": "disks",
+        "quota_volumes": "60",
+        "quota_gigabytes": "20000",
+        # The back end starts after the scheduler, which would wait a minute for it.
+        "scheduler_driver_init_wait_time": "1",
     }
     files["glance-api.conf"]["DEFAULT"] |= {"enabled_backends": "files:file"}
     files["manila.conf"]["DEFAULT"] |= {

@@ -1,23 +1,31 @@
 """Run one OpenStack service in one process: `python -m gaia_dmp_cloud.serve SERVICE PORT`.
 
-The APIs are WSGI applications under waitress. Manila's scheduler and share manager, and Magnum's conductor, run as threads beside
-their API, so that oslo.messaging's in-memory transport serves and no message broker is needed.
+The APIs are WSGI applications under waitress. What works behind an API runs as threads beside it: Nova's conductor, scheduler and
+compute services, the schedulers of Cinder and Manila with their back ends, Magnum's conductor. So oslo.messaging's in-memory transport
+serves, and no message broker is needed.
 """
 
 import importlib
 import os
 import sys
+import threading
 import time
+import traceback
+import uuid
 from pathlib import Path
 
 from waitress import serve
 
 from gaia_dmp_cloud.faults import Faults
 
+HYPERVISORS = ("host-1", "host-2", "host-3")
+"""Nova's, each with a compute service of its own: a server group tells its members' hosts apart."""
+
 # Where each WSGI application is, and the variables by which it finds its configuration. Nova's first file is the paste file.
 BY_VARIABLES = {
     "keystone": ("keystone.wsgi.api", {"OS_KEYSTONE_CONFIG_FILES": "{folder}/keystone.conf"}),
     "neutron": ("neutron.wsgi.api", {"OS_NEUTRON_CONFIG_DIR": "{folder}", "OS_NEUTRON_CONFIG_FILES": "neutron.conf"}),
+    "placement": ("placement.wsgi.api", {"OS_PLACEMENT_CONFIG_DIR": "{folder}"}),
     "nova": (
         "nova.wsgi.osapi_compute",
         {"OS_NOVA_CONFIG_DIR": "{folder}", "OS_NOVA_CONFIG_FILES": "{prefix}/etc/nova/api-paste.ini;nova.conf"},
@@ -29,6 +37,69 @@ BY_VARIABLES = {
 def octavia():
     from octavia.wsgi.api import application
 
+    return application
+
+
+def nova_services():
+    """Start what is behind Nova's API, in its process: each part finds the database as the API does, and not by the conductor."""
+    import os_vif
+    from keystoneauth1.exceptions import ClientException
+    from nova import context, service
+    from nova.compute import rpcapi
+    from nova.objects import host_mapping
+    from nova.scheduler.client import report
+    from nova.servicegroup import api as groups
+    from nova.virt import node
+    from oslo_config import cfg
+    from oslo_utils.fixture import uuidsentinel
+
+    def placement_answers():
+        try:
+            return report.SchedulerReportClient().get("/resource_providers").status_code == 200
+        except ClientException:
+            return False
+
+    # All of them ask Placement as they start.
+    while not placement_answers():
+        time.sleep(0.5)
+    # Nova takes a service for dead until it first reports.
+    groups.INITIAL_REPORTING_DELAY = 0
+    os_vif.initialize()
+    # Writes a file, without which Nova takes a host that it knows for one that has lost its state.
+    node.get_local_node_uuid()
+    for binary in ("nova-conductor", "nova-scheduler"):
+        service.Service.create(binary=binary).start()
+    for host in HYPERVISORS:
+        # The fake driver thinks up a node's id, and the databases outlive it.
+        setattr(uuidsentinel, f"node_{host}", str(uuid.uuid5(uuid.NAMESPACE_DNS, host)))
+        cfg.CONF.set_override("host", host)
+        service.Service.create(binary="nova-compute", topic=rpcapi.RPC_TOPIC, topic_alt=rpcapi.RPC_TOPIC_ALT).start()
+    cfg.CONF.clear_override("host")
+    host_mapping.discover_hosts(context.get_admin_context())
+
+
+def or_end(what):
+    """Do it, and end the process where that fails: a thread that dies leaves an API that answers."""
+    try:
+        what()
+    except BaseException:  # noqa: BLE001 - Nova exits in the middle of its code
+        traceback.print_exc()
+        os._exit(1)
+
+
+def cinder():
+    from cinder import monkey_patch
+
+    monkey_patch.patch("threading")
+    from cinder.wsgi import wsgi
+
+    application = wsgi.initialize_application()
+    from cinder import service
+    from oslo_config import cfg
+
+    # Both report under the id of the one that started last, and only a back end's silence is noticed.
+    for options in ({"binary": "cinder-scheduler"}, {"binary": "cinder-volume", "host": f"{cfg.CONF.host}@disks", "service_name": "disks"}):
+        service.Service.create(coordination=True, **options).start()
     return application
 
 
@@ -103,9 +174,11 @@ def main():
         module, variables = BY_VARIABLES[name]
         os.environ.update({key: value.format(folder=folder, prefix=sys.prefix) for key, value in variables.items()})
         application = importlib.import_module(module).application
+        if name == "nova":
+            threading.Thread(target=or_end, args=(nova_services,), daemon=True).start()
     else:
         sys.argv = [name, "--config-file", str(folder / f"{name}.conf")]
-        application = {"octavia": octavia, "manila": manila, "magnum": magnum}[name]()
+        application = {"octavia": octavia, "cinder": cinder, "manila": manila, "magnum": magnum}[name]()
     serve(Faults(folder, name).middleware(application), listen=f"127.0.0.1:{port}", threads=8, channel_timeout=300, ident=name)
 
 
