@@ -61,7 +61,7 @@ def _server_group(limits: Mapping[str, int], machines: int) -> Iterator[Finding]
 
 
 def _rules(visit: Visit) -> int:
-    """Rules of both security groups of machines: the door has two for each network that may come."""
+    """Rules of both security groups of machines: the gateway has two for each network that may come."""
     entry = visit.settings.entry
     return MACHINE_RULES + 2 * max(1, len(entry.allowed_cidrs) if isinstance(entry, LoadBalancerEntry) else 0)
 

@@ -248,6 +248,8 @@ class YarnMachines(pulumi.ComponentResource):
         )
         # A port and a volume belong to one machine at a time.
         alone = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
+        # The provider would resize or rebuild a server in its place. A new one begins as the first did.
+        anew = pulumi.ResourceOptions(parent=self, delete_before_replace=True, replace_on_changes=["flavorName", "imageName"])
         server = compute.Instance(
             f"{self._name}-{name}",
             name=title,
@@ -257,7 +259,7 @@ class YarnMachines(pulumi.ComponentResource):
             scheduler_hints=[compute.InstanceSchedulerHintArgs(group=self._apart)],
             metadata={"stack": self._args.title},
             user_data=pulumi.Output.secret(told),
-            opts=alone,
+            opts=anew,
         )
         compute.VolumeAttach(f"{self._name}-{name}-disk", instance_id=server.id, volume_id=volume.id, opts=alone)
         return port

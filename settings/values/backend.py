@@ -126,7 +126,7 @@ GATEWAY_OWN_GIB = 3
 """Memory of the gateway's machine beside Zeppelin's and the drivers', in GiB: for the system, the ResourceManager and nginx."""
 
 MACHINE_RULES = 10
-"""Rules of both security groups of machines, beside those of the door."""
+"""Rules of both security groups of machines, beside those that let browsers in."""
 
 MACHINE_PEOPLE = 100
 """Most people of a stack on machines. Nova takes 64 KiB of user data, which hold the hashes of their passwords beside all else."""

@@ -195,12 +195,11 @@ def test_nodes_that_boot_from_volumes_need_cinder_and_room_there(cloud: Cloud) -
     data = changed("dev", "cloud.cluster.labels", {"boot_volume_size": "60"})
     # Four nodes of 60 GiB when idle.
     with quota("block_storage", gigabytes=239)(cloud):
-        assert [(each.subject, each.says) for each in bad(findings(data))] == [
-            ("quota of volume space (GiB)", "239 free of 239, the stack needs 240")
-        ]
+        full = [each.says for each in bad(findings(data)) if each.subject == "quota of volume space (GiB)"]
+    assert full == ["239 free of 239, the stack needs 240"]
     with without("volumev3")(cloud):
-        (found,) = bad(findings(data))
-    assert (found.subject, "is not in the service catalogue" in found.says) == ("Cinder", True)
+        (found,) = [each for each in bad(findings(data)) if each.subject == "Cinder"]
+    assert "is not in the service catalogue" in found.says
     assert found.fix.startswith("use flavours with disks")
 
 

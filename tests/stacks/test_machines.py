@@ -14,8 +14,9 @@ import pytest
 from components.yarn.machines import checked
 from policy import rules
 from recording import SECRET, Recording
+from review.compare import compare
 from tests.support.machines import files, told
-from tests.support.programs import record_data
+from tests.support.programs import record_data, record_for_review
 from tests.support.stack_files import MACHINES, changed, document, refusal, settings_of, with_machines
 
 TODAY = dt.date(2026, 11, 23)
@@ -59,6 +60,19 @@ def test_a_machine_keeps_its_address_when_it_is_a_new_one(stack):
     assert {server["schedulerHints"][0].keys() == {"group"} for server in inputs(recording, "Instance").values()} == {True}
     (group,) = inputs(recording, "ServerGroup").values()
     assert group["policies"] == "soft-anti-affinity"
+
+
+def test_another_flavour_or_image_is_another_machine(stack):
+    """The provider would resize a server, or rebuild it (pulumi_openstack 5.5: compute/instance.py)."""
+    title, _ = stack
+    before = record_for_review(with_machines(document(title)))
+    larger = {"flavor": "vm.v1.xlarge", "vcpus": 16, "memory_gib": 64, "disk_gib": 60}
+    for backend, wanted in (
+        ({"worker": larger}, {"yarn-worker-0", "yarn-worker-1"}),
+        ({"image": "debian-12-newer"}, {"yarn-gateway", "yarn-worker-0", "yarn-worker-1"}),
+    ):
+        changes = compare(before, record_for_review(with_machines(document(title), **backend)))
+        assert {each.name for each in changes if each.operation == "replace" and each.type.endswith(":Instance")} == wanted
 
 
 def test_nobody_logs_in_to_a_machine(stack):
