@@ -19,6 +19,7 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
     if pool is None:
         yield Problem(("spark", "pool"), "is not a pool of this stack", ", ".join(pools), (nodes,))
         return
+    yield from _apart(stack, pool)
     with_gpus: list[NodeSize] = []
     for index, profile in enumerate(spark.profiles):
         if profile.gpu is None:
@@ -30,7 +31,6 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             yield Problem(path, message, ", ".join(able) or "the name of a pool, with its gpus", (nodes,))
             return
         with_gpus += [found] * (found not in with_gpus)
-        yield from _apart(stack, pool, found, path)
     for setting, sizes in spark.sizes().items():
         yield from _fit(stack, setting, sizes, pool=pool, on=pools[sizes.gpu.pool] if sizes.gpu else pool, nodes=nodes)
     gpus = sum(each.maximum * each.gpus for each in with_gpus)
@@ -58,21 +58,23 @@ def problems(stack: "StackSettings") -> Iterator[Problem]:
             )
 
 
-def _apart(stack: "StackSettings", pool: NodeSize, with_gpus: NodeSize, path: KeyPath) -> Iterator[Problem]:
-    """Drivers, and executors without a GPU, do not run on the nodes that have some.
+def _apart(stack: "StackSettings", pool: NodeSize) -> Iterator[Problem]:
+    """Drivers, and executors without a GPU, do not run on nodes that have some, whether or not a profile asks for these.
 
-    pool: theirs. path: where a profile names the other one.
+    pool: theirs.
     """
     ordinary = "so drivers and executors without a GPU would run on nodes with GPUs"
-    if with_gpus == pool:
-        others = [each.name for each in stack.cloud.node_sizes() if each.gpus and each != pool]
-        yield Problem(path, f"is spark.pool, {ordinary}", " or ".join(others) or "another pool, with gpus", (("spark", "pool"),))
+    if pool.gpus:
+        others = [each.name for each in stack.cloud.node_sizes() if not each.gpus]
+        yield Problem(("spark", "pool"), f"is a pool with gpus, {ordinary}", " or ".join(others) or "another pool, without gpus")
     elif isinstance(stack.cloud, KubernetesCloud):
-        index, labels = next((index, each.node_selector) for index, each in enumerate(stack.cloud.pools) if each.name == pool.name)
-        theirs = next(each.node_selector for each in stack.cloud.pools if each.name == with_gpus.name)
-        if labels.items() <= theirs.items():
-            message = f"selects the nodes of pool {with_gpus.name}, too, {ordinary}"
-            yield Problem(("cloud", "pools", index, "node_selector"), message, "a label that they do not have", (path,))
+        index, labels = next((index, each.node_selector.items()) for index, each in enumerate(stack.cloud.pools) if each.name == pool.name)
+        for other, each in enumerate(stack.cloud.pools):
+            theirs = each.node_selector.items()
+            if each.gpus and (labels <= theirs or theirs <= labels):
+                message = f"selects nodes of pool {each.name}, too, {ordinary}"
+                path = ("cloud", "pools", index, "node_selector")
+                yield Problem(path, message, "a label of both pools, with different values", (("cloud", "pools", other),))
 
 
 def _room(stack: "StackSettings", pool: NodeSize) -> dict[str, int]:

@@ -35,13 +35,19 @@ def in_one_pool() -> dict[str, Any]:
     return data
 
 
+def without_profile(data: dict[str, Any]) -> dict[str, Any]:
+    """Nobody asks for the GPUs that the nodes have."""
+    spark = data["gaia-dmp:spark"]
+    spark["profiles"] = [each for each in spark["profiles"] if "gpu" not in each]
+    del spark["quota"]["gpus"]
+    return data
+
+
 WRONG = [
     (gpus(profile={"gpu": {"pool": "gpus"}}), ["profiles[2].gpu.pool: gpus", "is not a pool of this stack", "accepted: gpu"]),
     (gpus(profile={"gpu": {"pool": "spark"}}), ["profiles[2].gpu.pool: spark", "is a pool without gpus", "accepted: gpu"]),
-    (
-        in_one_pool(),
-        ["profiles[2].gpu.pool: gpu", "is spark.pool", "would run on nodes with GPUs", "accepted: another pool, with gpus"],
-    ),
+    (in_one_pool(), ["spark.pool: gpu", "is a pool with gpus", "would run on nodes with GPUs", "accepted: default-worker or spark"]),
+    (without_profile(in_one_pool()), ["spark.pool: gpu", "is a pool with gpus", "accepted: default-worker or spark"]),
     (gpus(pool={"gpus": None}), ["profiles[2].gpu.pool: gpu", "is a pool without gpus", "the name of a pool, with its gpus"]),
     (gpus(pool={"gpus": 17}), ["pools[1].gpus: 17", "16"]),
     (
@@ -81,13 +87,16 @@ WRONG_NODES = [
     ({}, {"pool": "gpu"}),
     ({"pool": "gpu"}, {"pool": "gpu"}),
     ({"zone": "a"}, {"pool": "gpu", "zone": "a"}),
+    ({"zone": "a", "pool": "gpu"}, {"pool": "gpu"}),
+    ({"zone": "a"}, {}),
 ]
 
 
+@pytest.mark.parametrize("change", [lambda data: data, without_profile], ids=["with a profile", "without"])
 @pytest.mark.parametrize(("ordinary", "gpu"), WRONG_NODES)
-def test_ordinary_pods_do_not_select_nodes_with_gpus(ordinary, gpu):
-    message = refusal(on_kubernetes(ordinary, gpu))
-    words = ["cloud.pools[0].node_selector", "selects the nodes of pool gpu, too", "a label that they do not have"]
+def test_ordinary_pods_do_not_select_nodes_with_gpus(ordinary, gpu, change):
+    message = refusal(change(on_kubernetes(ordinary, gpu)))
+    words = ["cloud.pools[0].node_selector", "selects nodes of pool gpu, too", "a label of both pools, with different values"]
     assert [word for word in words if word not in message] == [], message
 
 
