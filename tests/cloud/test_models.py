@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import select
 import signal
 import socket
 import sqlite3
@@ -300,6 +301,18 @@ def test_a_refusal_waits_for_the_end_of_the_upload(models, people, made, who, re
         sent.settimeout(60)
         sent.sendall(b"y")
         assert sent.recv(100).split(b"\r\n")[0] == b"HTTP/1.1 " + refusal
+
+
+def test_a_refused_upload_without_end_is_answered(models):
+    block, sent = b"y" * 1_000_000, 0
+    with socket.create_connection(("127.0.0.1", models.port), timeout=60, source_address=(NOBODY, 0)) as upload:
+        upload.sendall(f"PUT /x HTTP/1.1\r\nHost: 127.0.0.1:{models.port}\r\nContent-Length: {10**12}\r\n\r\n".encode())
+        while not select.select([upload], [], [], 0)[0]:
+            upload.sendall(block)
+            sent += 1
+            assert sent < 3000
+        assert upload.recv(12) == b"HTTP/1.1 401"
+    assert sent > 1000
 
 
 def test_numbers_for_prometheus(models, people):

@@ -28,6 +28,7 @@ HEADER = "x-gaia-person"
 SECONDS = 10  # that a new Pod has until the API knows it as Running
 REMEMBERED = 2  # seconds that an address is believed to be the same Pod's
 LARGEST = 2**20  # bytes of a request that is read whole
+REFUSED = 2**30  # bytes that are read of an upload that is refused
 PEOPLE = json.loads(os.environ.get("GAIA_PEOPLE", '{"people": {}, "administrators": []}'))
 NOBODY = "Only people whom the stack file lists have models here.\n"
 
@@ -147,10 +148,10 @@ class Named:
 
         async def noted(message):
             if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
+                seen["status"], left = message["status"], REFUSED
                 # A refusal before the end of an upload would close the connection, and nginx, which still sends, would answer 502.
-                while unread and message["status"] >= 400:
-                    await read()
+                while unread and message["status"] >= 400 and left > 0:
+                    left -= len((await read()).get("body", b""))
             await send(message)
 
         try:
