@@ -1,11 +1,13 @@
-"""What a change restarts: which Pods stop and start though no object is replaced, and why."""
+"""What a change restarts: which Pods stop and start though no object is replaced, which servers are made anew, and why."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from components.names import YARN_MANAGER
 from recording import RecordedResource
 from review.change import OPTION, Change, Effect
 
+_SERVER = "openstack:compute/instance:Instance"
 _AT_ONCE = frozenset({"NetworkPolicy", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "Service", "Ingress"})
 _FOR_NEW_PODS = frozenset({"ResourceQuota", "LimitRange", "Namespace", "PriorityClass", "ValidatingAdmissionPolicy"})
 
@@ -40,6 +42,9 @@ def _restart(change: Change) -> Iterator[tuple[bool, str]]:
             yield True, f"{change.name}: Helm upgrades the chart, whose Pods may restart{why}"
         case Effect.UPGRADE:
             yield True, f"{change.name}: Magnum replaces the nodes one by one, and every Pod moves{why}"
+        case Effect.REPLACED if change.type == _SERVER:
+            ends = "its containers end" if "-worker-" in change.name else "everybody's sessions end"
+            yield True, f"{change.name}: a new server takes its place, and {ends}{why}"
 
 
 def _rollout(kind: str, after: RecordedResource) -> tuple[bool, str]:
@@ -50,6 +55,8 @@ def _rollout(kind: str, after: RecordedResource) -> tuple[bool, str]:
         if strategy == "OnDelete":
             return False, "each Pod keeps running as it is until somebody deletes it"
         return False, "the Pod on each node restarts, node by node"
+    if kind == "StatefulSet" and after.inputs.get("metadata", {}).get("name") == YARN_MANAGER:
+        return True, "Yarn's manager restarts, which ends every running application"
     if kind == "StatefulSet":
         return False, "the Pods restart one by one"
     if strategy == "Recreate":

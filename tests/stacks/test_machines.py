@@ -15,6 +15,7 @@ from components.yarn.machines import checked
 from policy import rules
 from recording import SECRET, Recording
 from review.compare import compare
+from review.restarts import restarts
 from tests.support.machines import files, told
 from tests.support.programs import record_data, record_for_review
 from tests.support.stack_files import MACHINES, changed, document, refusal, settings_of, with_machines
@@ -71,8 +72,9 @@ def test_another_flavour_or_image_is_another_machine(stack):
         ({"worker": larger}, {"yarn-worker-0", "yarn-worker-1"}),
         ({"image": "debian-12-newer"}, {"yarn-gateway", "yarn-worker-0", "yarn-worker-1"}),
     ):
-        changes = compare(before, record_for_review(with_machines(document(title), **backend)))
+        changes = list(compare(before, record_for_review(with_machines(document(title), **backend))))
         assert {each.name for each in changes if each.operation == "replace" and each.type.endswith(":Instance")} == wanted
+        assert {line.split(":")[0] for line in restarts(changes)} == wanted
 
 
 def test_nobody_logs_in_to_a_machine(stack):

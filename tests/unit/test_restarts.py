@@ -34,6 +34,26 @@ def test_a_template_that_changes_restarts_its_pods_as_its_strategy_says(kind, sp
     assert restarts([change(f"kubernetes:apps/v1:{kind}", "x", IMAGE, **spec)]) == [f"x: {line} (spec.containers[x].image changed)"]
 
 
+def test_yarns_manager_ends_what_runs_and_its_workers_go_one_by_one():
+    both = [change("kubernetes:apps/v1:StatefulSet", f"yarn-{role}", IMAGE) for role in ("manager", "worker")]
+    for each, name in zip(both, ("yarn", "yarn-worker"), strict=True):
+        assert each.after
+        each.after.inputs["metadata"] = {"name": name}
+    assert restarts(both) == [
+        "yarn-manager: Yarn's manager restarts, which ends every running application (spec.containers[x].image changed)",
+        "yarn-worker: the Pods restart one by one (spec.containers[x].image changed)",
+    ]
+
+
+def test_a_server_that_is_made_anew_ends_what_runs_on_it():
+    server, image = "openstack:compute/instance:Instance", Field("imageName", "a", "b", forces=True)
+    replaced = [change(server, name, image, operation="replace") for name in ("yarn-gateway", "yarn-worker-10")]
+    assert restarts(replaced) == [
+        "yarn-gateway: a new server takes its place, and everybody's sessions end (imageName changed)",
+        "yarn-worker-10: a new server takes its place, and its containers end (imageName changed)",
+    ]
+
+
 def test_scaling_restarts_nothing():
     assert restarts([change("kubernetes:apps/v1:Deployment", "x", Field("spec.replicas", 1, 2))]) == []
 
