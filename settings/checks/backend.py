@@ -76,7 +76,7 @@ def nobody_is(accounts: Sequence[str], stack: "StackSettings") -> Iterator[Probl
         names["monitoring", "smoke_test", "user"] = stack.monitoring.smoke_test.user
     for path, name in names.items():
         if slug(name) in accounts:
-            message = f"is {slug(name)} to Yarn, an account of its own"
+            message = f"is the name of an account that Yarn itself uses: {slug(name)}"
             yield Problem(path, message, f"another name than {', '.join(accounts)}, or backend kubernetes", ((*BACKEND, "kind"),))
 
 

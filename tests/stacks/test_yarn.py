@@ -195,7 +195,7 @@ def test_nobody_is_the_user_of_yarns_daemons():
     data = with_yarn(networked("dev"))
     data["gaia-dmp:zeppelin"] = data["gaia-dmp:zeppelin"] | {"people": [{"name": "Spark"}]}
     message = refusal(data)
-    assert "zeppelin.people[0].name: Spark\n      is spark to Yarn, an account of its own" in message
+    assert "zeppelin.people[0].name: Spark\n      is the name of an account that Yarn itself uses: spark" in message
     assert "accepted: another name than root, spark, or backend kubernetes" in message
     data["gaia-dmp:zeppelin"]["people"] = [{"name": "yarn"}]
     assert settings_of(data).zeppelin.people[0].name == "yarn"
