@@ -1,6 +1,5 @@
 """Drivers of one's own for Spark Connect, started, listed and stopped through Zeppelin, with the sizes and limits of a notebook."""
 
-import contextlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -114,10 +113,15 @@ class Platform:
         note = self._notes().get(size)
         if not note:
             raise ConnectError(f"{size}: no driver was started; `gaia connect --list` shows those that were")
-        # With a notebook, Zeppelin ends the interpreters that its paragraphs have used, and a start that was given up has left none. A size
-        # that the platform has no longer runs nowhere.
-        with contextlib.suppress(ConnectError):
+        # With a notebook, Zeppelin ends the interpreters that its paragraphs have used, and a start that was given up has left none.
+        try:
             self._ask("PUT", f"/interpreter/setting/restart/{size}", {"noteId": note})
+        except ConnectError as error:
+            # A size that the platform has no longer runs nowhere, and Zeppelin answers 500 (InterpreterSettingManager.restart, 0.12.1).
+            # After anything else a driver may still run, and its notebook is what it is known by.
+            cause = error.__cause__
+            if not isinstance(cause, httpx.HTTPStatusError) or cause.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                raise
         self._ask("DELETE", f"/notebook/{note}")
 
     def _notes(self) -> dict[str, str]:

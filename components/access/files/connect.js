@@ -5,6 +5,8 @@ const ROLES = ['owners', 'readers', 'writers', 'runners'];
 const ADDRESS = /sc:\/\/[^\s"']+;x-driver=([a-z0-9-]+);token=[0-9a-f]+/;
 // Of a Pod or a size. A size becomes the first word of a paragraph, and somebody else may make a notebook with any name and give it away.
 const NAME = /^[a-z0-9-]{1,63}$/;
+// Those that the platform has.
+const SIZES = document.body.dataset.sizes.split(' ');
 const OVER = ['FINISHED', 'ERROR', 'ABORT'];
 // Seconds between two looks, and that a driver may take to start.
 const EVERY = 1, PATIENCE = 1800;
@@ -122,9 +124,11 @@ async function start(user, size) {
 }
 
 // With a notebook, Zeppelin ends the interpreters that its paragraphs have used, and a start that was given up has left none. A size that the
-// platform has no longer runs nowhere.
+// platform has no longer runs nowhere. While another one does, its notebook is what it is known by, so that stays where the restart fails.
 async function stop(size, note) {
-    await ask('PUT', `/interpreter/setting/restart/${size}`, {noteId: note}).catch(() => {});
+    if (SIZES.includes(size)) {
+        await ask('PUT', `/interpreter/setting/restart/${size}`, {noteId: note});
+    }
     await ask('DELETE', `/notebook/${note}`);
 }
 
@@ -165,7 +169,7 @@ async function doing(user, words, act) {
 async function list(user) {
     const known = await notes(user);
     const rows = [];
-    for (const size of [...new Set([...document.body.dataset.sizes.split(' '), ...Object.keys(known)])]) {
+    for (const size of [...new Set([...SIZES, ...Object.keys(known)])]) {
         const note = known[size], pod = note && await isPrivate(user, note) ? await running(note) : '';
         const row = document.createElement('tr');
         [size, pod || (note ? 'does not run' : '')].forEach((text) => { row.insertCell().textContent = text; });

@@ -115,6 +115,25 @@ def test_a_driver_is_started_used_listed_and_stopped(place: Place):
     eventually(lambda: closed(place.driver))
 
 
+def bobs(place: Place, size: str) -> str:
+    """Id of a notebook for a size, as the program and the page make one."""
+    with httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.certificate), timeout=60) as bob:
+        bob.post("/api/login", data={"userName": "bob", "password": "bob-secret"}).raise_for_status()
+        path = {"notePath": f"/connect-bob/{size}", "addingEmptyParagraph": False, "defaultInterpreterGroup": size}
+        note: str = bob.post("/api/notebook", json=path).raise_for_status().json()["body"]
+        rights = {role: ["bob"] for role in ("owners", "readers", "writers", "runners")}
+        bob.put(f"/api/notebook/{note}/permissions", json=rights).raise_for_status()
+    return note
+
+
+def test_what_the_platform_has_no_longer_is_stopped_nevertheless(place: Place):
+    bobs(place, "spark-gone")
+    assert re.fullmatch(r"spark-gone +- +has ended\n", place.gaia("--list").stdout)
+    stopped = place.gaia("--stop", "--size", "spark-gone")
+    assert stopped.returncode == 0, stopped.stderr
+    assert place.gaia("--list").stdout == ""
+
+
 @pytest.fixture
 def page(place: Place) -> Iterator[Page]:
     """A browser of bob's. Whatever its console complains of fails the test, such as what the page's own policy forbids."""
@@ -263,6 +282,30 @@ def test_the_page_says_what_does_not_answer_and_goes_on(place: Place, page: Page
     start.click()
     expect(other.locator("#said")).to_have_text("GET /notebook: 502", timeout=30_000)
     expect(start).to_be_enabled()
+
+
+@needs_chromium
+def test_the_page_stops_nothing_that_it_could_not_end(place: Place, page: Page):
+    """A page of its own, as above: its notebook stays, by which its driver is known. A size that the platform has no longer has none."""
+    notes = {bobs(place, "spark"), bobs(place, "spark-gone")}
+
+    def left() -> set[str]:
+        return {each["id"] for each in page.context.request.get(f"{place.url}/api/notebook").json()["body"]} & notes
+
+    other = page.context.new_page()
+    other.route("**/api/interpreter/setting/restart/spark", lambda route: route.fulfill(status=502))
+    other.goto(f"{place.url}/connect")
+    spark, gone = (other.locator("tbody tr").nth(number) for number in (0, 2))
+    spark.get_by_role("button", name="Stop").click()
+    expect(other.locator("#said")).to_have_text("PUT /interpreter/setting/restart/spark: 502", timeout=30_000)
+    assert left() == notes
+    expect(gone).to_contain_text("spark-gone")
+    gone.get_by_role("button", name="Stop").click()
+    expect(other.locator("tbody tr")).to_have_count(2, timeout=30_000)
+    other.unroute_all()
+    spark.get_by_role("button", name="Stop").click()
+    expect(other.get_by_role("button", name="Stop")).to_have_count(0, timeout=30_000)
+    assert left() == set()
 
 
 @needs_chromium
