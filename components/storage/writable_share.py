@@ -28,7 +28,7 @@ class WritableShare:
     """The namespace of the Ceph keys, where that Job runs."""
 
     image: str
-    """Image of that Job, with a shell and chown."""
+    """Image of that Job, with a shell, chown and find."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,8 @@ class HomeClaim:
     """Mode of a share's root, as chmod takes it."""
 
     folder: str | None = None
-    """A folder in a share's root, of the same owner and mode; or None. The kubelet would make it as root, before the root is prepared."""
+    """A folder in a share's root, of the same owner and mode, with what is in it; or None. The kubelet would make it as root, before the
+    root is prepared."""
 
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = "ReadWriteMany"
     """Access mode of a storage class' volume."""
@@ -109,12 +110,15 @@ def _prepare(name: str, share: WritableShare, claim: HomeClaim, parent: pulumi.R
     Manila hands out a share whose root belongs to root alone (`cephfs_volume_mode` 755), CephCSI changes no owner, and a
     Pod under `restricted` may not. So a Job in the namespace of the CSI plug-in does, by a volume of its own.
     """
-    folders = f"/share /share/{claim.folder}" if claim.folder else "/share"
-    made = f"mkdir -p {folders} && " if claim.folder else ""
+    below = ""
+    if claim.folder:
+        # An earlier kubelet made people's folders as root, in the one that it had made as root, too.
+        mended = f"-maxdepth 1 -type d -exec chown {claim.owner} {{}} + -exec chmod {claim.mode} {{}} +"
+        below = f" && mkdir -p /share/{claim.folder} && find /share/{claim.folder} {mended}"
     container = core.ContainerArgs(
         name="prepare",
         image=share.image,
-        command=["sh", "-ec", f"{made}chown {claim.owner} {folders} && chmod {claim.mode} {folders}"],
+        command=["sh", "-ec", f"chown {claim.owner} /share && chmod {claim.mode} /share{below}"],
         security_context=core.SecurityContextArgs(
             run_as_user=0,
             # Only who is in its group may enter a root that was given away, or let new folders belong to the group (setattr_prepare).

@@ -1,7 +1,10 @@
 """A stack whose executors run on Yarn: what stands, who reaches whom, what drivers may, and which stack files are refused."""
 
 import datetime as dt
+import os
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ from recording import Recording
 from tests.stacks.test_network_policies import DRIVERS, EXECUTORS, OURS, PODS, PORTS, SPARK, expected
 from tests.support.network import Pod, matrix, networked, policies
 from tests.support.programs import named, record_data
-from tests.support.stack_files import SPARK_3_5, STACKS, YARN, YARN_IMAGES, refusal, settings_of, with_yarn
+from tests.support.stack_files import SPARK_3_5, STACKS, YARN, YARN_IMAGES, document, refusal, settings_of, with_yarn
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -51,6 +54,28 @@ def test_a_daemon_has_ten_minutes_to_begin(stack):
     for daemon in daemons(recording).values():
         (container,) = daemon["template"]["spec"]["containers"]
         assert container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"] == 600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives folders away, as root")
+def test_the_share_of_event_logs_is_prepared_with_peoples_folders_that_root_has_made(tmp_path: Path):
+    """With the Job's own user, group and capabilities, once and again."""
+    recording = record_data(with_yarn(document("dev")), "update")
+    (container,) = named(recording, "history-server-prepare-job").inputs["spec"]["template"]["spec"]["containers"]
+    security = container["securityContext"]
+    assert (security["runAsUser"], security["runAsGroup"], security["capabilities"]["add"]) == (0, 185, ["CHOWN", "FOWNER"])
+    tmp_path.chmod(0o755)
+    (tmp_path / ".yarn/alice/application_1").mkdir(parents=True)
+    command = [word.replace("/share", str(tmp_path)) for word in container["command"]]
+    job = ["setpriv", "--bounding-set=-all,+chown,+fowner", "--inh-caps=-all", "--regid=185", "--clear-groups", *command]
+    for _ in range(2):
+        subprocess.run(job, check=True)
+        found = {place: (tmp_path / place).stat() for place in (".", ".yarn", ".yarn/alice", ".yarn/alice/application_1")}
+        assert {place: (each.st_uid, each.st_gid, oct(each.st_mode & 0o7777)) for place, each in found.items()} == {
+            ".": (185, 185, "0o2770"),
+            ".yarn": (185, 185, "0o2770"),
+            ".yarn/alice": (185, 185, "0o2770"),
+            ".yarn/alice/application_1": (0, 0, "0o755"),
+        }
 
 
 def test_a_worker_reads_datasets_and_staging_and_writes_its_own_disk(stack):
