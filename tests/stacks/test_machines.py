@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import io
 import json
+import re
 import tarfile
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
@@ -172,6 +173,15 @@ def test_the_daemons_read_what_pods_of_yarn_read(stack):
     assert "<value>/opt/spark/yarn/*</value>" in site
     assert site == files(told(title, "yarn-gateway"))["/etc/yarn/yarn-site.xml"]
     assert "/etc/yarn/capacity-scheduler.xml" not in files(told(title, "yarn-worker-0"))
+
+
+@pytest.mark.parametrize(("machine", "more"), [("yarn-gateway", {"nginx.service"}), ("yarn-worker-0", set())])
+def test_a_boot_begins_the_set_up_the_firewall_and_the_way_in_alone(machine, more):
+    """What needs a share begins once the set-up has mounted it."""
+    data = told("dev", machine)
+    scripts = [*files(data).values(), *(" ".join(line) for line in data["runcmd"])]
+    enabled = {unit for text in scripts for unit in re.findall(r"^systemctl enable (?:--\S+ )*(\S+)$", text, re.MULTILINE)}
+    assert enabled == {"nftables.service", "platform-setup.service"} | more
 
 
 def test_a_new_person_makes_a_new_gateway_and_no_new_worker():

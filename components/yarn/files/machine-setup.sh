@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a machine what its files say: packages, the firewall, software, shares and services. systemd runs it with each boot until it has ended
-# well, and it does again only what has not been done. Services begin with it and with nothing else: not before their shares are there.
+# well, and it does again only what has not been done. Services of ours begin with it and with nothing else: not before their shares are there.
+# The gateway's nginx begins with the boot, and answers 502 until Zeppelin is there.
 set -euf
 cd /opt/platform
 
