@@ -322,7 +322,7 @@ ACCOUNTS = "accepted: another name than root, spark, www-data, yarn, zeppelin, o
         *(
             (
                 {"zeppelin.people": [{"name": "bob"}, {"name": name}]},
-                [f"zeppelin.people[1].name: {name}", f"is {account} to Yarn", ACCOUNTS],
+                [f"zeppelin.people[1].name: {name}", f"is the name of an account that Yarn itself uses: {account}", ACCOUNTS],
             )
             for name, account in {
                 "yarn": "yarn",
