@@ -172,7 +172,7 @@ def _scheduler(cluster: YarnCluster, spark: SparkSettings) -> dict[str, str]:
         f"{queue}.maximum-capacity": "100",
         # ApplicationMasters are small, and each is the driver of a notebook: the limits of people bound them.
         f"{queue}.maximum-am-resource-percent": "1.0",
-        f"{queue}.user-limit-factor": f"{_share(cluster, spark):.6f}",
+        f"{queue}.user-limit-factor": f"{_share(cluster, spark):.9f}",
         "yarn.scheduler.capacity.user.max-parallel-apps": str(spark.per_person.interpreters),
         # A right of the root is one of every queue.
         f"{root}.acl_submit_applications": " ",
@@ -187,7 +187,8 @@ def _share(cluster: YarnCluster, spark: SparkSettings) -> float:
 
     Yarn gives a container to a person who has no more than their part, and looks before it gives. So the part is that of all of their
     executors, without the ApplicationMasters beside them: with the last executor they have more. Cores are rounded down and memory up to
-    GiB (hadoop: UsersManager.computeUserLimit), hence the hundredths.
+    GiB (hadoop: UsersManager.computeUserLimit), hence the hundredth of a core and the half of a GiB. Yarn keeps the factor in 24
+    bits: of a thousand TiB, that loses less than the half.
 
     ApplicationMasters do count, so a person with many notebooks has fewer executors, and never one more.
     """
@@ -198,5 +199,5 @@ def _share(cluster: YarnCluster, spark: SparkSettings) -> float:
     of_memory = max(count * size.total_memory_gib for count, size in wanted)
     # Of equal shares it is cores that keep the last executor out: its ApplicationMaster has one as well.
     if of_memory / memory > of_cores / cores:
-        return min((of_memory - 0.01) / memory, 1)
+        return min((of_memory - 0.5) / memory, 1)
     return min((of_cores + 0.01) / cores, 1)

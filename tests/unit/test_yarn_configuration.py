@@ -75,6 +75,12 @@ def granted(yarn: YarnCluster, settings: SparkSettings) -> int:
         (cluster(7, 13, 200), spark(3, 10, 4, 11), 11),
         # Memory is.
         (cluster(3, 64, 65), spark(1, 10, 2, 13), 13),
+        # Of so much memory, a digit or two of the factor are an executor.
+        (cluster(93, 26, 500), spark(1, 54, 1, 109), 109),
+        (cluster(500, 128, 129), spark(4, 62, 1, 995), 995),
+        (cluster(500, 192, 384), spark(34, 93, 1, 1997), 1997),
+        (cluster(250, 128, 4000), spark(5, 491, 1, 1987), 1987),
+        (cluster(500, 192, 200), spark(7, 6, 1, 1999), 1999),
     ],
 )
 def test_a_person_gets_as_many_executors_as_the_stack_file_says(yarn, settings, wanted):
@@ -96,7 +102,7 @@ def test_a_person_gets_as_many_whatever_the_sizes_are():
 
 def test_a_person_never_has_more_than_all():
     files = yarn_files(cluster(1), spark(executors=1000))
-    assert read(files["capacity-scheduler.xml"])["yarn.scheduler.capacity.root.default.user-limit-factor"] == "1.000000"
+    assert read(files["capacity-scheduler.xml"])["yarn.scheduler.capacity.root.default.user-limit-factor"] == "1.000000000"
 
 
 @pytest.mark.parametrize(("people", "accepted"), [(["alice", "bob"], "alice,bob "), ([], " "), (None, "*")])
