@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.access.gateway import _START
+from components.files import COMPONENTS
 from tests.support.certificates import self_signed
 from tests.support.gateway import ALICE, BOB, Backend, Browser, configure, needs_nginx, serve
 from tests.support.servers import Quiet, free_ports, serving
@@ -155,11 +156,30 @@ def ports(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     process.wait()
 
 
+def test_whatever_adds_a_header_asks_for_tls_too():
+    """A block with an `add_header` of its own has none of those around it (nginx: ngx_http_headers_module)."""
+    asks, files = "add_header Strict-Transport-Security $only_tls always;", sorted((COMPONENTS / "access/files").glob("gateway-*.conf"))
+    blocks: list[tuple[str, list[str]]] = []
+    for path in files:
+        within: list[list[str]] = [[]]
+        for line in map(str.strip, path.read_text().splitlines()):
+            if line.endswith("{"):
+                within.append([])
+            elif line == "}":
+                blocks.append((path.name, within.pop()))
+            elif line.startswith("add_header "):
+                within[-1].append(line)
+        blocks += [(path.name, block) for block in within]
+    assert [(name, block) for name, block in blocks if block and asks not in block] == []
+    # None stands in a line that this has not understood.
+    assert sum(len(block) for _, block in blocks) == sum(path.read_text().count("add_header ") for path in files) > 0
+
+
 @needs_nginx
 class TestTls:
     """A browser that has come by TLS once does not come without it again, whichever page it saw (RFC 6797, 7.1)."""
 
-    # One at least for each location of the gateway's files, and for each of their ways to end.
+    # One at least for each location of the gateway's files but the gate's, and for each of their ways to end.
     PATHS = (
         ("/index.html", 200),
         ("/", 302),
