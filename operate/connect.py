@@ -142,7 +142,7 @@ class Platform:
         """Take away the addresses in a notebook, which a program or a page has left that was killed as it asked for one.
 
         It keeps the paragraphs: with the notebook, Zeppelin ends the interpreters that these have used. A program that still waits sees
-        the title, and says so.
+        the title, and runs its paragraph again.
         """
         for each in self._paragraphs(note):
             if left := ADDRESS.search(_printed(each)):
@@ -167,11 +167,16 @@ class Platform:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             found = next((each for each in self._paragraphs(note) if each["id"] == paragraph), None)
-            if found is None or found.get("title"):
+            if found is None:
                 raise ConnectError("the page /connect or another terminal has asked meanwhile: try again")
-            if found["status"] in {"FINISHED", "ERROR", "ABORT"}:
+            if found["status"] in {"FINISHED", "ERROR", "ABORT"} and not found.get("title"):
                 return _printed(found)
+            # Who has given it a title clears what it has printed right after that.
             time.sleep(EVERY)
+            if found.get("title"):
+                # A list has taken the address for one that was left (`_tidy`). The driver runs, and says it again.
+                self._ask("PUT", f"/notebook/{note}/paragraph/{paragraph}", {"title": "", "text": found["text"]})
+                self._ask("POST", f"/notebook/job/{note}/{paragraph}", {})
         raise ConnectError(f"no driver came in {PATIENCE // 60} minutes")
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:

@@ -44,7 +44,8 @@ const paragraphs = async (note) => (await ask('GET', `/notebook/${note}`)).parag
 const printed = (paragraph) => ((paragraph.results || {}).msg || []).map((each) => each.data).join('\n');
 
 // Takes away the addresses in a notebook, which a page or a program has left that was killed as it asked for one. It keeps the paragraphs:
-// with the notebook, Zeppelin ends the interpreters that these have used. A page that still waits sees the title, and says so.
+// with the notebook, Zeppelin ends the interpreters that these have used. A page that still waits sees the title, and runs its paragraph
+// again.
 async function tidy(note) {
     for (const each of await paragraphs(note)) {
         const left = ADDRESS.exec(printed(each));
@@ -75,13 +76,19 @@ async function run(note, paragraph) {
     await ask('POST', `/notebook/job/${note}/${paragraph}`, {});
     for (let seconds = 0; seconds < PATIENCE; seconds += EVERY) {
         const found = (await paragraphs(note)).find((each) => each.id === paragraph);
-        if (!found || found.title) {
+        if (!found) {
             throw new Error('another page of yours has asked meanwhile, or gaia connect has: try again');
         }
-        if (OVER.includes(found.status)) {
+        if (OVER.includes(found.status) && !found.title) {
             return printed(found);
         }
+        // Who has given it a title clears what it has printed right after that.
         await wait(EVERY);
+        if (found.title) {
+            // A list has taken the address for one that was left (`tidy`). The driver runs, and says it again.
+            await ask('PUT', `/notebook/${note}/paragraph/${paragraph}`, {title: '', text: found.text});
+            await ask('POST', `/notebook/job/${note}/${paragraph}`, {});
+        }
     }
     throw new Error(`no driver came in ${PATIENCE / 60} minutes`);
 }

@@ -127,6 +127,12 @@ def bobs(place: Place, size: str) -> str:
     return note
 
 
+def statuses(bob: httpx.Client) -> list[str]:
+    """Of the paragraphs that start a driver, as somebody sees them who has logged in."""
+    notes = [each["id"] for each in bob.get("/api/notebook").json()["body"] if each["path"] == "/connect-bob/spark"]
+    return [each["status"] for note in notes for each in bob.get(f"/api/notebook/{note}").json()["body"]["paragraphs"]]
+
+
 def test_what_the_platform_has_no_longer_is_stopped_nevertheless(place: Place):
     bobs(place, "spark-gone")
     assert re.fullmatch(r"spark-gone +- +has ended\n", place.gaia("--list").stdout)
@@ -229,14 +235,9 @@ def test_what_a_page_was_waiting_for_stays_nowhere_when_it_is_closed(place: Plac
     page.locator("tbody tr").nth(0).get_by_role("button", name="Start").click()
     with httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.certificate), timeout=60) as bob:
         bob.post("/api/login", data={"userName": "bob", "password": "bob-secret"}).raise_for_status()
-
-        def left() -> list[dict[str, str]]:
-            notes = [each["id"] for each in bob.get("/api/notebook").json()["body"] if each["path"] == "/connect-bob/spark"]
-            return [each for note in notes for each in bob.get(f"/api/notebook/{note}").json()["body"]["paragraphs"]]
-
-        eventually(lambda: [each["status"] for each in left()] in [["RUNNING"], ["PENDING"]])
+        eventually(lambda: statuses(bob) in [["RUNNING"], ["PENDING"]])
         page.goto("about:blank")
-        eventually(lambda: left() == [])
+        eventually(lambda: statuses(bob) == [])
     assert place.gaia().returncode == 0
     assert with_token(place) == []
     assert place.gaia("--stop").returncode == 0
@@ -267,6 +268,47 @@ def test_what_was_killed_half_way_leaves_its_token_until_a_visit_after_the_start
         assert re.fullmatch(rf"spark +{POD} +runs\n", place.gaia("--list").stdout)
     eventually(lambda: with_token(place) == [])
     assert place.gaia("--stop").returncode == 0
+    eventually(lambda: closed(place.driver))
+
+
+def test_a_list_in_the_moment_of_the_start_takes_nothing_from_the_program(place: Place):
+    eventually(lambda: closed(place.driver))
+    environment = os.environ | {"SSL_CERT_FILE": str(place.certificate), "GAIA_PASSWORD": "bob-secret"}
+    command = [sys.executable, "-m", "cli.main", "connect", place.url, "--user", "bob"]
+    with (
+        httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.certificate), timeout=60) as bob,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        bob.post("/api/login", data={"userName": "bob", "password": "bob-secret"}).raise_for_status()
+        eventually(lambda: statuses(bob) in [["RUNNING"], ["PENDING"]], 120)
+        # It looks again only when another one has listed.
+        process.send_signal(signal.SIGSTOP)
+        eventually(lambda: len(with_token(place)) == 1, 240, pause=1)
+        assert re.fullmatch(rf"spark +{POD} +runs\n", place.gaia("--list").stdout)
+        process.send_signal(signal.SIGCONT)
+        output, errors = process.communicate(timeout=120)
+    assert re.search(rf"x-driver={POD};token=[0-9a-f]{{64}}\n$", output), errors
+    assert with_token(place) == []
+    assert re.fullmatch(rf"spark +{POD} +runs\n", place.gaia("--list").stdout)
+    assert place.gaia("--stop").returncode == 0
+    eventually(lambda: closed(place.driver))
+
+
+@needs_chromium
+def test_a_list_in_the_moment_of_the_start_takes_nothing_from_the_page(place: Place, page: Page):
+    eventually(lambda: closed(place.driver))
+    page.goto(f"{place.url}/connect")
+    spark = page.locator("tbody tr").nth(0)
+    with page.expect_request("**/api/notebook/job/**"):
+        spark.get_by_role("button", name="Start").click()
+    # Its next look waits until this test comes back to the browser.
+    page.route("**/api/notebook/*", lambda route: route.continue_())
+    eventually(lambda: len(with_token(place)) == 1, 240, pause=1)
+    assert re.fullmatch(rf"spark +{POD} +runs\n", place.gaia("--list").stdout)
+    expect(page.locator("#address pre")).to_contain_text(f"x-driver={POD};token=", timeout=120_000)
+    assert with_token(place) == []
+    spark.get_by_role("button", name="Stop").click()
+    expect(spark).not_to_contain_text(POD, timeout=60_000)
     eventually(lambda: closed(place.driver))
 
 
