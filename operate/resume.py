@@ -5,6 +5,7 @@ The engine notes what it is about to make, and its id once it is made. Of what i
 Where an answer is lost, the engine does not even keep the note (unnoted.py).
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -21,6 +22,7 @@ from rich.console import Console
 from components.names import whose
 from doctor.visit import connect, roles
 from operate.engine import run
+from operate.live import plain
 from operate.undeclared import role
 from operate.unnoted import Unnoted
 from settings import load_file
@@ -71,6 +73,7 @@ _INTERFACE = "openstack:networking/routerInterface:RouterInterface"
 _SUBNET_ROUTE = "openstack:networking/subnetRoute:SubnetRoute"
 _ROUTER_ROUTE = "openstack:networking/routerRoute:RouterRoute"
 _ATTACHMENT = "openstack:compute/volumeAttach:VolumeAttach"
+_SERVER = "openstack:compute/instance:Instance"
 _MAGNUM = {"OpenStack-API-Version": "container-infra 1.9"}
 _LISTINGS = {
     "openstack:networking/network:Network": _Listing("network", "/networks", "networks", _NAME, marked=True),
@@ -95,7 +98,7 @@ _LISTINGS = {
             "remote_group_id": "remoteGroupId",
         },
     ),
-    "openstack:compute/instance:Instance": _Listing("compute", "/servers/detail", "servers", _NAME, marked=True),
+    _SERVER: _Listing("compute", "/servers/detail", "servers", _NAME, marked=True),
     "openstack:compute/serverGroup:ServerGroup": _Listing("compute", "/os-server-groups", "server_groups", _NAME),
     "openstack:blockstorage/volume:Volume": _Listing("block_storage", "/volumes/detail", "volumes", _NAME, marked=True),
     "openstack:compute/keypair:Keypair": _Listing("compute", "/os-keypairs", "keypairs", _NAME, id="name"),
@@ -130,7 +133,8 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
     mark: of this stack; what carries another one is passed over. unmarked: whether something without a mark is taken, too: Neutron's API
     sets tags after it has made the thing, and a person who looked knows more.
 
-    Raises ValueError where there are several, or one without a mark, and KeyError for a kind that no listing tells.
+    Raises ValueError where there are several, one without a mark, or a server that ended in error, and KeyError for a kind that no listing
+    tells.
     """
     if kind == _INTERFACE:
         return _interface(cloud, inputs)
@@ -167,8 +171,18 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
             f"{title} ({ids[0]}) has this stack's name and no mark of a stack; nothing was taken over.\n"
             "  Look at it. Is it this stack's? Run again with --unmarked. Otherwise rename it, or remove it"
         )
+    if kind == _SERVER and any(each["status"] == "ERROR" for each in things):
+        raise _not_taken(title, ids[0], "ended in error")
     above = inputs.get("clusterId") if kind.endswith(":NodeGroup") else inputs.get("zoneId")
     return "/".join([*([above] if above else []), *ids]) if ids else ""
+
+
+def _not_taken(title: str, identity: str, why: str) -> ValueError:
+    """A server holds its port and its volume, so no other one is made beside it."""
+    return ValueError(
+        f"server {title} ({identity}) {why}; nothing was taken over.\n"
+        f"  Delete it, then run again: openstack server delete --wait {identity}. The next `up` makes it anew"
+    )
 
 
 def _in_network(cloud: Connection, cluster: str, network: str) -> bool:
@@ -215,6 +229,7 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     deployment = state["deployment"] or {}
     pending = [each["resource"] for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
     clouds = {name: connect(project) for name, project in projects.items()}
+    told = _user_data(stack, folder) if any(each["type"] == _SERVER for each in pending) else {}
     taken, forgotten, unsought, in_kubernetes = {}, [], [], []
     urns = []
 
@@ -222,9 +237,16 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         return found(clouds[role(resource)], resource["type"], resource["inputs"], _mark(resource["urn"]), unmarked=unmarked)
 
     def take(resource: Mapping[str, Any], identity: str) -> None:
+        outputs = dict(resource["inputs"])
+        if resource["type"] == _SERVER:
+            if resource["urn"] not in told:
+                raise _not_taken(outputs["name"], identity, "was made though its answer was lost, and nobody knows its user data")
+            # The provider keeps this in its state, reads no other, and would replace the server
+            # (terraform-provider-openstack: resource_openstack_compute_instance_v2.go, user_data's StateFunc).
+            outputs["userData"] = hashlib.sha1(told[resource["urn"]].encode(), usedforsecurity=False).hexdigest()
         taken[_name(resource)] = identity
         urns.append(resource["urn"])
-        deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": resource["inputs"]})
+        deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": outputs})
 
     def stands(resource: Mapping[str, Any]) -> bool:
         return resource["type"] in _SOUGHT and role(resource) in projects and look(resource) == resource["id"]
@@ -263,6 +285,13 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
     deleting = any(each["type"] == "deleting" for each in deployment.get("pending_operations") or [])
     return Resumed(taken, forgotten, unsought, list(dict.fromkeys(in_kubernetes)), deleting)
+
+
+def _user_data(stack: str, folder: Path) -> dict[str, str]:
+    """User data, in clear, of servers that were being made, by their urns. It goes into no file."""
+    deployment = json.loads(run(stack, "stack", "export", "--show-secrets", folder=folder))["deployment"]
+    making = [each["resource"] for each in deployment["pending_operations"] if each["type"] == "creating"]
+    return {each["urn"]: plain(each["inputs"]["userData"]) for each in making if each["type"] == _SERVER}
 
 
 def _name(resource: Mapping[str, Any]) -> str:

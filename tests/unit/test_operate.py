@@ -2,10 +2,12 @@
 
 import base64
 import datetime as dt
+import hashlib
 import http.server
 import json
 import ssl
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,11 +24,15 @@ from cli.main import main
 from operate import deadlines, destroy, drift, engine, resume, smoke
 from operate.api import Api, ClusterError
 from operate.live import server
+from recording import SIGNATURE
 from review.revisions import RevisionError
 from review.risks import Risk
+from tests.support.stack_files import document, settings_of
 
 NOW = dt.datetime.now(dt.UTC)
 URN = "urn:pulumi:prod::gaia-dmp::gaia-dmp:openstack:Network$openstack:networking/router:Router::ceph-router"
+SERVER = "openstack:compute/instance:Instance"
+TOLD = "#cloud-config\nhostname: gateway-ä\n"
 
 
 def certificate(days: float) -> tuple[bytes, bytes]:
@@ -208,6 +214,56 @@ class TestResume:
         assert self.found(theirs, {"id": "3"}, unmarked=True) == "3"
         with pytest.raises(ValueError, match=r"n \(3\) has this stack's name and no mark of a stack; nothing was taken over"):
             self.found({"id": "3"})
+
+    def servers(self, **more: Any) -> Any:
+        """A project with a server of stack prod."""
+        listed = [{"id": "7", "name": "n", "project_id": "p", "status": "ACTIVE", "metadata": {"stack": "gaia-dmp-prod"}, **more}]
+        answer = SimpleNamespace(status_code=200, raise_for_status=lambda: None, json=lambda: {"servers": listed})
+        return SimpleNamespace(compute=SimpleNamespace(get=lambda *_, **__: answer), current_project_id="p")
+
+    def test_a_server_in_error_is_not_taken(self):
+        assert resume.found(self.servers(), SERVER, {"name": "n"}, "gaia-dmp-prod") == "7"
+        with pytest.raises(ValueError, match=r"server n \(7\) ended in error; nothing was taken over.\n .* server delete --wait 7"):
+            resume.found(self.servers(status="ERROR"), SERVER, {"name": "n"}, "gaia-dmp-prod")
+
+    def resumed(self, monkeypatch: pytest.MonkeyPatch, unnoted: Sequence[dict[str, Any]], *pending: dict[str, Any]) -> list[Any]:
+        """Resume prod with servers whose answers were lost, or that were being made. Returns the states that were imported."""
+        imported: list[Any] = []
+
+        def run(_stack: str, *words: str, folder: Path) -> str:
+            assert folder == Path("x")
+            if words[:2] == ("stack", "import"):
+                imported.append(json.loads(Path(words[-1]).read_text()))
+            secret = {SIGNATURE: "s", **({"plaintext": json.dumps(TOLD)} if "--show-secrets" in words else {"ciphertext": "c"})}
+            making = [{"type": "creating", "resource": {**each, "inputs": {"name": "n", "userData": secret}}} for each in pending]
+            return json.dumps({"deployment": {"resources": [{"urn": "above"}], "pending_operations": making}})
+
+        openstack: Any = settings_of(document("prod"))
+        lost = SimpleNamespace(sought=lambda _: unnoted, took=lambda _: None)
+        for name, stand_in in {
+            "run": run,
+            "load_file": lambda *_: SimpleNamespace(settings=openstack),
+            "roles": lambda *_: {"compute": "p"},
+            "role": lambda _: "compute",
+            "connect": lambda _: self.servers(),
+            "Unnoted": lambda *_: lost,
+        }.items():
+            monkeypatch.setattr(resume, name, stand_in)
+        resume.resume("prod", Path("x"))
+        return imported
+
+    def test_a_server_is_taken_with_what_the_provider_notes_of_its_user_data(self, monkeypatch):
+        """terraform-provider-openstack keeps its SHA-1 in hexadecimal, and its Read sets no other: else the next `up` replaces it."""
+        making = {"urn": URN, "custom": True, "type": SERVER}
+        ((_, taken),) = (each["deployment"]["resources"] for each in self.resumed(monkeypatch, [], making))
+        assert (taken["id"], taken["outputs"]["userData"]) == ("7", hashlib.sha1(TOLD.encode()).hexdigest())
+        # The text itself stays encrypted.
+        assert taken["inputs"]["userData"] == {SIGNATURE: "s", "ciphertext": "c"}
+
+    def test_a_server_of_unknown_user_data_is_not_taken(self, monkeypatch):
+        lost = {"urn": URN, "custom": True, "type": SERVER, "inputs": {"name": "n", "userData": "[secret]"}}
+        with pytest.raises(ValueError, match=r"nobody knows its user data; nothing was taken over.\n .*openstack server delete --wait 7"):
+            self.resumed(monkeypatch, [lost])
 
     def test_what_no_listing_tells_is_said_to_be_so(self, capsys):
         resume.show(resume.Resumed({}, ["a"], ["b"], []), "dev", Console(width=200))
