@@ -4,6 +4,7 @@ What differs from machines: addresses, folders, and Spark's own addresses, becau
 """
 
 import contextlib
+import fcntl
 import functools
 import os
 import signal
@@ -26,9 +27,8 @@ from tests.cloud.driver import Driver
 from tests.cloud.kube import die_with_parent
 from tests.support.eventually import eventually
 
-_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-MANAGER, NODE, SECOND_NODE = (f"127.0.{7 + _PROCESS}.{number}" for number in (1, 2, 3))
-"""Addresses of their own in each process of pytest-xdist, so that the ports can be those of the files."""
+MANAGER, NODE, SECOND_NODE = (f"127.0.7.{number}" for number in (1, 2, 3))
+"""Addresses of their own, so that the ports can be those of the files."""
 
 _QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """Java that starts with as little work as it can."""
@@ -162,13 +162,15 @@ def cluster(**more: Any) -> YarnCluster:
 
 @contextmanager
 def running(folder: Path, cluster: YarnCluster, spark: SparkSettings, kind: type[Yarn] = Yarn) -> Iterator[Yarn]:
-    """Yarn for the time of a `with`, with its worker registered."""
-    yarn = kind(folder, cluster, spark)
-    try:
-        yarn.start("resourcemanager.ResourceManager", MANAGER)
-        eventually(lambda: yarn.ask("info") is not None)
-        yarn.start("nodemanager.NodeManager", NODE)
-        eventually(lambda: yarn.workers() == 1)
-        yield yarn
-    finally:
-        yarn.end()
+    """Yarn for the time of a `with`, with its worker registered; one at a time, as its shuffle service listens on every address."""
+    with tools.CACHE.joinpath("yarn.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yarn = kind(folder, cluster, spark)
+        try:
+            yarn.start("resourcemanager.ResourceManager", MANAGER)
+            eventually(lambda: yarn.ask("info") is not None)
+            yarn.start("nodemanager.NodeManager", NODE)
+            eventually(lambda: yarn.workers() == 1)
+            yield yarn
+        finally:
+            yarn.end()
