@@ -18,7 +18,7 @@ PY := .venv/bin/python
 GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node test-node-long local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-engine bench-kube bench-node bench-scale bench-shares lock clean
+.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node test-node-long local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-backends bench-engine bench-kube bench-node bench-scale bench-shares lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -119,6 +119,10 @@ pictures: .venv/.development ## the dashboards as docs/images/dashboards/*.png, 
 
 bench: .venv/.runtime ## figures as ratios, each against a floor taken in the same run; NOTE=1 appends them to benchmarks/history.csv
 	@$(PY) -m benchmarks.preview $(if $(NOTE),--note)
+
+bench-backends: .venv/.development ## the same job on executors of Kubernetes and on containers of Yarn, on a real node (root, containerd, Java, Maven)
+	@$(PY) -m tests.cloud.node build
+	@$(PY) -m benchmarks.backends
 
 bench-engine: .venv/.development ## how long `pulumi up` takes, on the tests' OpenStack services, by the Pulumi that is on PATH
 	@$(PY) -m tests.cloud.openstack.build

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.cloud import driver, pods
 from tests.cloud.api import ApiError, Object, collection
-from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, SERVER
+from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.node.platform import Platform
 from tests.cloud.node.pods import current, execute, gone, kubectl, ready
 from tests.support.eventually import eventually
@@ -64,7 +64,7 @@ def _forced(pod: Object) -> dict[str, str]:
     return {
         "spark.kubernetes.namespace": NOTEBOOKS,
         "spark.kubernetes.driver.pod.name": name,
-        "spark.kubernetes.container.image": DRIVER_IMAGE,
+        "spark.kubernetes.container.image": pod["spec"]["containers"][0]["image"],
         "spark.driver.bindAddress": "0.0.0.0",
         "spark.driver.host": f"{name}.{NOTEBOOKS}.svc",
         "spark.driver.port": "22321",
