@@ -179,7 +179,9 @@ def main():
     else:
         sys.argv = [name, "--config-file", str(folder / f"{name}.conf")]
         application = {"octavia": octavia, "cinder": cinder, "manila": manila, "magnum": magnum}[name]()
-    serve(Faults(folder, name).middleware(application), listen=f"127.0.0.1:{port}", threads=8, channel_timeout=300, ident=name)
+    # Services and tests keep their connections, and a service that has its limit of them answers nobody new. Waitress' own is 100.
+    options = {"threads": 8, "channel_timeout": 300, "connection_limit": 500}
+    serve(Faults(folder, name).middleware(application), listen=f"127.0.0.1:{port}", ident=name, **options)
 
 
 if __name__ == "__main__":
