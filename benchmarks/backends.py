@@ -24,22 +24,17 @@ ROWS = "sc.parallelize(range(400_000), 8).map(lambda n: (n, 'a row of some lengt
 JOBS = {"from no executor to a first result": "shuffle(2)", "a shuffle with executors at hand": ROWS}
 
 
-def seconds(spark: Interpreter, job: str) -> float:
-    clock = "__import__('time').monotonic()"
-    return spark(f"(lambda begin: ({job}, {clock} - begin)[1])({clock})")
-
-
 def measured(spark: Interpreter) -> dict[str, float]:
     """The median of some runs of each job. Before the first of each run, all executors have gone."""
     seen: dict[str, list[float]] = {title: [] for title in JOBS}
     first, shuffle = JOBS
     for _ in range(RUNS):
         eventually(lambda: spark("executors()") == 0, 240, pause=1)
-        seen[first].append(seconds(spark, JOBS[first]))
+        seen[first].append(spark.seconds(JOBS[first]))
         # Both executors are there, and have loaded what they need.
         spark("shuffle(8, 2.0)")
-        seconds(spark, JOBS[shuffle])
-        seen[shuffle].append(seconds(spark, JOBS[shuffle]))
+        spark.seconds(JOBS[shuffle])
+        seen[shuffle].append(spark.seconds(JOBS[shuffle]))
     return {title: statistics.median(each) for title, each in seen.items()}
 
 

@@ -46,9 +46,7 @@ def scan(spark: Interpreter, number: int) -> float:
     """Seconds that Spark needs for the sum of every column."""
     cat(spark, "/dev/null")
     sums = ", ".join(f"'sum(c{column})'" for column in range(COLUMNS))
-    clock = "__import__('time').monotonic()"
-    read = f"spark.read.parquet('{table(number)}').selectExpr({sums}).collect()"
-    return spark(f"(lambda begin: ({read}, {clock} - begin)[1])({clock})")
+    return spark.seconds(f"spark.read.parquet('{table(number)}').selectExpr({sums}).collect()")
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ NOTEBOOKS_CLAIM, BACKUP_CLAIM, MODELS_CLAIM = "notebooks", "backup", "models"
 
 # Claims, in the namespace of notebooks.
 HISTORY_CLAIM = "spark-history"
-STAGING_FOLDER = ".yarn"
+POD_STAGING_FOLDER = ".yarn"
 """Folder of that claim with what drivers beside Yarn leave for their executors: a folder for each person."""
 USER_CLAIM = "user"
 """How the names of claims of people's own spaces begin; a dash and the person follow."""

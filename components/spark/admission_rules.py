@@ -5,7 +5,7 @@ A rule is an expression that must hold, and the message of a refusal.
 
 import json
 
-from components.names import DRIVER_ACCOUNT, EXECUTOR, HISTORY_CLAIM, INTERPRETER, MANAGER, SPARK_NAMESPACE, STAGING_FOLDER, USER_CLAIM
+from components.names import DRIVER_ACCOUNT, EXECUTOR, HISTORY_CLAIM, INTERPRETER, MANAGER, POD_STAGING_FOLDER, SPARK_NAMESPACE, USER_CLAIM
 from components.spark.gpus import GPU, GPU_CLASS
 from components.spark.notebook_pods import NotebookPods
 
@@ -199,7 +199,7 @@ def server_rules(pods: NotebookPods) -> list[tuple[str, str]]:
     if pods.history:
         more += f" || ({logs} && {_label('gaia-dmp/group')} == 'spark')"
     # What a driver leaves for its executors on Yarn. No label begins with a dot, so the folder is nobody's own.
-    staging = f" || m.?subPath.orValue('') == '{STAGING_FOLDER}/' + {label}" if pods.yarn else ""
+    staging = f" || m.?subPath.orValue('') == '{POD_STAGING_FOLDER}/' + {label}" if pods.yarn else ""
     mine = f"{_label('app.kubernetes.io/managed-by')} == {cel(MANAGER)}"
     theirs = f"{_label('app.kubernetes.io/managed-by', 'oldObject')} == {cel(MANAGER)}"
     return [

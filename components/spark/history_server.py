@@ -23,7 +23,7 @@ from components.kubernetes.pod import (
     scratch_volume,
     variables,
 )
-from components.names import HISTORY_CLAIM, HISTORY_LABELS, HISTORY_PORT, HISTORY_SERVER, NOT_AWAITED, SPARK_UID, STAGING_FOLDER
+from components.names import HISTORY_CLAIM, HISTORY_LABELS, HISTORY_PORT, HISTORY_SERVER, NOT_AWAITED, POD_STAGING_FOLDER, SPARK_UID
 from components.spark.notebook_pods import Identities
 from components.storage.writable_share import Home, HomeClaim, bind_home
 
@@ -80,7 +80,7 @@ class HistoryServer(pulumi.ComponentResource):
             owner=f"{SPARK_UID}:{SPARK_UID}",
             # New folders belong to the group, no matter who makes them: the kubelet makes one for a person's first driver, as root.
             mode="2770",
-            folder=STAGING_FOLDER,
+            folder=POD_STAGING_FOLDER,
             protect=args.protect,
         )
         bind_home(name, f"{name}-claim", args.home, claim, self)

@@ -24,9 +24,9 @@ from components.kubernetes.pod import (
 from components.names import (
     HISTORY_CLAIM,
     NOT_AWAITED,
+    POD_STAGING_FOLDER,
     SPARK_NAMESPACE,
     SPARK_UID,
-    STAGING_FOLDER,
     YARN_MANAGER,
     YARN_MANAGER_LABELS,
     YARN_NODE_WEB_PORT,
@@ -179,7 +179,7 @@ class Yarn(pulumi.ComponentResource):
             startup=http_probe("/ws/v1/node/info", "web", period=5, timeout=5, failures=120),
             mounts=[
                 mount("scratch", SCRATCH),
-                mount("staging", STAGING, file=STAGING_FOLDER, read_only=True),
+                mount("staging", STAGING, file=POD_STAGING_FOLDER, read_only=True),
                 *(mount(volume, each.dataset.location, read_only=True) for volume, each in datasets.items()),
             ],
         )

@@ -29,6 +29,16 @@ from tests.support.stack_files import ROOT
 
 pytestmark = [needs_zeppelin, pytest.mark.skipif(os.geteuid() != 0, reason="makes overlays and namespaces, as root")]
 PASSWORD = "alice-secret"
+CLUSTER = YarnCluster(
+    resource_manager=GATEWAY,
+    workers=1,
+    cores=8,
+    memory_gib=9,
+    scratch="/work/scratch",
+    shuffle_jars="/opt/spark/yarn",
+    spark_home="/opt/spark",
+    people=["alice"],
+)
 
 
 def archives(mirror: Path) -> MachineSoftware:
@@ -67,6 +77,31 @@ def certificate(folder: Path) -> tuple[str, str]:
     return (folder / "crt").read_text(), (folder / "key").read_text()
 
 
+def gateway_args(folder: Path, shiro_ini: str) -> GatewayArgs:
+    """What the gateway of CLUSTER is, with a certificate that is made in a folder."""
+    crt, key = certificate(folder)
+    return GatewayArgs(
+        cluster=CLUSTER,
+        spark=SPARK,
+        zeppelin=ZeppelinSettings(notebooks=NotebookShare(kind="share"), memory_gib=2),
+        origin="https://zeppelin.example.org",
+        maven_mirror=None,
+        shiro_ini=shiro_ini,
+        credentials_key="0123456789abcdef",
+        certificate=crt,
+        key=key,
+    )
+
+
+def alone(module: str, *arguments: object) -> dict[str, Any]:
+    """What a module of tests/cloud prints at last, run in namespaces of its own."""
+    command = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command += [sys.executable, "-m", f"tests.cloud.{module}", *map(str, arguments)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{result.stdout[-2000:]} {result.stderr[-30000:]}"
+    return json.loads(result.stdout.splitlines()[-1])
+
+
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("machines")
@@ -82,45 +117,22 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     found = subprocess.run(["unshare", "--mount", "sh", "-ec", prepare, str(folder)], capture_output=True, text=True, check=False)
     if found.returncode:
         pytest.skip(f"cloud-init cannot be installed on an overlay here: {found.stderr[-500:]}")
-    cluster = YarnCluster(
-        resource_manager=GATEWAY,
-        workers=1,
-        cores=8,
-        memory_gib=9,
-        scratch="/work/scratch",
-        shuffle_jars="/opt/spark/yarn",
-        spark_home="/opt/spark",
-        people=["alice"],
-    )
     gateway, worker = IPv4Address(GATEWAY), IPv4Address(WORKER)
     args = MachineArgs(
         address=gateway,
-        yarn_files=yarn_files(cluster, SPARK),
+        yarn_files=yarn_files(CLUSTER, SPARK),
         volume="",
         mounts=[CephMount(path="/data/x", ceph_id="x", key="AQ==", monitors=["192.0.2.1"], root_path="/x", fs_name=None, read_only=True)],
         software=archives(folder / "mirror"),
         firewall=firewall(IPv4Network("10.10.0.0/24"), gateway, [worker], []),
     )
-    crt, key = certificate(folder)
-    own = GatewayArgs(
-        cluster=cluster,
-        spark=SPARK,
-        zeppelin=ZeppelinSettings(notebooks=NotebookShare(kind="share"), memory_gib=2),
-        origin="https://zeppelin.example.org",
-        maven_mirror=None,
-        shiro_ini=shiro_ini({"Alice": shiro_hash(PASSWORD, b"a" * 16)}, [], "", secure=True),
-        credentials_key="0123456789abcdef",
-        certificate=crt,
-        key=key,
-    )
+    own = gateway_args(folder, shiro_ini({"Alice": shiro_hash(PASSWORD, b"a" * 16)}, [], "", secure=True))
     for name, text in {"gateway": gateway_data(args, own), "worker": worker_data(replace(args, address=worker))}.items():
         (folder / f"{name}.json").write_text(text.partition("\n")[2])
-    command = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    command += [sys.executable, "-m", "tests.cloud.machine_boot", str(folder), PASSWORD]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    shutil.rmtree(folder, ignore_errors=True)
-    assert result.returncode == 0, f"{result.stdout[-2000:]} {result.stderr[-30000:]}"
-    return json.loads(result.stdout.splitlines()[-1])
+    try:
+        return alone("machine_boot", folder, PASSWORD)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_cloud_init_executes_the_user_data(seen):

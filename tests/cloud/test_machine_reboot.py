@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
@@ -15,17 +14,13 @@ from typing import Any
 
 import pytest
 
-from components.yarn.configuration import YarnCluster
 from components.yarn.machine_files import GATEWAY_PACKAGES, CephMount, MachineArgs
-from components.yarn.machine_roles import GatewayArgs, gateway_data, gateway_mounts
+from components.yarn.machine_roles import gateway_data, gateway_mounts
 from settings.values.backend import Archive, MachineSoftware
-from settings.values.zeppelin import NotebookShare, ZeppelinSettings
 from tests.cloud.machine_boot import GATEWAY, MIRROR
 from tests.cloud.machine_reboot import OWN_FILE, PACKAGE
-from tests.cloud.test_machine_boot import certificate
-from tests.cloud.test_yarn import SPARK
+from tests.cloud.test_machine_boot import alone, gateway_args
 from tests.support.gateway import needs_nginx
-from tests.support.stack_files import ROOT
 
 pytestmark = [
     needs_nginx,
@@ -80,18 +75,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     mirror = folder / "mirror"
     mirror.mkdir()
     debian(folder / "debian", GATEWAY_PACKAGES)
-    cluster = YarnCluster(
-        resource_manager=GATEWAY,
-        workers=1,
-        cores=8,
-        memory_gib=9,
-        scratch="/work/scratch",
-        shuffle_jars="/opt/spark/yarn",
-        spark_home="/opt/spark",
-        people=["alice"],
-    )
-    zeppelin = ZeppelinSettings(notebooks=NotebookShare(kind="share"), memory_gib=2)
-    languages = {f"interpreter/{each}/interpreter-setting.json": LANGUAGE for each in ("spark", *zeppelin.interpreters)}
+    own = gateway_args(folder, "")
+    languages = {f"interpreter/{each}/interpreter-setting.json": LANGUAGE for each in ("spark", *own.zeppelin.interpreters)}
     folders = {name: {f"share/hadoop/{each}/README": "" for each in ("common", "yarn")} for name in ("hadoop", "spark")}
     folders["zeppelin"] = {"bin/zeppelin.sh": ZEPPELIN, "conf/README": "", **languages}
     args = MachineArgs(
@@ -108,24 +93,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ),
         firewall="#!/usr/sbin/nft -f\nflush ruleset\n",
     )
-    crt, key = certificate(folder)
-    own = GatewayArgs(
-        cluster=cluster,
-        spark=SPARK,
-        zeppelin=zeppelin,
-        origin="https://zeppelin.example.org",
-        maven_mirror=None,
-        shiro_ini="",
-        credentials_key="0123456789abcdef",
-        certificate=crt,
-        key=key,
-    )
     (folder / "gateway.json").write_text(gateway_data(args, own).partition("\n")[2])
-    command = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    command += [sys.executable, "-m", "tests.cloud.machine_reboot", str(folder)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, f"{result.stdout[-2000:]} {result.stderr[-30000:]}"
-    return json.loads(result.stdout.splitlines()[-1])
+    return alone("machine_reboot", folder)
 
 
 def test_packages_are_asked_for_until_a_mirror_has_them(seen):

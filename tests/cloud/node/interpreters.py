@@ -40,6 +40,11 @@ class Interpreter:
             raise RuntimeError(answer["error"])
         return answer["value"]
 
+    def seconds(self, expression: str) -> float:
+        """Seconds that the driver needs for a Python expression."""
+        clock = "__import__('time').monotonic()"
+        return self(f"(lambda begin: ({expression}, {clock} - begin)[1])({clock})")
+
     def execute(self, *command: str, text: str | None = None) -> str:
         """Run a command in the driver's Pod."""
         return execute(self._platform.kube, self.pod, *command, text=text)
