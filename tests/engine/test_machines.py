@@ -1,4 +1,4 @@
-"""Yarn on machines under the real engine: the stack stands, machines are replaced, and it goes.
+"""Yarn on machines under the real engine: machines are replaced, and the drill of docs/how-to/fall-back.md there and back.
 
 Servers are those of Nova's fake hypervisors: nothing boots.
 """
@@ -82,3 +82,56 @@ def test_machines_stand_are_replaced_and_go(cloud: Cloud, platform: Callable[...
     assert held(project) == {"shares": ["gaia-dmp-dev-history"]}
     project.shared_file_system.delete_share(kept.id)
     eventually(lambda: held(project) == {})
+
+
+def test_the_drill_there_and_back(cloud: Cloud, platform: Callable[..., Platform]) -> None:
+    """The cluster is given up, machines take over its notebooks and its dataset, and hand them back."""
+    project: Any = connect(cloud.clouds_yaml, PROJECT)
+    shares: Any = project.shared_file_system
+    data = document("dev")
+    dev = platform("dev", data)
+    made = dev.up()
+    assert not made.error, made.output[-3000:]
+    held_by_dev = {share.name: share.id for share in shares.shares()}
+    notebooks = held_by_dev["gaia-dmp-dev-notebooks"]
+
+    def writers() -> dict[str, str]:
+        return {rule.access_to: rule.id for rule in shares.access_rules(notebooks) if rule.access_level == "rw"}
+
+    (key,) = writers().values()
+    shares.delete_access_rule(key, notebooks)
+    eventually(lambda: writers() == {})
+    there = platform("spare", adopting(data))
+    there.secrets = SECRETS
+    before = dev.ids()
+    taken = there.up()
+    assert not taken.error, taken.output[-3000:]
+    assert set(writers()) == {"gaia-dmp-spare-notebooks"}
+    assert machines(project, "gaia-dmp-spare") == standing("gaia-dmp-spare")
+    assert [each.fixed_ip_address for each in project.network.ips()].count(ADDRESSES["gateway"]) == 1
+    assert there.up().ops == {}
+
+    there.data = {**there.data, "gaia-dmp:zeppelin": there.data["gaia-dmp:zeppelin"] | {"standby": True}}
+    back = there.up()
+    assert not back.error, back.output[-3000:]
+    assert {name for name in MACHINES if back.ops.get(name) == "replace"} == {"yarn-gateway"}
+    assert not dev.refresh().error
+    returned = dev.up()
+    assert not returned.error, returned.output[-3000:]
+    assert set(writers()) == {"gaia-dmp-dev-notebooks", "gaia-dmp-spare-notebooks"}
+    after = dev.ids()
+    assert {name for name in before if after.get(name) != before[name]} == {"notebooks-access-gaia-dmp-dev-notebooks"}
+
+    assert not there.destroy().error
+    assert set(writers()) == {"gaia-dmp-dev-notebooks"}
+    assert held_by_dev.items() <= {share.name: share.id for share in shares.shares()}.items()
+    assert dev.up().ops == {}
+
+
+def adopting(data: dict[str, Any]) -> dict[str, Any]:
+    """The stack file of machines that take over the notebooks and the datasets of the stack dev."""
+    found = on_machines(copy.deepcopy(data))
+    found["gaia-dmp:zeppelin"] |= {"notebooks": {"kind": "adopt", "share": "gaia-dmp-dev-notebooks", "project": "compute"}}
+    for dataset in found["gaia-dmp:datasets"]:
+        dataset["source"] = {"kind": "adopt", "share": f"gaia-dmp-dev-{dataset['name']}", "project": "compute"}
+    return found
