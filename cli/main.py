@@ -2,6 +2,7 @@
 """The command line of `gaia`. A sub-command's module is imported only when it runs: a preview must not wait for OpenStack's modules."""
 
 import argparse
+import atexit
 import gc
 import importlib
 import importlib.metadata
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from cli.exit import Exit
+
+# As in layers/__init__.py, and before the imports of a command.
+gc.set_threshold(1_000_000)
+atexit.register(gc.freeze)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -152,7 +157,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command. Returns one of cli.exit.Exit; `smoke` returns the test notebook's own 0 or 1."""
-    gc.set_threshold(1_000_000)  # as in layers/__init__.py, and before the imports of a command
     program = parser()
     if "_ARGCOMPLETE" in os.environ:
         importlib.import_module("argcomplete").autocomplete(program)

@@ -123,7 +123,7 @@ def run(
 
 def _run(program: Callable[[], None], recorder: Recorder, stack: str, config: Mapping[str, str], secret_keys: Collection[str]) -> Recording:
     mode = recorder.recording.mode
-    with _environment(config, secret_keys), _runtime(recorder, stack, mode) as loop:
+    with _environment(config, secret_keys), _without_stack_traces(), _runtime(recorder, stack, mode) as loop:
         try:
             loop.run_until_complete(run_in_stack(program))
         except Exception:
@@ -153,6 +153,24 @@ def _environment(config: Mapping[str, str], secret_keys: Collection[str]) -> Ite
                 os.environ.pop(key, None)
             else:
                 os.environ[key] = value
+
+
+@contextmanager
+def _without_stack_traces() -> Iterator[None]:
+    """The SDK tells the engine the whole call stack of each resource, which takes a sixth of a recording and is in none.
+
+    It takes it by `traceback.extract_stack`, which keeps to this limit of Python's; below two frames it sends none. What a failed program
+    prints is formatted afterwards, in full.
+    """
+    before = getattr(sys, "tracebacklimit", None)
+    sys.tracebacklimit = 1
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.tracebacklimit
+        else:
+            sys.tracebacklimit = before
 
 
 @contextmanager

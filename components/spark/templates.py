@@ -4,9 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
-from components.files import parsed, text
+from components.files import dumped, parsed, text
 from components.models.client import model_client_environment
 from components.names import CONNECT_PORT, HISTORY_CLAIM, RPC_PORT, SPARK_NAMESPACE, SPARK_UID, ZEPPELIN, ZEPPELIN_NAMESPACE, user_claim
 from components.spark.gpus import with_gpu
@@ -156,7 +154,7 @@ def executor_template(pods: NotebookPods, size: PodSize, *, person: bool = False
         spec["volumes"].append({"name": "user", "persistentVolumeClaim": {"claimName": user_claim("@user@")}})
     if gpu:
         with_gpu(pod, dict(pods.gpu_nodes[gpu]))
-    return yaml.safe_dump(pod, sort_keys=False)
+    return dumped(pod)
 
 
 def _volume(index: int) -> str:

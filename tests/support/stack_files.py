@@ -132,8 +132,13 @@ def refusal(data: dict[str, Any]) -> str:
     raise AssertionError("the stack file was accepted")
 
 
+def text_of(data: dict[str, Any]) -> str:
+    """A configuration as the text of a stack file; by libyaml's emitter, because hundreds are written."""
+    return yaml.dump({"config": data}, Dumper=yaml.CSafeDumper)
+
+
 def write(folder: Path, stack: str, data: dict[str, Any]) -> Path:
     """Write a configuration as a stack file."""
     path = folder / f"Pulumi.{stack}.yaml"
-    path.write_text(yaml.safe_dump({"config": data}), encoding="utf-8")
+    path.write_text(text_of(data), encoding="utf-8")
     return path

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pulumi
-import yaml
 
+from components.files import dumped
 from components.observability.args import MonitoringArgs
 from components.observability.charts.chart import PROMETHEUS_COMMUNITY, RESTRICTED, Chart, pull_secrets, resources
 
@@ -35,5 +35,5 @@ def values(args: MonitoringArgs, pulls: Sequence[pulumi.Input[str | None]]) -> d
         "podSecurityContext": {"runAsNonRoot": True, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
         "securityContext": RESTRICTED,
         "resources": resources("10m", "32Mi", "200m", "64Mi"),
-        "configuration": {"config": yaml.safe_dump({"modules": {STAGES: {"metrics": [stages]}}}, sort_keys=False)},
+        "configuration": {"config": dumped({"modules": {STAGES: {"metrics": [stages]}}})},
     }
