@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from settings.stack import StackSettings
+from settings.loading.schema import stack_schema
 from settings.values.sites import SITES, CephRouter
 from settings.values.vocabulary import PROJECT
 
@@ -15,8 +15,8 @@ PAGE = ROOT / "docs" / "reference" / "stack-file.md"
 
 def stack_file_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a stack file, for editors."""
-    models = StackSettings.model_json_schema()
-    sections = {f"{PROJECT}:{name}": schema for name, schema in models["properties"].items()}
+    models = stack_schema()
+    sections = {f"{PROJECT}:{name}": section for name, section in models["properties"].items()}
     secret = {
         "type": "object",
         "properties": {"secure": {"type": "string"}},
@@ -49,7 +49,7 @@ def stack_file_schema() -> dict[str, Any]:
 
 def reference_page() -> str:
     """Every setting with its form, default and description, as Markdown."""
-    schema = StackSettings.model_json_schema()
+    models = stack_schema()
     lines = [
         "# Stack files: every setting",
         "",
@@ -58,11 +58,11 @@ def reference_page() -> str:
         "",
         "## Sections",
         "",
-        *_table(schema, schema["$defs"]),
+        *_table(models),
     ]
-    for name, definition in sorted(schema["$defs"].items()):
+    for name, definition in sorted(models["$defs"].items()):
         if "properties" in definition:
-            lines += ["", f"## {name}", "", " ".join(definition.get("description", "").split()), "", *_table(definition, schema["$defs"])]
+            lines += ["", f"## {name}", "", " ".join(definition.get("description", "").split()), "", *_table(definition)]
     lines += [
         "",
         "## Known sites",
@@ -81,14 +81,12 @@ def reference_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(definition: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
+def _table(definition: dict[str, Any]) -> list[str]:
     rows = ["| setting | form | default | meaning |", "|---|---|---|---|"]
     required = definition.get("required", [])
     for name, field in definition["properties"].items():
         default = "required" if name in required else f"`{json.dumps(field['default'])}`" if _short(field.get("default")) else "see there"
-        # pydantic leaves out a field's description where it says the same as that of its model.
-        model = definitions.get(field.get("$ref", "").rsplit("/", 1)[-1], {})
-        meaning = " ".join(field.get("description", model.get("description", "")).split()).replace("|", "\\|")
+        meaning = " ".join(field["description"].split()).replace("|", "\\|")
         rows.append(f"| `{name}` | {_form(field)} | {default} | {meaning} |")
     return rows
 

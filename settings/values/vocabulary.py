@@ -36,7 +36,8 @@ class Problem:
 class Settings(BaseModel):
     """Base of every model of a stack file: frozen, strict about types, no key that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    # settings.loading.schema reads the texts below the fields: pydantic would do so at each import, which takes a tenth of a preview.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong between the keys of this model. Single keys are checked by their types."""

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.skipif(not chromium(), reason="chromium is not on PATH:
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory) -> list[Report]:
+def reports() -> list[Report]:
     before = record_for_review(base())
     chosen = [case for case in CASES if case.name in ("share-moved", "person-new", "control-plane")]
-    found = [report(case, tmp_path_factory.mktemp("tree") / case.name, before) for case in chosen]
+    found = [report(case, before) for case in chosen]
     for case, each in zip(chosen, found, strict=True):
         each.stack = case.name
     return found

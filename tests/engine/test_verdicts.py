@@ -36,7 +36,7 @@ def _differences(dev: Platform, case: Case, before: Any, folder: Path) -> dict[s
     if plan.error or case.refused:
         return {} if plan.error and case.refused else {"refused": (case.refused, plan.output[-1500:])}
     # Whatever leaves the state and stays in the cloud is a deletion in the engine's words.
-    changes = compare(before, recorded(case, folder / "recorded"))
+    changes = compare(before, recorded(case))
     said = {
         change.urn: "delete" if change.operation == "forget" else change.operation
         for change in changes

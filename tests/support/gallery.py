@@ -1,6 +1,6 @@
 """`python -m tests.support.gallery`: docs/gallery.md, twelve typical changes and the comment that each gives, and two pictures.
 
-tests/stacks/test_gallery.py keeps the page as the program makes it.
+tests/stacks/test_review.py keeps the page as the program makes it.
 """
 
 import io
@@ -53,10 +53,10 @@ def cases() -> list[Case]:
     return [next(case for case in CASES if case.name == name) for name in SHOWN]
 
 
-def reports(folder: Path) -> list[tuple[Case, Report]]:
-    """The changes with their reports; trees are copied into `folder`."""
+def reports() -> list[tuple[Case, Report]]:
+    """The changes with their reports."""
     before = record_for_review(base())
-    return [(case, report(case, folder / case.name, before)) for case in cases()]
+    return [(case, report(case, before)) for case in cases()]
 
 
 def gallery(found: list[tuple[Case, Report]]) -> str:
@@ -94,13 +94,13 @@ def terminal() -> None:
 def main() -> None:
     """Write the page and the pictures."""
     terminal()
-    with tempfile.TemporaryDirectory() as place:
-        found = reports(Path(place))
-        FILE.write_text(gallery(found), encoding="utf-8")
-        if chromium():
+    found = reports()
+    FILE.write_text(gallery(found), encoding="utf-8")
+    if chromium():
+        with tempfile.TemporaryDirectory() as place:
             picture(found, Path(place))
-        else:
-            print("No chromium on PATH: the picture stays as it is.")
+    else:
+        print("No chromium on PATH: the picture stays as it is.")
 
 
 if __name__ == "__main__":
