@@ -244,6 +244,8 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
             # The provider keeps this in its state, reads no other, and would replace the server
             # (terraform-provider-openstack: resource_openstack_compute_instance_v2.go, user_data's StateFunc).
             outputs["userData"] = hashlib.sha1(told[resource["urn"]].encode(), usedforsecurity=False).hexdigest()
+        elif outputs.get("deleteDefaultRules"):
+            delete_rules(clouds[role(resource)], identity)
         taken[_name(resource)] = identity
         urns.append(resource["urn"])
         deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": outputs})
@@ -285,6 +287,17 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
     deleting = any(each["type"] == "deleting" for each in deployment.get("pending_operations") or [])
     return Resumed(taken, forgotten, unsought, list(dict.fromkeys(in_kubernetes)), deleting)
+
+
+def delete_rules(cloud: Connection, group: str) -> None:
+    """Delete the rules with which Neutron made a security group, as the provider does before it goes on.
+
+    A group that was being made has no others. Neutron refuses a rule of ours that is the same as one of its own
+    (terraform-provider-openstack: resource_openstack_networking_secgroup_v2.go, delete_default_rules).
+    """
+    network: Any = cloud.network
+    for rule in network.security_group_rules(security_group_id=group):
+        network.delete_security_group_rule(rule.id)
 
 
 def _user_data(stack: str, folder: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from operate.resume import TAKE_OVER
 from tests.cloud.openstack.cloud import Cloud
 from tests.engine.platform import Platform
 
@@ -38,3 +39,16 @@ def platform(cloud: Cloud, tmp_path: Path) -> Iterator[Callable[..., Platform]]:
             if protected:
                 each.up()
             each.destroy()
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> Callable[[Platform], None]:
+    """Sets the variables with which `gaia` works on a platform as its person would."""
+
+    def set_up(dev: Platform) -> None:
+        for name, value in dev.environment.items():
+            monkeypatch.setenv(name, value)
+        for variable in TAKE_OVER:
+            monkeypatch.setenv(variable, "true")
+
+    return set_up

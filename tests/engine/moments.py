@@ -96,18 +96,22 @@ class Moments:
 
 def standing(project: Connection) -> dict[str, str]:
     """What a project has: id to kind and name, such as `share gaia-dmp-dev-sample`. Random ends of names are left out."""
-    network, shares, magnum = project.network, project.shared_file_system, project.container_infrastructure_management
+    shares, magnum = project.shared_file_system, project.container_infrastructure_management
     mine, found = project.current_project_id, {}
 
     def add(kind: str, identity: Any, name: Any) -> None:
         found[str(identity)] = f"{kind} {masked(str(name))}"
 
-    plain: Any = network
+    plain: Any = project.network
     for kind, things in (
         ("network", plain.networks(project_id=mine)),
         ("subnet", plain.subnets(project_id=mine)),
         ("router", plain.routers(project_id=mine)),
-        ("floating ip", ((each) for each in plain.ips(project_id=mine))),
+        ("floating ip", plain.ips(project_id=mine)),
+        ("security group", plain.security_groups(project_id=mine)),
+        ("server", project.compute.servers()),
+        ("server group", project.compute.server_groups()),
+        ("volume", project.block_storage.volumes()),
     ):
         for each in things:
             add(kind, each.id, each.name if kind != "floating ip" else each.description)

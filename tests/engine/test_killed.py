@@ -5,20 +5,18 @@ docs/reference/faults.md.
 """
 
 import copy
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from operate.resume import TAKE_OVER
 from tests.cloud.openstack.cloud import Cloud
 from tests.cloud.openstack.connections import connect
 from tests.cloud.openstack.inventory import held
 from tests.engine.changes import another_pool, grown, second_dataset
-from tests.engine.moments import Moments, short
+from tests.engine.killed import DELAYS, Killed
+from tests.engine.moments import Moments
 from tests.engine.platform import Platform
-from tests.engine.resumed import resumed
 from tests.support.stack_files import document
 
 OF_UP: tuple[str, ...] = (
@@ -56,8 +54,6 @@ OF_DESTROY = (
 )  # fmt: skip
 """The same for what is deleted."""
 
-DELAYS = (0.0, 1.0, 2.5)
-"""Seconds for which the engine still works on it: before it has asked the cloud, while it waits for the answer, afterwards."""
 CLOCK = (3.0, 5.0, 8.0)
 """Seconds after which a `refresh` is killed."""
 
@@ -69,70 +65,6 @@ WHOLE = {
     "shares": ["gaia-dmp-dev-notebooks", "gaia-dmp-dev-sample"],
     "rules": ["gaia-dmp-dev-notebooks: gaia-dmp-dev-notebooks", "gaia-dmp-dev-sample: gaia-dmp-dev-data-sample"],
 }
-
-
-class Killed:
-    """One stack whose engine is killed again and again. everything: whether its plug-ins and its program are killed, too."""
-
-    def __init__(self, cloud: Cloud, dev: Platform, capsys: pytest.CaptureFixture[str], book: Moments, *, everything: bool) -> None:
-        self.cloud, self.dev, self.capsys, self.book, self.everything = cloud, dev, capsys, book, everything
-        self.project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
-
-    def at_each(self, operation: str, moments: Iterable[str], delays: tuple[float, ...], words: str) -> int:
-        """Kill an operation once at each moment, and mend it each time. Returns how often it was killed before it came to its end."""
-        left, kills = list(moments), 0
-        while True:
-            delay, before = delays[kills % len(delays)], self.book.stands()
-            met = self._killed(left, operation, delay)
-            if not met:
-                return kills
-            kills += 1
-            self._mend(f"`{operation}`, {delay} s after it began to {words} {met.removesuffix('-')}", before, operation)
-
-    def after(self, operation: str, seconds: float) -> None:
-        """Kill an operation after some seconds, and mend it."""
-        end, before = time.monotonic() + seconds, self.book.stands()
-        self.dev.killed(lambda: time.monotonic() > end, operation, everything=self.everything)
-        self._mend(f"`{operation}`, {seconds} s after its start", before, operation)
-
-    def _killed(self, left: list[str], operation: str, delay: float) -> str:
-        """The moment at which the engine was killed, which is taken from `left`; "" where it came to its end."""
-        met = ""
-
-        def meets() -> bool:
-            nonlocal met
-            pending = self.dev.pending()
-            met = next((each for each in left if any(name == each or (each[-1] == "-" and name.startswith(each)) for name in pending)), "")
-            if met:
-                time.sleep(delay)
-            return bool(met)
-
-        outcome = self.dev.killed(meets, operation, everything=self.everything)
-        assert met or not outcome.error, outcome.output[-3000:]
-        if met:
-            left.remove(met)
-        return met
-
-    def _mend(self, when: str, before: dict[str, str], operation: str) -> None:
-        told, mended = resumed(self.dev, self.project, self.capsys)
-        assert "creating" not in self.dev.pending().values(), (when, told)
-        told_next = told.partition("Go on with: ")[2].split(" --stack")[0]
-        next_step = "pulumi destroy" if operation == "destroy" else " ".join(told_next.split())
-        goes = set(before.values()) if operation == "destroy" else set()
-        self.book.saw(when, short(told), ["pulumi cancel", *mended, next_step], before, goes=goes)
-
-
-@pytest.fixture
-def ready(monkeypatch: pytest.MonkeyPatch) -> Callable[[Platform], None]:
-    """Sets the variables with which `gaia` works on a platform as its person would."""
-
-    def set_up(dev: Platform) -> None:
-        for name, value in dev.environment.items():
-            monkeypatch.setenv(name, value)
-        for variable in TAKE_OVER:
-            monkeypatch.setenv(variable, "true")
-
-    return set_up
 
 
 @pytest.mark.parametrize("victims", ["engine", "everything"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from operate.resume import found
+from operate.resume import delete_rules, found
 from preview.answers import identifier
 from recording import Recording
 from tests.cloud.openstack.apply import applied, replaced
@@ -74,6 +74,22 @@ def test_what_is_there_twice_is_not_guessed(cloud: Cloud) -> None:
     assert [each.id in str(refused.value) for each in made] == [True, True]
     for each in made:
         network.delete_network(each)
+
+
+def test_a_security_group_that_was_being_made_loses_the_rules_of_neutron(cloud: Cloud) -> None:
+    """Neutron lets everything out of a new group, by both families of addresses. The provider is killed before it has deleted that."""
+    project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    half, other = (project.network.create_security_group(name=name) for name in ("gaia-dmp-dev-worker", "somebody-elses"))
+
+    def rules(group: Any) -> list[tuple[str, str]]:
+        return sorted((rule.direction, rule.ether_type) for rule in project.network.security_group_rules(security_group_id=group.id))
+
+    assert rules(half) == rules(other) == [("egress", "IPv4"), ("egress", "IPv6")]
+    delete_rules(project, half.id)
+    assert rules(half) == []
+    assert rules(other) == [("egress", "IPv4"), ("egress", "IPv6")]
+    for each in (half, other):
+        project.network.delete_security_group(each.id)
 
 
 @pytest.mark.parametrize(
