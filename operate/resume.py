@@ -279,13 +279,12 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
             if identity := look(resource):
                 take(resource, identity)
                 unnoted.took({**resource, "id": identity})
-    if pending:
-        deployment["pending_operations"] = [each for each in deployment["pending_operations"] if each["type"] != "creating"]
+    still = [each for each in deployment.get("pending_operations") or [] if each["type"] != "creating"]
     if pending or urns:
-        _write(stack, state, folder)
+        _write(stack, state | {"deployment": deployment | {"pending_operations": still}}, folder)
     if urns:
         run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
-    deleting = any(each["type"] == "deleting" for each in deployment.get("pending_operations") or [])
+    deleting = any(each["type"] == "deleting" for each in still)
     return Resumed(taken, forgotten, unsought, list(dict.fromkeys(in_kubernetes)), deleting)
 
 

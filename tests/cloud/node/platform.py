@@ -6,6 +6,7 @@ make from package registries are left out: WITHOUT_IMAGE names them.
 
 import contextlib
 import copy
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,6 +89,16 @@ class Platform:
         """Pods by their labels."""
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         return self.api.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector)
+
+    def switch(self, items: Sequence[Object], secrets: Mapping[str, Mapping[str, str]]) -> None:
+        """Make another version of the stack of this one, as `pulumi up` does: what is new or changed, then away with what is not in it."""
+        after = _prepared(_named_anew(self.items, items), self.node, secrets, None)
+        deployed.apply(self.api, after)
+        kept = {_path(item) for item in after}
+        for item in self.items:
+            if _path(item) not in kept:
+                self.api.delete(_path(item))
+        self.items = after
 
     def run(self, cronjob: str, namespace: str, name: str, environment: Mapping[str, str] | None = None) -> tuple[str, str]:
         """Make a Job from a CronJob as `kubectl create job --from` does, and wait for its end; (Complete or Failed, what it logged).
@@ -243,6 +254,33 @@ def _local(folder: Path, node: Node) -> Object:
     return {"local": {"path": str(folder)}, "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}
 
 
+def _named_anew(before: Sequence[Object], after: Sequence[Object]) -> list[Object]:
+    """The objects after a change, with another name for each ConfigMap that says something else.
+
+    Pulumi replaces such a one by another with a name of its own (review/replacements.py), which the Pods that
+    mount it then have. In a recording both have the same name, whose end stands in for a random one.
+    """
+    old = {_path(item): item.get("data") for item in before if item["kind"] == "ConfigMap"}
+    names = {
+        item["metadata"]["name"] for item in after if item["kind"] == "ConfigMap" and old.get(_path(item), item["data"]) != item["data"]
+    }
+    text = json.dumps(list(after))
+    for name in names:
+        # A template within a ConfigMap names others, too.
+        text = text.replace(name, f"{name}-2")
+    return json.loads(text)
+
+
+def _prepared(
+    items: Sequence[Object], node: Node, secrets: Mapping[str, Mapping[str, str]], volumes: Sequence[Object] | None
+) -> list[Object]:
+    """What of a stack's objects is applied, in an order that a server takes. Arguments are those of `running`."""
+    without = [item for item in items if item["kind"] in ("Deployment", "DaemonSet") and _without_image(item) and volumes is None]
+    kept = [_filled(item, _SECRETS | dict(secrets)) for item in items if item["kind"] != "PersistentVolume" and item not in without]
+    kept += _volumes(items, node) if volumes is None else list(volumes)
+    return sorted(kept, key=lambda item: deployed.ORDER.index(item["kind"]) if item["kind"] in deployed.ORDER else len(deployed.ORDER))
+
+
 @contextlib.contextmanager
 def running(
     cluster: Cluster,
@@ -256,17 +294,14 @@ def running(
     the CSI plug-in is there that mounts them.
     """
     node, api = cluster.nodes["node-1"], cluster.kube.api
-    without = [item for item in items if item["kind"] in ("Deployment", "DaemonSet") and _without_image(item) and volumes is None]
-    kept = [
-        _filled(item, _SECRETS | dict(secrets or {})) for item in items if item["kind"] != "PersistentVolume" and item not in without
-    ] + (_volumes(items, node) if volumes is None else list(volumes))
-    ordered = sorted(kept, key=lambda item: deployed.ORDER.index(item["kind"]) if item["kind"] in deployed.ORDER else len(deployed.ORDER))
+    ordered = _prepared(items, node, secrets or {}, volumes)
+    found = Platform(cluster, ordered)
     _label(api, node, _LABEL)
     try:
         deployed.apply(api, ordered)
-        yield Platform(cluster, ordered)
+        yield found
     finally:
-        _remove(api, ordered)
+        _remove(api, found.items)
         _label(api, node, dict.fromkeys(_LABEL))
         shutil.rmtree(node.folder / "volumes", ignore_errors=True)
 
@@ -275,11 +310,13 @@ def _label(api: Api, node: Node, labels: Mapping[str, str | None]) -> None:
     api.call("PATCH", f"/api/v1/nodes/{node.name}", {"metadata": {"labels": dict(labels)}}, kind="application/merge-patch+json")
 
 
+def _path(item: Object) -> str:
+    return f"{collection(item)}/{item['metadata']['name']}"
+
+
 def _remove(api: Api, items: Sequence[Object]) -> None:
     """Remove every object, and wait until namespaces and volumes are gone."""
-    paths = [
-        f"{collection(item)}/{item['metadata']['name']}" for kind in ("Namespace", *_CLUSTER_WIDE) for item in items if item["kind"] == kind
-    ]
+    paths = [_path(item) for kind in ("Namespace", *_CLUSTER_WIDE) for item in items if item["kind"] == kind]
     for path in paths:
         with contextlib.suppress(ApiError):
             api.delete(path)
