@@ -16,7 +16,9 @@ from review.revisions import ROOT, KeptPreview, NoStackFileError, Refused, TreeP
 def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root: Path = ROOT) -> list[Report]:
     """Reports on some stacks: a base revision against the working tree of `root`. Raises RevisionError and rules.WaiversError."""
     today, waivers = dt.datetime.now(dt.UTC).date(), rules.waivers()
+    # Whatever cannot be read is said before anything is recorded.
     revision = commit(base, root)
+    text = plan.read_file(planned) if planned else ""
     title = f"{base} ({revision[:9]})"
     reports = []
     with ExitStack() as stack:
@@ -44,7 +46,6 @@ def compared(stacks: Sequence[str], base: str, planned: Path | None = None, root
                 reports.append(Report(name, title, "working tree", refused=refused))
                 continue
             if planned:
-                text = plan.read_file(planned)
                 old, new, changes = plan.read_plan(text, name)
                 # An engine's preview does not report stack outputs. Capacity follows from the stack file alone.
                 old.outputs, new.outputs = ({"capacity": side.outputs.get("capacity")} if side else {} for side in sides)
