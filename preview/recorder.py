@@ -85,7 +85,8 @@ class Recorder(MockMonitor):
             options=_options(request),
             property_dependencies={key: sorted(each.urns) for key, each in sorted(request.propertyDependencies.items()) if each.urns},
         )
-        if self.recording.mode == "update":
+        preview = self.recording.mode == "preview"
+        if not preview:
             self.revealed[urn] = _revealed(request.object)
         with self._lock:
             if urn in self._by_urn:
@@ -93,11 +94,10 @@ class Recorder(MockMonitor):
             self._by_urn[urn] = resource
         if request.custom and not request.type.startswith(_PROVIDER) and not provider:
             self._fail(f"{urn}: no explicit provider, and the default providers are disabled (pulumi:disable-default-providers)")
-        preview = self.recording.mode == "preview"
         state = struct_pb2.Struct()
         state.CopyFrom(request.object)
-        if request.custom and not preview:
-            computed = COMPUTED.get(request.type, lambda _name, _inputs: {})(request.name, _revealed(request.object))
+        if request.type in COMPUTED and not preview:
+            computed = COMPUTED[request.type](request.name, self.revealed[urn])
             state.MergeFrom(_struct({key: value for key, value in computed.items() if key not in state.fields}))
         for key in request.additionalSecretOutputs:
             if key in state.fields:
