@@ -1,7 +1,7 @@
 """The recording: what a program asked the engine for, as plain data with a version."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,7 +106,7 @@ class Recording:
 
     def to_json(self) -> str:
         """The recording as JSON, in the form of schema/recording.schema.json."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        return json.dumps(self, default=vars, indent=2, sort_keys=True) + "\n"
 
     def write(self, folder: Path) -> Path:
         """Write `recording.json` into `folder`, which is made where it is missing."""
