@@ -1,5 +1,7 @@
 """The recorder behaves as the engine does where a preview depends on it."""
 
+import traceback
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_openstack as openstack
@@ -7,7 +9,7 @@ import pulumi_random as random
 import pytest
 from pulumi_openstack import compute, networking
 
-from preview.recorder import ProgramError
+from preview.recorder import ProgramError, Recorder
 from preview.run import run
 from recording import SECRET, UNKNOWN
 from tests.support.programs import named, only_by, record_component
@@ -48,6 +50,22 @@ def test_a_parent_stands_before_its_children():
     for resource in recording.resources:
         assert resource.parent in seen
         seen.add(resource.urn)
+
+
+def test_no_registration_carries_a_call_stack_and_later_errors_do(monkeypatch):
+    """To take one for each takes longer than all that the recorder does itself."""
+    frames = []
+    register = Recorder.RegisterResource
+
+    def noted(self, request):
+        frames.append(len(request.stackTrace.frames))
+        return register(self, request)
+
+    monkeypatch.setattr(Recorder, "RegisterResource", noted)
+    record_component(lambda opts: Outer("a", opts))
+    assert len(frames) > 4
+    assert set(frames) == {0}
+    assert len(traceback.extract_stack()) > 1
 
 
 def test_two_resources_of_one_urn_are_refused():
