@@ -8,7 +8,6 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,13 @@ PLACEHOLDER = "offline-placeholder"
 """Stands for a secret that no committed file holds. It is a secret like any other: the recording masks it."""
 
 
-class _Inline(ThreadPoolExecutor):
+class _Loop(asyncio.SelectorEventLoop):
     """Runs a call at once in the thread that asks: the SDK hands each registration to a thread, and nothing here needs one."""
 
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
-        future: Future = Future()
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future:  # noqa: ARG002 - asyncio's signature
+        future = self.create_future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            future.set_result(func(*args))
         except BaseException as error:  # noqa: BLE001 - a future carries any error to the caller that awaits it
             future.set_exception(error)
         return future
@@ -189,8 +188,7 @@ def _runtime(recorder: Recorder, stack: str, mode: Mode) -> Iterator[asyncio.Abs
             callbacks=None,
         )
     )
-    loop = asyncio.new_event_loop()
-    loop.set_default_executor(_Inline(max_workers=1))
+    loop = _Loop()
     asyncio.set_event_loop(loop)
     try:
         yield loop
