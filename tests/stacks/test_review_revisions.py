@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -105,6 +106,14 @@ def test_a_reference_is_a_commit(root, reference):
 
 def test_a_commit_is_recorded_once(root, tmp_path, monkeypatch):
     write_stack(root, "dev", changed("dev", "datasets.0.source.size_gib", 12))
+    # The working tree stays the same throughout; it is the commits that count.
+    head = TreePreview(root, "dev", Path(sys.executable)).result()
+    preview = run._preview
+
+    def previewed(stack, folder, *more):
+        return SimpleNamespace(there=True, result=lambda: head) if folder == root else preview(stack, folder, *more)
+
+    monkeypatch.setattr(run, "_preview", previewed)
     (first,) = compared(["dev"], "main", root=root)
 
     def refused(*_):
