@@ -1,5 +1,6 @@
 """Who reaches whom: the whole matrix, by what the policies say. `tests/cloud/node/test_packets.py` tries the same with packets."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -79,10 +80,7 @@ def test_spark_connect_opens_one_flow(stack):
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_models_are_for_the_gateway_drivers_and_executors(stack):
-    data = networked(stack)
-    store = {"kind": "storage_class"} if stack == "local" else {"kind": "share"}
-    data = with_models(data) | {"gaia-dmp:models": {"store": store}}
-    assert found(record_data(data)) == expected(ways_out=stack != "local", models=True)
+    assert found(record_data(with_models(networked(stack)))) == expected(ways_out=stack != "local", models=True)
 
 
 SERVICE = "10.254.77.77"
@@ -104,8 +102,12 @@ def networks(recording: Recording, namespace: str, role: str, port: int) -> list
 
 
 def found(recording: Recording) -> set[tuple[str, str, int]]:
-    """What the policies allow between Pods of ours and all others; what strangers do among themselves is not ours to say."""
-    flows = set(matrix(policies(recording), PODS, PORTS))
+    """What the policies allow between Pods of ours and all others."""
+    return ours(matrix(policies(recording), PODS, PORTS))
+
+
+def ours(flows: Iterable[tuple[str, str, int]]) -> set[tuple[str, str, int]]:
+    """Those at one end of which is a Pod of ours: what strangers do among themselves is not ours to say."""
     return {(source, target, port) for source, target, port in flows if source in OURS or target in OURS}
 
 

@@ -42,6 +42,8 @@ def changed(stack: str, path: str, value: Any) -> dict[str, Any]:
 
 SPARK_3_5 = {"spark": "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu", "versions": {"spark": "3.5.8", "scala": "2.12"}}
 """Images of a stack that stays with Spark 3.5."""
+OWN_SPARK_3_5 = {"spark": "registry.example.org/gaia-dmp/spark:3.5.8", "versions": SPARK_3_5["versions"] | {"python": "3.11"}}
+"""The same with the image of `images/`."""
 
 
 def connected(data: dict[str, Any]) -> dict[str, Any]:
@@ -50,11 +52,7 @@ def connected(data: dict[str, Any]) -> dict[str, Any]:
 
 
 YARN = {"kind": "yarn", "workers": 1, "cores": 5, "memory_gib": 14, "scratch_gib": 20}
-YARN_IMAGES = {
-    "spark": "registry.example.org/gaia-dmp/spark:3.5.8",
-    "yarn": "registry.example.org/gaia-dmp/yarn:1",
-    "versions": SPARK_3_5["versions"] | {"python": "3.11"},
-}
+YARN_IMAGES = OWN_SPARK_3_5 | {"yarn": "registry.example.org/gaia-dmp/yarn:1"}
 """Images of a stack with Yarn: its daemons, and a Spark of the same version and Python."""
 
 
@@ -109,8 +107,9 @@ MODEL_IMAGES = {"spark": "registry.example.org/gaia/spark:4.0.5", "mlflow": "reg
 
 
 def with_models(data: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with models on a share, and with the images that they need."""
-    return data | {"gaia-dmp:images": data.get("gaia-dmp:images", {}) | MODEL_IMAGES, "gaia-dmp:models": {"store": {"kind": "share"}}}
+    """A configuration with models, on a share where the stack can make one, and with the images that they need."""
+    kind = "storage_class" if data["gaia-dmp:cloud"]["kind"] == "kubernetes" else "share"
+    return data | {"gaia-dmp:images": data.get("gaia-dmp:images", {}) | MODEL_IMAGES, "gaia-dmp:models": {"store": {"kind": kind}}}
 
 
 def as_config(data: dict[str, Any]) -> dict[str, str]:

@@ -4,7 +4,8 @@ A Pod for each role has the role's labels and listens on every port. What is out
 has an address for each of it. Every role tries every other on every port. The roles are on two nodes by turns, so a connection passes the
 rules of one node or of two.
 
-The evaluator gets the Pods' real addresses: a block of addresses means Pods as well, unless the stack excepts their networks.
+The evaluator gets the Pods' real addresses: a block of addresses means Pods as well, unless the stack excepts their networks. What
+passes is also held against what test_network_policies.py expects, which knows no policy.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,10 +21,10 @@ from tests.cloud.node.cluster import API, Cluster
 from tests.cloud.node.node import Node
 from tests.cloud.node.pods import execute, outside, probe, start
 from tests.cloud.tools import program
-from tests.stacks.test_network_policies import NOTEBOOKS, OURS, PODS, PORTS, SERVICE
+from tests.stacks.test_network_policies import NOTEBOOKS, OURS, PODS, PORTS, SERVICE, expected, ours
 from tests.support.eventually import eventually
 from tests.support.network import Pod, matrix, networked
-from tests.support.stack_files import connected
+from tests.support.stack_files import connected, with_models
 
 Flow = tuple[str, str, int]
 NAMES = {pod.name: pod.name.lower().replace(" ", "-") for pod in PODS}
@@ -88,25 +89,38 @@ def roles(bare: Cluster, second: Node) -> Iterator[Roles]:
         api.delete(f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}", gracePeriodSeconds="0")
 
 
-def settled(roles: Roles, expected: set[Flow]) -> set[Flow]:
-    """The flows once they are as expected, or the last ones: a firewall takes a moment to heed what is new."""
+def settled(roles: Roles, wanted: set[Flow]) -> set[Flow]:
+    """The flows once they are as wanted, or the last ones: a firewall takes a moment to heed what is new."""
     found: list[set[Flow]] = []
 
     def fits() -> bool:
         found.append(roles.flows())
-        return found[-1] == expected or len(found) > 10
+        return found[-1] == wanted or len(found) > 10
 
     eventually(fits, 300)
     return found[-1]
 
 
-@pytest.fixture(params=["local", "dev", "local with Spark Connect"])
-def policies(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[list[Object]]:
+STACKS = {
+    "local": expected(ways_out=False),
+    "dev": expected(ways_out=True),
+    "local with Spark Connect and models": expected(ways_out=False, connect=True, models=True),
+}
+"""A stack, to who may reach whom there."""
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def policies(stack: str, cluster: Cluster) -> Iterator[list[Object]]:
     """The NetworkPolicies of a stack that knows the networks of this cluster, on the cluster."""
     api = cluster.kube.api
-    stack, _, more = request.param.partition(" ")
-    data = networked(stack, config.PODS, config.SERVICES, API)
-    found = [item for item in deployed.objects(connected(data) if more else data) if item["kind"] == "NetworkPolicy"]
+    name, _, more = stack.partition(" ")
+    data = networked(name, config.PODS, config.SERVICES, API)
+    found = [item for item in deployed.objects(with_models(connected(data)) if more else data) if item["kind"] == "NetworkPolicy"]
     deployed.apply(api, found)
     yield found
     remove(api, found)
@@ -126,9 +140,11 @@ def test_without_policies_everything_is_open(roles: Roles):
     assert roles.served(NOTEBOOKS) == set(NOTEBOOKS)
 
 
-def test_packets_go_where_the_evaluator_says(roles: Roles, policies: list[Object]):
-    expected = said(policies, roles.ends)
-    assert settled(roles, expected) ^ expected == set()
+def test_packets_go_where_the_evaluator_says(roles: Roles, policies: list[Object], stack: str):
+    evaluated = said(policies, roles.ends)
+    passed = settled(roles, evaluated)
+    assert passed ^ evaluated == set()
+    assert ours(passed) ^ STACKS[stack] == set()
     # The dev stack lets notebooks go anywhere by https; a Service leads inside all the same.
     assert roles.served(NOTEBOOKS) == set()
     name = "kubernetes.default.svc.cluster.local"
