@@ -216,7 +216,7 @@ def _pod(args: ModelServerArgs, account: pulumi.Input[str], files: pulumi.Input[
         mount("models", "/models"),
         mount("tmp", "/tmp"),  # noqa: S108
     ]
-    requests = size | {"cpu": f"{args.settings.cores * 250}m"}
+    requests = size | {"cpu": f"{args.settings.cores * 250}m", "memory": f"{args.settings.memory_gib * 256}Mi"}
     prepare = restricted_container(
         "schema",
         args.image,

@@ -41,4 +41,4 @@ class ModelSettings(Settings):
     """Processor cores that the server may use. It requests a quarter of them, because it mostly waits."""
 
     memory_gib: Annotated[int, Field(ge=2, le=256)] = 3
-    """Memory of the server, in GiB."""
+    """Memory that the server may use, in GiB. It requests a quarter of it."""

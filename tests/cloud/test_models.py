@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import select
+import shutil
 import signal
 import socket
 import sqlite3
@@ -569,13 +570,19 @@ class TestEmpty:
         whole = [row[:2] for row in _tables(models.store / "mlflow.db")]
         assert said == f"schema , now {_schema(models.store / 'mlflow.db')}\n"
         assert sorted(path.name for path in models.store.iterdir()) == ["mlflow.db"]
+        scratch = tmp_path / "scratch"
         for delay in (0.0, 0.3, 0.8):
             for path in models.store.iterdir():
                 path.unlink()
+            # Half of a copy, which another that was killed has left.
+            (models.store / "mlflow-upgrade.db").write_bytes(b"SQLite")
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
+            models.environment["TMPDIR"] = str(scratch)
             first = subprocess.Popen(
                 models.preparing, env=models.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
             )
-            eventually((models.store / "mlflow-upgrade.db").exists, 120, 0.01)
+            eventually(lambda: any(scratch.glob("*/mlflow.db")), 120, 0.01)
             time.sleep(delay)
             os.killpg(first.pid, signal.SIGKILL)
             assert first.wait() == -signal.SIGKILL

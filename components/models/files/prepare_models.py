@@ -10,6 +10,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 
 def schema(path):
@@ -39,13 +40,17 @@ def copied(source, target):
 def upgrade(folder):
     """Make or upgrade the database; its schema before and after."""
     database, work = os.path.join(folder, "mlflow.db"), os.path.join(folder, "mlflow-upgrade.db")
-    before = ""
-    if os.path.exists(database):
-        before = schema(database)
-        copied(database, work)
-    elif os.path.exists(work):
-        os.unlink(work)
-    subprocess.run([sys.executable, "-m", "mlflow", "db", "upgrade", "sqlite:///" + work], check=True)
+    if not os.path.exists(database):
+        # Hundreds of small writes, each of which would wait for Ceph.
+        with tempfile.TemporaryDirectory() as scratch:
+            made = os.path.join(scratch, "mlflow.db")
+            migrate(made)
+            copied(made, work)
+        os.replace(work, database)
+        return "", schema(database)
+    before = schema(database)
+    copied(database, work)
+    migrate(work)
     after = schema(work)
     if after != before:
         if before:
@@ -57,6 +62,11 @@ def upgrade(folder):
     else:
         os.unlink(work)
     return before, after
+
+
+def migrate(database):
+    """Bring a database to the schema of the MLflow that is installed."""
+    subprocess.run([sys.executable, "-m", "mlflow", "db", "upgrade", "sqlite:///" + database], check=True)
 
 
 def copy_all(folder, failed):
