@@ -139,10 +139,15 @@ class Client:
         command = [str(self._python), str(CLIENT), *expressions]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=seconds, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-        found = json.loads(done.stdout.splitlines()[-1])
-        if "error" in found:
-            raise RefusedError(found["error"])
-        return found["answers"]
+        return answers(done.stdout)
+
+
+def answers(printed: str) -> list[Any]:
+    """What models_client.py has found, by what it printed. Raises RefusedError."""
+    found = json.loads(printed.splitlines()[-1])
+    if "error" in found:
+        raise RefusedError(found["error"])
+    return found["answers"]
 
 
 def pod(api: Api, title: str, address: str, namespace: str = NOTEBOOKS, **labels: str) -> None:

@@ -78,9 +78,15 @@ def _forced(pod: Object) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def made(platform: Platform, folder: Path, name: str, *, group: str = "spark", setting: str = "spark") -> Iterator[Object]:
-    """An interpreter's Pod of alice with its Service, made by the server's account and gone afterwards; it runs. folder: an empty one."""
+def made(
+    platform: Platform, folder: Path, name: str, *, group: str = "spark", setting: str = "spark", person: str = "alice"
+) -> Iterator[Object]:
+    """An interpreter's Pod of a person with its Service, made by the server's account and gone afterwards; it runs.
+
+    folder: an empty one.
+    """
     change = {
+        "zeppelin.k8s.interpreter.user": person,
         "zeppelin.k8s.interpreter.pod.name": name,
         "zeppelin.k8s.interpreter.group.name": group,
         "zeppelin.k8s.interpreter.setting.name": setting,

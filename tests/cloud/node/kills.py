@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from components.names import USER
 from tests.cloud.api import ApiError, Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER
+from tests.cloud.node.node import Node
 from tests.cloud.node.platform import Platform
 from tests.cloud.node.pods import gone
 from tests.cloud.node.sizes import workload
@@ -49,20 +50,14 @@ class Killer:
         self._platform.api.delete(_path(pod), gracePeriodSeconds="0")
         eventually(lambda: gone(self._platform.api, _path(pod)))
         # Its processes still have the time that they are granted, and would answer for as long.
-        eventually(lambda: not self._processes(pod))
+        eventually(lambda: not processes(self._platform.node, pod["metadata"]["uid"]))
         return Kill(f"Pod {pod['metadata']['name']} deleted at once", pod)
 
     def _crashed(self) -> Kill:
         pod = self._pod()
-        if found := self._processes(pod):
-            self._platform.node.call("sh", "-c", f"kill -KILL {found} 2> /dev/null; true")
+        kill(self._platform.node, pod["metadata"]["uid"])
         eventually(lambda: not _running(pod) & self._still(pod))
         return Kill(f"every process of Pod {pod['metadata']['name']} killed", pod)
-
-    def _processes(self, pod: Object) -> str:
-        """Numbers of a Pod's processes on the node."""
-        its = f"grep -l {pod['metadata']['uid']} /proc/[0-9]*/cgroup 2> /dev/null | cut -d/ -f3"
-        return " ".join(self._platform.node.call("sh", "-c", f"{its}; true").split())
 
     def _still(self, pod: Object) -> set[str]:
         """Containers of a Pod that run now, by what the API server has of it."""
@@ -79,6 +74,17 @@ class Killer:
         name = self._lot.choice(sorted(self._platform.kube.pids()))
         self._platform.kube.restart(name)
         return Kill(f"{name} killed")
+
+
+def processes(node: Node, whose: str) -> str:
+    """Numbers of processes on a node. whose: the uid of a Pod, or the id of a container."""
+    return " ".join(node.call("sh", "-c", f"grep -l {whose} /proc/[0-9]*/cgroup 2> /dev/null | cut -d/ -f3; true").split())
+
+
+def kill(node: Node, whose: str) -> None:
+    """Kill all of them at once."""
+    if found := processes(node, whose):
+        node.call("sh", "-c", f"kill -KILL {found} 2> /dev/null; true")
 
 
 def _running(pod: Object) -> set[str]:

@@ -28,6 +28,8 @@ RECIPES = {
     "docker.io/apache/spark": "spark",
     "registry.example.org/gaia-dmp/spark": "spark-3.5",
     "registry.example.org/gaia-dmp/yarn": "yarn",
+    "registry.example.org/gaia/spark": "spark",
+    "registry.example.org/gaia/mlflow": "mlflow",
     "docker.io/nginxinc/nginx-unprivileged": "gateway",
     "docker.io/restic/restic": "restic",
     "quay.io/prometheus/prometheus": "prometheus",
@@ -123,9 +125,10 @@ class Platform:
         eventually(lambda: bool(ends()), 300)
         return ends()[0]
 
-    def memory(self) -> dict[tuple[str, str, str], int]:
-        """Bytes that each container of a Pod holds and cannot give back, by namespace, Pod and container, as the kubelet counts them."""
-        summary = self.api.get(f"/api/v1/nodes/{self.node.name}/proxy/stats/summary")
+    def memory(self, node: str = "node-1") -> dict[tuple[str, str, str], int]:
+        """Bytes that each container of a Pod of a node holds and cannot give back, by namespace, Pod and container, as the kubelet counts
+        them."""
+        summary = self.api.get(f"/api/v1/nodes/{node}/proxy/stats/summary")
         return {
             (pod["podRef"]["namespace"], pod["podRef"]["name"], container["name"]): container["memory"]["workingSetBytes"]
             for pod in summary["pods"]

@@ -19,6 +19,7 @@ from preview import answers
 from tests.cloud import deployed
 from tests.cloud.api import Api, Object
 from tests.cloud.ceph import PORTS, Ceph
+from tests.cloud.ceph_mount import Mount
 from tests.cloud.csi import image
 from tests.cloud.kube import die_with_parent
 from tests.cloud.node import platform
@@ -37,7 +38,7 @@ from tests.support.programs import record_data
 _RULE = "openstack:sharedfilesystem/shareAccess:ShareAccess"
 _KINDS = ("pulumi:providers:openstack", "openstack:sharedfilesystem/share:Share", _RULE)
 _DAEMONS = (CEPH_PLUGIN, DATASET_CHECK)
-_LEFT_OUT = ("Deployment", "CronJob")
+_LEFT_OUT = ("Deployment", "CronJob", "DaemonSet")
 
 
 class Key(NamedTuple):
@@ -64,6 +65,14 @@ def key_of(shares: Any, share: Any, ceph_id: str, level: str) -> str:
 
     eventually(active, 60)
     return found[0].access_key
+
+
+def owned(cloud: Cloud, shares: Any, name: str, folder: Path) -> Mount:
+    """A share of the stack, as its owner mounts it on this machine. shares: Manila, as the owner. name: the end of the share's. folder:
+    an empty one."""
+    share, who = shares.find_share(f"gaia-dmp-{deployed.STACK}-{name}"), f"owner-{name}-{folder.name}"
+    path, key = parse_export_path(path_of(shares, share)).root_path, key_of(shares, share, who, "rw")
+    return Mount(cloud.ceph.conf, folder / "mount", path, who, key)
 
 
 @contextlib.contextmanager
@@ -116,14 +125,27 @@ def _with_key(item: Object, key: Key | None) -> Object:
 
 
 @contextlib.contextmanager
+def joined(node: Node, cloud: Cloud, items: list[Object], folder: Path) -> Iterator[None]:
+    """A node that has the images of a stack and reaches Ceph, for the time of a `with`. folder: an empty one for images."""
+    plugin = deployed.one(items, "DaemonSet", CEPH_PLUGIN)
+    main, registrar = (container["image"] for container in plugin["spec"]["template"]["spec"]["containers"])
+    platform.load_images(node, items, folder)
+    node.load(image.make(folder / "csi", main, registrar))
+    with reached(node, cloud.ceph):
+        yield
+
+
+@contextlib.contextmanager
 def reached(node: Node, ceph: Ceph) -> Iterator[None]:
     """A node that reaches the Ceph of this machine, for the time of a `with`: its own loopback leads there, port by port."""
     command = (sys.executable, "-m", "tests.cloud.node.inward", str(node.pid), str(ceph.first_port), str(PORTS))
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
-        yield
-        process.kill()
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def _registered(api: Api) -> set[str]:
@@ -133,22 +155,18 @@ def _registered(api: Api) -> set[str]:
 
 
 @contextlib.contextmanager
-def running(cluster: Cluster, cloud: Cloud, items: list[Object], folder: Path) -> Iterator[Platform]:
-    """What of a stack mounts shares, checks them and computes, on the nodes of a cluster. folder: an empty one for images."""
+def running(cluster: Cluster, cloud: Cloud, items: list[Object], folder: Path, beside: Collection[str] = ()) -> Iterator[Platform]:
+    """What of a stack mounts shares, checks them and computes, on the nodes of a cluster.
+
+    folder: an empty one for images. beside: Deployments and CronJobs that are there as well.
+    """
     api = cluster.kube.api
-    kept = [
-        item for item in items if item["kind"] not in _LEFT_OUT and (item["kind"] != "DaemonSet" or item["metadata"]["name"] in _DAEMONS)
-    ]
-    plugin = deployed.one(kept, "DaemonSet", CEPH_PLUGIN)
-    main, registrar = (container["image"] for container in plugin["spec"]["template"]["spec"]["containers"])
-    packed = image.make(folder / "csi", main, registrar)
+    kept = [item for item in items if item["kind"] not in _LEFT_OUT or item["metadata"]["name"] in {*_DAEMONS, *beside}]
     volumes = [item for item in kept if item["kind"] == "PersistentVolume"]
     with contextlib.ExitStack() as stack:
         for node in cluster.nodes.values():
             (folder / node.name).mkdir()
-            platform.load_images(node, [*kept, *(item for item in items if item["kind"] == "Deployment")], folder / node.name)
-            node.load(packed)
-            stack.enter_context(reached(node, cloud.ceph))
+            stack.enter_context(joined(node, cloud, items, folder / node.name))
         found = stack.enter_context(platform.running(cluster, kept, volumes=volumes))
         try:
             eventually(lambda: _registered(api) == cluster.nodes.keys(), 120)

@@ -21,10 +21,9 @@ import pytest
 
 from components.files import parsed, text
 from components.names import CEPH_PLUGIN_LABELS, CSI_NAMESPACE, DATASET_CHECK_LABELS, DATASET_CHECK_PORT
-from components.openstack.cephfs_share import parse_export_path
 from tests.cloud import deployed
 from tests.cloud.api import Object
-from tests.cloud.ceph_mount import Mount, fuse_missing
+from tests.cloud.ceph_mount import fuse_missing
 from tests.cloud.deployed import NOTEBOOKS
 from tests.cloud.kube import die_with_parent
 from tests.cloud.node import interpreters, shares
@@ -137,31 +136,24 @@ def catalogue(
 ) -> Iterator[Mapping[int, str]]:
     """Checksum of each part of the catalogue that its owner has put there, and finds there when all is over."""
     assert deployment.items
-    mount = owned(whole_cloud, manila, "sample", tmp_path_factory.mktemp("sample"))
+    mount = shares.owned(whole_cloud, manila, "sample", tmp_path_factory.mktemp("sample"))
     parts = {number: os.urandom(1 << 15) for number in range(PARTS)}
     for number, part in parts.items():
         (mount.folder / f"part-{number}").write_bytes(part)
     mount.end()
     sums = {number: hashlib.sha256(part).hexdigest() for number, part in parts.items()}
     yield sums
-    mount = owned(whole_cloud, manila, "sample", tmp_path_factory.mktemp("sample"))
+    mount = shares.owned(whole_cloud, manila, "sample", tmp_path_factory.mktemp("sample"))
     found = {int(part.name.removeprefix("part-")): hashlib.sha256(part.read_bytes()).hexdigest() for part in mount.folder.iterdir()}
     mount.end()
     assert found == sums
-
-
-def owned(cloud: Cloud, manila: Any, name: str, folder: Path) -> Mount:
-    """A share of the stack, as its owner mounts it."""
-    share, who = manila.find_share(f"gaia-dmp-{deployed.STACK}-{name}"), f"owner-{name}-{folder.name}"
-    path, key = parse_export_path(shares.path_of(manila, share)).root_path, shares.key_of(manila, share, who, "rw")
-    return Mount(cloud.ceph.conf, folder / "mount", path, who, key)
 
 
 @pytest.fixture(scope="module")
 def space(deployment: Platform, whole_cloud: Cloud, manila: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The space of alice, by another client than those that are hurt."""
     assert deployment.items
-    mount = owned(whole_cloud, manila, "user-alice", tmp_path_factory.mktemp("space"))
+    mount = shares.owned(whole_cloud, manila, "user-alice", tmp_path_factory.mktemp("space"))
     yield mount.folder
     mount.end()
 
