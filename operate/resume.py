@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -127,11 +127,13 @@ _GOING = {"deleting", "delete_in_progress"}
 """Statuses of Manila and Magnum, in small letters, of what is gone in a moment."""
 
 
-def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *, unmarked: bool = False) -> str:
+def found(
+    cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *, unmarked: bool = False, beside: Collection[str] = ()
+) -> str:
     """The id of the one resource that these inputs have made, as the provider writes it; "" where this stack has none.
 
     mark: of this stack; what carries another one is passed over. unmarked: whether something without a mark is taken, too: Neutron's API
-    sets tags after it has made the thing, and a person who looked knows more.
+    sets tags after it has made the thing, and a person who looked knows more. beside: ids of what the state has, for which this is made.
 
     Raises ValueError where there are several, one without a mark, or a server that ended in error, and KeyError for a kind that no listing
     tells.
@@ -154,6 +156,7 @@ def found(cloud: Connection, kind: str, inputs: Mapping[str, Any], mark: str, *,
         if all(each.get(field) == inputs.get(source) for field, source in listing.fields.items())
         and each.get("project_id") in mine
         and str(each.get("status")).lower() not in _GOING
+        and each[listing.id] not in beside
     ]
     if listing.key == "clusters":
         # It carries no mark, but stands in this stack's network.
@@ -233,8 +236,9 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     taken, forgotten, unsought, in_kubernetes = {}, [], [], []
     urns = []
 
-    def look(resource: Mapping[str, Any]) -> str:
-        return found(clouds[role(resource)], resource["type"], resource["inputs"], _mark(resource["urn"]), unmarked=unmarked)
+    def look(resource: Mapping[str, Any], beside: Collection[str] = ()) -> str:
+        mark = _mark(resource["urn"])
+        return found(clouds[role(resource)], resource["type"], resource["inputs"], mark, unmarked=unmarked, beside=beside)
 
     def take(resource: Mapping[str, Any], identity: str) -> None:
         outputs = dict(resource["inputs"])
@@ -244,8 +248,6 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
             # The provider keeps this in its state, reads no other, and would replace the server
             # (terraform-provider-openstack: resource_openstack_compute_instance_v2.go, user_data's StateFunc).
             outputs["userData"] = hashlib.sha1(told[resource["urn"]].encode(), usedforsecurity=False).hexdigest()
-        elif outputs.get("deleteDefaultRules"):
-            delete_rules(clouds[role(resource)], identity)
         taken[_name(resource)] = identity
         urns.append(resource["urn"])
         deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": outputs})
@@ -269,7 +271,9 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
             in_kubernetes.append(_name(resource))
         elif role(resource) not in projects or resource["type"] not in _SOUGHT:
             unsought.append(_name(resource))
-        elif identity := look(resource):
+        elif identity := look(
+            resource, [each["id"] for each in deployment["resources"] if each["urn"] == resource["urn"] and each.get("id")]
+        ):
             take(resource, identity)
         else:
             forgotten.append(_name(resource))
@@ -282,19 +286,30 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     still = [each for each in deployment.get("pending_operations") or [] if each["type"] != "creating"]
     if pending or urns:
         _write(stack, state | {"deployment": deployment | {"pending_operations": still}}, folder)
+        _finish([each for each in deployment["resources"] if each["urn"] in urns], lambda resource: clouds[role(resource)])
     if urns:
         run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
     deleting = any(each["type"] == "deleting" for each in still)
     return Resumed(taken, forgotten, unsought, list(dict.fromkeys(in_kubernetes)), deleting)
 
 
-def delete_rules(cloud: Connection, group: str) -> None:
-    """Delete the rules with which Neutron made a security group, as the provider does before it goes on.
+def _finish(taken: Iterable[Mapping[str, Any]], cloud: Callable[[Mapping[str, Any]], Connection]) -> None:
+    """Do what the provider would still have done after it had made something."""
+    for resource in taken:
+        if resource["inputs"].get("deleteDefaultRules"):
+            delete_rules(cloud(resource), resource["id"])
 
-    A group that was being made has no others. Neutron refuses a rule of ours that is the same as one of its own
-    (terraform-provider-openstack: resource_openstack_networking_secgroup_v2.go, delete_default_rules).
+
+def delete_rules(cloud: Connection, group: str) -> None:
+    """Delete the rules with which Neutron made a security group, where the provider has not got to it.
+
+    It deletes them, then notes the id, then sets tags (terraform-provider-openstack: resource_openstack_networking_secgroup_v2.go,
+    resourceNetworkingSecGroupV2Create). So a group without tags has no rule of ours yet, and one with tags has none of Neutron's. Neutron
+    refuses a rule of ours that is the same as one of its own.
     """
     network: Any = cloud.network
+    if network.get_security_group(group).tags:
+        return
     for rule in network.security_group_rules(security_group_id=group):
         network.delete_security_group_rule(rule.id)
 

@@ -77,19 +77,37 @@ def test_what_is_there_twice_is_not_guessed(cloud: Cloud) -> None:
 
 
 def test_a_security_group_that_was_being_made_loses_the_rules_of_neutron(cloud: Cloud) -> None:
-    """Neutron lets everything out of a new group, by both families of addresses. The provider is killed before it has deleted that."""
+    """Neutron lets everything out of a new group, by both families of addresses. The provider deletes that, and sets tags at last."""
     project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
-    half, other = (project.network.create_security_group(name=name) for name in ("gaia-dmp-dev-worker", "somebody-elses"))
+    half, whole = (project.network.create_security_group(name=name) for name in ("gaia-dmp-dev-worker", "gaia-dmp-dev-gateway"))
+    project.network.set_tags(whole, ["gaia-dmp-dev"])
 
     def rules(group: Any) -> list[tuple[str, str]]:
         return sorted((rule.direction, rule.ether_type) for rule in project.network.security_group_rules(security_group_id=group.id))
 
-    assert rules(half) == rules(other) == [("egress", "IPv4"), ("egress", "IPv6")]
-    delete_rules(project, half.id)
+    assert rules(half) == rules(whole) == [("egress", "IPv4"), ("egress", "IPv6")]
+    for each in (half, whole):
+        delete_rules(project, each.id)
     assert rules(half) == []
-    assert rules(other) == [("egress", "IPv4"), ("egress", "IPv6")]
-    for each in (half, other):
+    assert rules(whole) == [("egress", "IPv4"), ("egress", "IPv6")]
+    for each in (half, whole):
         project.network.delete_security_group(each.id)
+
+
+def test_what_a_new_one_is_made_beside_is_not_taken_for_it(cloud: Cloud) -> None:
+    """A replacement that is made before the old one goes has its name and its mark."""
+    project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    old = project.network.create_network(name="gaia-dmp-dev")
+    project.network.set_tags(old, ["gaia-dmp-dev"])
+    asked: dict[str, Any] = {"kind": NETWORK, "inputs": {"name": "gaia-dmp-dev"}, "mark": "gaia-dmp-dev"}
+    assert found(project, **asked) == old.id
+    assert found(project, **asked, beside=[old.id]) == ""
+    new = project.network.create_network(name="gaia-dmp-dev")
+    with pytest.raises(ValueError, match=rf"gaia-dmp-dev \({new.id}\) has this stack's name and no mark"):
+        found(project, **asked, beside=[old.id])
+    assert found(project, **asked, beside=[old.id], unmarked=True) == new.id
+    for each in (old, new):
+        project.network.delete_network(each)
 
 
 @pytest.mark.parametrize(

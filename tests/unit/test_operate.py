@@ -199,7 +199,7 @@ class TestResume:
             {"urn": "a", "id": "2"},
         ]
 
-    def found(self, *shares: dict[str, Any], **how: bool) -> str:
+    def found(self, *shares: dict[str, Any], **how: Any) -> str:
         """What stack dev takes of these shares, each as Manila lists it."""
         listed = [{"name": "n", "project_id": "p", "status": "available", "metadata": {}} | each for each in shares]
         answer = SimpleNamespace(status_code=200, raise_for_status=lambda: None, json=lambda: {"shares": listed})
@@ -235,7 +235,10 @@ class TestResume:
             if words[:2] == ("stack", "import"):
                 imported.append(json.loads(Path(words[-1]).read_text()))
             secret = {SIGNATURE: "s", **({"plaintext": json.dumps(TOLD)} if "--show-secrets" in words else {"ciphertext": "c"})}
-            making = [{"type": "creating", "resource": {**each, "inputs": {"name": "n", "userData": secret}}} for each in pending]
+            making = [
+                {"type": "creating", "resource": {**each, "inputs": {"name": "n", "userData": secret} | each.get("inputs", {})}}
+                for each in pending
+            ]
             return json.dumps({"deployment": {"resources": [{"urn": "above"}], "pending_operations": making}})
 
         openstack: Any = settings_of(document("prod"))
@@ -264,6 +267,25 @@ class TestResume:
         lost = {"urn": URN, "custom": True, "type": SERVER, "inputs": {"name": "n", "userData": "[secret]"}}
         with pytest.raises(ValueError, match=r"nobody knows its user data; nothing was taken over.\n .*openstack server delete --wait 7"):
             self.resumed(monkeypatch, [lost])
+
+    @pytest.mark.parametrize(("inputs", "rules_of"), [({"deleteDefaultRules": True}, ["7"]), ({}, [])])
+    def test_a_security_group_that_is_taken_is_finished(self, monkeypatch, inputs, rules_of):
+        finished: list[str] = []
+        monkeypatch.setattr(resume, "found", lambda *_, **__: "7")
+        monkeypatch.setattr(resume, "delete_rules", lambda _, group: finished.append(group))
+        group = {"urn": URN, "custom": True, "type": "openstack:networking/secGroup:SecGroup", "inputs": inputs}
+        self.resumed(monkeypatch, [], group)
+        assert finished == rules_of
+
+    def test_nothing_is_finished_where_something_is_not_taken(self, monkeypatch):
+        finished: list[str] = []
+        monkeypatch.setattr(resume, "found", lambda *_, **__: "7")
+        monkeypatch.setattr(resume, "delete_rules", lambda _, group: finished.append(group))
+        group = {"urn": URN, "custom": True, "type": "openstack:networking/secGroup:SecGroup", "inputs": {"deleteDefaultRules": True}}
+        lost = {"urn": URN + "-2", "custom": True, "type": SERVER, "inputs": {"name": "n", "userData": "[secret]"}}
+        with pytest.raises(ValueError, match="nobody knows its user data"):
+            self.resumed(monkeypatch, [lost], group)
+        assert finished == []
 
     def test_what_no_listing_tells_is_said_to_be_so(self, capsys):
         resume.show(resume.Resumed({}, ["a"], ["b"], []), "dev", Console(width=200))
