@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from pulumi.runtime import resource as sdk
 from pulumi.runtime.mocks import MockEngine, MockSettings
+from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.settings import configure, reset_options
 from pulumi.runtime.stack import run_in_stack
 
@@ -156,20 +158,13 @@ def _environment(config: Mapping[str, str], secret_keys: Collection[str]) -> Ite
 
 @contextmanager
 def _without_stack_traces() -> Iterator[None]:
-    """The SDK tells the engine the whole call stack of each resource, which takes a sixth of a recording and is in none.
-
-    It takes it by `traceback.extract_stack`, which keeps to this limit of Python's; below two frames it sends none. What a failed program
-    prints is formatted afterwards, in full.
-    """
-    before = getattr(sys, "tracebacklimit", None)
-    sys.tracebacklimit = 1
+    """The SDK tells the engine the whole call stack of each resource, which takes a sixth of a recording and is in none."""
+    before = sdk._get_stack_trace  # noqa: SLF001 - there is no setting for it (pulumi 3.260: runtime/resource.py)
+    sdk._get_stack_trace = source_pb2.StackTrace  # noqa: SLF001
     try:
         yield
     finally:
-        if before is None:
-            del sys.tracebacklimit
-        else:
-            sys.tracebacklimit = before
+        sdk._get_stack_trace = before  # noqa: SLF001
 
 
 @contextmanager

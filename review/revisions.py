@@ -1,6 +1,7 @@
 """Records revisions of the program, each in its own tree and environment, and reads recordings from untrusted files."""
 
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -80,9 +81,11 @@ def interpreter(folder: Path, root: Path = ROOT) -> Path:
     if not (place / "whole").exists():
         print(f"Installing requirements.txt of the base into {place} ...", file=sys.stderr)
         shutil.rmtree(place, ignore_errors=True)
-        # To unpack a pip of its own there would take longer than all the rest.
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)  # noqa: S603
-        pip = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python")]
+        # To unpack a pip of its own there would take longer than all the rest. An environment that `uv` made has none to lend.
+        lent = importlib.util.find_spec("pip") is not None
+        subprocess.run([sys.executable, "-m", "venv", *(["--without-pip"] if lent else []), str(place)], check=True)  # noqa: S603
+        python = str(place / "bin" / "python")
+        pip = [sys.executable, "-m", "pip", "--python", python] if lent else [python, "-m", "pip"]
         install = [*pip, "install", "--quiet", "--disable-pip-version-check"]
         done = subprocess.run([*install, "-r", str(folder / "requirements.txt")], capture_output=True, check=False)  # noqa: S603
         if done.returncode != 0:

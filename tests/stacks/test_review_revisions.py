@@ -128,6 +128,7 @@ def test_a_commit_is_recorded_once(root, tmp_path, monkeypatch):
     (third,) = compared(["dev"], "main", root=root)
     assert (third.before, third.counts) == (first.before, {"update": 1})
     git(root, "commit", "-qam", "second")
+    monkeypatch.setattr(run, "_preview", preview)
     assert compared(["dev"], "main", root=root)[0].counts == {}
 
 
@@ -202,11 +203,14 @@ def test_an_environment_is_made_where_the_packages_differ(root, tmp_path):
     assert python.stat().st_mtime_ns == made
 
 
-def test_a_requirement_that_nobody_has_is_told(root, tmp_path):
+@pytest.mark.parametrize("lent", [True, False])
+def test_a_requirement_that_nobody_has_is_told(root, tmp_path, monkeypatch, lent):
+    """lent: whether the Python that runs has a pip; one of `uv venv` has none."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if lent else None)
     other = tmp_path / "other"
     other.mkdir()
     (other / "requirements.txt").write_text("./no-such-package\n")
-    with pytest.raises(RevisionError, match="cannot be installed"):
+    with pytest.raises(RevisionError, match=r"cannot be installed: .*no-such-package"):
         interpreter(other, root)
 
 

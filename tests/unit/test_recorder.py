@@ -52,9 +52,9 @@ def test_a_parent_stands_before_its_children():
         seen.add(resource.urn)
 
 
-def test_no_registration_carries_a_call_stack_and_later_errors_do(monkeypatch):
+def test_no_registration_carries_a_call_stack_and_a_programs_own_is_whole(monkeypatch):
     """To take one for each takes longer than all that the recorder does itself."""
-    frames = []
+    frames, own = [], []
     register = Recorder.RegisterResource
 
     def noted(self, request):
@@ -62,10 +62,16 @@ def test_no_registration_carries_a_call_stack_and_later_errors_do(monkeypatch):
         return register(self, request)
 
     monkeypatch.setattr(Recorder, "RegisterResource", noted)
-    record_component(lambda opts: Outer("a", opts))
+
+    def program(opts: pulumi.ResourceOptions) -> None:
+        own.extend(frame.name for frame in traceback.extract_stack())
+        Outer("a", opts)
+
+    record_component(program)
     assert len(frames) > 4
     assert set(frames) == {0}
-    assert len(traceback.extract_stack()) > 1
+    assert own[-1] == "program"
+    assert len(own) > 5
 
 
 def test_two_resources_of_one_urn_are_refused():
