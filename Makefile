@@ -40,11 +40,11 @@ test: .venv/.development ## every test that needs only Python
 
 test-kube: .venv/.development ## tests against a real Kubernetes API server and real Spark drivers; builds them at first (Go, Java, Maven)
 	@$(PY) -m tests.cloud.tools
-	@$(PY) -m pytest tests/cloud -n 2 --ignore=tests/cloud/node
+	@$(PY) -m pytest tests/cloud -n 2 --dist loadfile --ignore=tests/cloud/node
 
 test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Ceph, Go)
 	@$(PY) -m tests.cloud.openstack.build
-	@$(PY) -m pytest tests/openstack tests/engine -n 2 -rs
+	@$(PY) -m pytest tests/openstack tests/engine -n 2 --dist loadfile -rs
 
 test-node: .venv/.development ## tests on a real Kubernetes node, whose packets are stopped, some minutes; builds it at first (root, containerd, Go)
 	@$(PY) -m tests.cloud.node build
