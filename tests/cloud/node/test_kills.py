@@ -18,11 +18,12 @@ import pytest
 from components.names import USER
 from tests.cloud import deployed
 from tests.cloud.api import ApiError, Object
-from tests.cloud.deployed import SERVER
+from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.node import platform, zeppelin
 from tests.cloud.node.cluster import Cluster
 from tests.cloud.node.kills import Kill, Killer
 from tests.cloud.node.platform import Platform
+from tests.cloud.node.pods import kubectl
 from tests.cloud.node.zeppelin import Notebook, serves
 from tests.cloud.zeppelin.person import Person
 from tests.cloud.zeppelin.server import needs_zeppelin
@@ -114,8 +115,7 @@ def well(deployment: Platform, address: str) -> bool:
         deployments, daemons = (api.items(f"/apis/apps/v1/{kind}") for kind in ("deployments", "daemonsets"))
         ready = [each["status"].get("readyReplicas") == each["spec"]["replicas"] for each in deployments]
         ready += [each["status"]["numberReady"] == each["status"]["desiredNumberScheduled"] for each in daemons]
-        answers = httpx.get(f"http://{address}/api/version").status_code == 200
-        return answers and all(ready) and serves(deployment) and deployment.cluster.ready(deployment.node.name)
+        return zeppelin.answers(address) and all(ready) and serves(deployment) and deployment.cluster.ready(deployment.node.name)
     return False
 
 
@@ -135,12 +135,13 @@ def test_nothing_is_lost_but_what_ran_in_what_was_killed(deployment: Platform):
             eventually(lambda: well(deployment, address), 300)
             back = time.monotonic() - begin
             assert files(folder) == kept, kill.words
-            check(memories, kill, turn)
+            check(deployment, memories, kill, turn)
             print(f"{turn + 1}: {kill.words}; back after {back:.1f} s, all seen after {time.monotonic() - begin:.1f} s", flush=True)
 
 
-def check(memories: list[Memory], kill: Kill, turn: int) -> None:
+def check(deployment: Platform, memories: list[Memory], kill: Kill, turn: int) -> None:
     """Whether everybody remembers, all asked at once; whose Pod was killed starts again."""
+    before = pods(deployment)
 
     def asked(index: int) -> tuple[str, str]:
         memory = memories[index]
@@ -150,4 +151,10 @@ def check(memories: list[Memory], kill: Kill, turn: int) -> None:
 
     with ThreadPoolExecutor(len(memories)) as pool:
         said = list(pool.map(asked, range(len(memories))))
-    assert said == [memory.right for memory in memories], kill.words
+    events = kubectl(deployment.kube, "get", "events", f"--namespace={NOTEBOOKS}", "--sort-by=.lastTimestamp")
+    assert said == [memory.right for memory in memories], "\n".join((kill.words, before, pods(deployment), events))
+
+
+def pods(deployment: Platform) -> str:
+    """The Pods of all people, as a person sees them."""
+    return kubectl(deployment.kube, "get", "pods", f"--namespace={NOTEBOOKS}", "--output=wide")

@@ -61,6 +61,13 @@ def serves(deployment: Platform) -> bool:
     return False
 
 
+def answers(address: str) -> bool:
+    """Whether the server answers behind the gateway: a firewall takes a moment to heed that it is ready. address: host:port."""
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"http://{address}/api/version").status_code == 200
+    return False
+
+
 @contextlib.contextmanager
 def entrance(deployment: Platform, service_port: int = GATEWAY_HTTP_PORT) -> Iterator[str]:
     """host:port of this machine that leads to a port of the gateway's Service, for the time of a `with`."""
@@ -151,4 +158,5 @@ def smoke(address: str) -> list[str]:
     environment = os.environ | {"SMOKE_USER": user, "SMOKE_PASSWORD": password}
     command = (sys.executable, str(SCRIPT), "once", f"http://{address}")
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    print(said.stdout + said.stderr)
     return [line.split()[0] for line in (said.stdout + said.stderr).splitlines()]
