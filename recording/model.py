@@ -1,7 +1,7 @@
 """The recording: what a program asked the engine for, as plain data with a version."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,13 @@ def short_type(type_: str) -> str:
     """`openstack:networking/subnet:Subnet` as the engine shows it, `openstack:networking:Subnet`."""
     package, module, name = type_.split(":")
     return f"{package}:{module.split('/')[0]}:{name}"
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    """What of a recording is no plain data: itself, its resources and its invokes. Anything else is a mistake of the recorder's."""
+    if not is_dataclass(part):
+        raise TypeError(f"{type(part).__name__} is not part of a recording")
+    return vars(part)
 
 
 @dataclass
@@ -106,7 +113,7 @@ class Recording:
 
     def to_json(self) -> str:
         """The recording as JSON, in the form of schema/recording.schema.json."""
-        return json.dumps(self, default=vars, indent=2, sort_keys=True) + "\n"
+        return json.dumps(self, default=_fields, indent=2, sort_keys=True) + "\n"
 
     def write(self, folder: Path) -> Path:
         """Write `recording.json` into `folder`, which is made where it is missing."""

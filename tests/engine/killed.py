@@ -49,7 +49,8 @@ class Killed:
 
         def meets() -> bool:
             nonlocal met
-            pending = self.dev.pending()
+            # What is replaced is deleted at first: it is the making that may happen twice.
+            pending = [name for name, what in self.dev.pending().items() if (what == "deleting") == (operation == "destroy")]
             met = next((each for each in left if any(name == each or (each[-1] == "-" and name.startswith(each)) for name in pending)), "")
             if met:
                 time.sleep(delay)
