@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cloud import deployed
 from tests.cloud.node import interpreters, platform
 from tests.cloud.node.cluster import Cluster
 from tests.cloud.node.interpreters import RIGHT, Interpreter
@@ -16,8 +17,24 @@ from tests.cloud.node.node import Node
 from tests.cloud.node.platform import Platform
 from tests.cloud.node.pods import closed, drain, kubectl
 from tests.support.eventually import eventually
+from tests.support.stack_files import OWN_SPARK_3_5
 
 OLD, NEW = "kubelet-1.35", "kubelet"
+SPARKS = {"4.0": deployed.stack(), "3.5": deployed.stack(images=OWN_SPARK_3_5)}
+
+
+@pytest.fixture(scope="module", params=SPARKS)
+def release(request: pytest.FixtureRequest) -> str:
+    """Of Spark."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def deployment(bare: Cluster, release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    items = deployed.objects(SPARKS[release])
+    platform.load_images(bare.nodes["node-1"], items, tmp_path_factory.mktemp("images"))
+    with platform.running(bare, items) as found:
+        yield found
 
 
 @pytest.fixture
@@ -53,9 +70,10 @@ def notebook(deployment: Platform, folder: Path, name: str, *elsewhere: str) -> 
         yield spark
 
 
-def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Cluster, old: Node, tmp_path: Path):
+def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Cluster, old: Node, release: str, tmp_path: Path):
     assert version(cluster, old) == "v1.35"
     with notebook(deployment, tmp_path, "spark-alice-2abcdefgh-staying", "node-1") as spark:
+        assert spark("sc.version").startswith(f"{release}.")
         before = spark.places()
         assert set(before.values()) == {old.name}
         old.upgrade(NEW)
