@@ -89,8 +89,11 @@ def spark_defaults(cluster: YarnCluster, spark: SparkSettings, size: NotebookSiz
     return session_properties(spark, size) | {
         "spark.master": "yarn",
         "spark.yarn.queue": QUEUE,
-        # Each machine has Spark: nothing of it is copied.
+        # Each machine has Spark: its jars are not copied.
         "spark.yarn.jars": f"local:{cluster.spark_home}/jars/*",
+        # Python functions run in executors: Spark copies its Python library there. spark-submit sets this for a program in Python, which
+        # Zeppelin's is not; Zeppelin sets it for Yarn, but not where it launches Pods (zeppelin: SparkInterpreterLauncher.java).
+        "spark.yarn.isPython": "true",
         # With as much overhead, 1 GiB of Yarn's.
         "spark.yarn.am.memory": "384m",
         "spark.yarn.am.cores": "1",

@@ -39,6 +39,15 @@ def test_every_object_keeps_its_schema_and_every_rule(stack):
     assert [each.text for each in rules.broken(rules.check(recording, rules.waivers(), TODAY))] == []
 
 
+def test_every_driver_sends_sparks_python_library_to_its_executors(stack):
+    """Zeppelin sets this for Yarn, but not where it launches Pods (zeppelin: SparkInterpreterLauncher.java, setupPropertiesForPySpark)."""
+    _, recording = stack
+    data = named(recording, "zeppelin-interpreter-files").inputs["data"]
+    files = {name: text.splitlines() for name, text in data.items() if name.startswith("yarn-spark")}
+    assert "yarn-spark.conf" in files
+    assert {name: "spark.yarn.isPython true" in lines for name, lines in files.items()} == dict.fromkeys(files, True)
+
+
 def test_the_daemons_meet_restricted_and_have_no_token(stack):
     _, recording = stack
     assert set(daemons(recording)) == {"yarn", "yarn-worker"}
