@@ -42,7 +42,10 @@ def changed(stack: str, path: str, value: Any) -> dict[str, Any]:
 
 SPARK_3_5 = {"spark": "docker.io/apache/spark:3.5.8-scala2.12-java17-python3-ubuntu", "versions": {"spark": "3.5.8", "scala": "2.12"}}
 """Images of a stack that stays with Spark 3.5."""
-OWN_SPARK_3_5 = {"spark": "registry.example.org/gaia-dmp/spark:3.5.8", "versions": SPARK_3_5["versions"] | {"python": "3.11"}}
+OWN_SPARK_3_5 = {
+    "spark": "registry.example.org/gaia-dmp/spark:3.5.8",
+    "versions": SPARK_3_5["versions"] | {"python": "3.11"},
+}
 """The same with the image of `images/`."""
 
 
@@ -52,7 +55,7 @@ def connected(data: dict[str, Any]) -> dict[str, Any]:
 
 
 YARN = {"kind": "yarn", "workers": 1, "cores": 5, "memory_gib": 14, "scratch_gib": 20}
-YARN_IMAGES = OWN_SPARK_3_5 | {"yarn": "registry.example.org/gaia-dmp/yarn:1"}
+YARN_IMAGES: dict[str, Any] = OWN_SPARK_3_5 | {"yarn": "registry.example.org/gaia-dmp/yarn:1"}
 """Images of a stack with Yarn: its daemons, and a Spark of the same version and Python."""
 
 
