@@ -151,10 +151,17 @@ def check(deployment: Platform, memories: list[Memory], kill: Kill, turn: int) -
 
     with ThreadPoolExecutor(len(memories)) as pool:
         said = list(pool.map(asked, range(len(memories))))
-    events = kubectl(deployment.kube, "get", "events", f"--namespace={NOTEBOOKS}", "--sort-by=.lastTimestamp")
-    assert said == [memory.right for memory in memories], "\n".join((kill.words, before, pods(deployment), events))
+    assert said == [memory.right for memory in memories], "\n".join((kill.words, before, *traces(deployment)))
 
 
 def pods(deployment: Platform) -> str:
     """The Pods of all people, as a person sees them."""
     return kubectl(deployment.kube, "get", "pods", f"--namespace={NOTEBOOKS}", "--output=wide")
+
+
+def traces(deployment: Platform) -> tuple[str, str, str]:
+    """Pods, events and ends of logs, from which one may learn why an interpreter has ended that nobody killed."""
+    events = kubectl(deployment.kube, "get", "events", f"--namespace={NOTEBOOKS}", "--sort-by=.lastTimestamp")
+    selector = "--selector=app.kubernetes.io/name=zeppelin-interpreter"
+    logs = kubectl(deployment.kube, "logs", f"--namespace={NOTEBOOKS}", selector, "--prefix", "--tail=8", "--ignore-errors")
+    return pods(deployment), events, logs
