@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -271,9 +271,7 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
             in_kubernetes.append(_name(resource))
         elif role(resource) not in projects or resource["type"] not in _SOUGHT:
             unsought.append(_name(resource))
-        elif identity := look(
-            resource, [each["id"] for each in deployment["resources"] if each["urn"] == resource["urn"] and each.get("id")]
-        ):
+        elif identity := look(resource, _ids(deployment["resources"], resource["urn"])):
             take(resource, identity)
         else:
             forgotten.append(_name(resource))
@@ -286,18 +284,23 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     still = [each for each in deployment.get("pending_operations") or [] if each["type"] != "creating"]
     if pending or urns:
         _write(stack, state | {"deployment": deployment | {"pending_operations": still}}, folder)
-        _finish([each for each in deployment["resources"] if each["urn"] in urns], lambda resource: clouds[role(resource)])
+        _finish([each for each in deployment["resources"] if each["urn"] in urns], clouds)
     if urns:
         run(stack, "refresh", "--yes", *(word for urn in urns for word in ("--target", urn)), folder=folder)
     deleting = any(each["type"] == "deleting" for each in still)
     return Resumed(taken, forgotten, unsought, list(dict.fromkeys(in_kubernetes)), deleting)
 
 
-def _finish(taken: Iterable[Mapping[str, Any]], cloud: Callable[[Mapping[str, Any]], Connection]) -> None:
+def _ids(resources: Iterable[Mapping[str, Any]], urn: str) -> list[str]:
+    """What the state has of a resource, which may be about to be replaced."""
+    return [each["id"] for each in resources if each["urn"] == urn and each.get("id")]
+
+
+def _finish(taken: Iterable[Mapping[str, Any]], clouds: Mapping[str, Connection]) -> None:
     """Do what the provider would still have done after it had made something."""
     for resource in taken:
         if resource["inputs"].get("deleteDefaultRules"):
-            delete_rules(cloud(resource), resource["id"])
+            delete_rules(clouds[role(resource)], resource["id"])
 
 
 def delete_rules(cloud: Connection, group: str) -> None:

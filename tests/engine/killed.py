@@ -2,12 +2,9 @@
 
 import time
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import pytest
 
-from tests.cloud.openstack.cloud import Cloud
-from tests.cloud.openstack.connections import connect
 from tests.engine.moments import Moments, short
 from tests.engine.platform import Platform
 from tests.engine.resumed import resumed
@@ -19,9 +16,8 @@ DELAYS = (0.0, 1.0, 2.5)
 class Killed:
     """One stack whose engine is killed again and again. everything: whether its plug-ins and its program are killed, too."""
 
-    def __init__(self, cloud: Cloud, dev: Platform, capsys: pytest.CaptureFixture[str], book: Moments, *, everything: bool) -> None:
-        self.cloud, self.dev, self.capsys, self.book, self.everything = cloud, dev, capsys, book, everything
-        self.project: Any = connect(cloud.clouds_yaml, "iris-gaia-red")
+    def __init__(self, dev: Platform, capsys: pytest.CaptureFixture[str], book: Moments, *, everything: bool) -> None:
+        self.dev, self.capsys, self.book, self.everything = dev, capsys, book, everything
 
     def at_each(self, operation: str, moments: Iterable[str], delays: tuple[float, ...], words: str, goes: Collection[str] = ()) -> int:
         """Kill an operation once at each moment, and mend it each time. Returns how often it was killed before it came to its end.
@@ -63,7 +59,7 @@ class Killed:
         return met
 
     def _mend(self, when: str, before: dict[str, str], operation: str, goes: Collection[str] = ()) -> None:
-        told, mended = resumed(self.dev, self.project, self.capsys)
+        told, mended = resumed(self.dev, self.book.project, self.capsys)
         assert "creating" not in self.dev.pending().values(), (when, told)
         told_next = told.partition("Go on with: ")[2].split(" --stack")[0]
         next_step = "pulumi destroy" if operation == "destroy" else " ".join(told_next.split())

@@ -78,7 +78,7 @@ def test_nothing_is_made_twice_and_nothing_lost(
     victim = "The engine, its plug-ins and the program are killed" if everything else "The engine is killed"
     told = "The message is what `gaia resume <stack>` prints. Before it, each command says that the stack is locked."
     book = Moments("killed-everything" if everything else "killed", victim, told, project)
-    killed = Killed(cloud, dev, capsys, book, everything=everything)
+    killed = Killed(dev, capsys, book, everything=everything)
     try:
         kills = killed.at_each("up", OF_UP, DELAYS[1:] if everything else DELAYS, "make")
         # What was pending together is taken over together, so a slower machine has fewer kills.

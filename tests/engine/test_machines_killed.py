@@ -41,7 +41,7 @@ def test_no_machine_stands_twice_and_none_is_lost(
     ready(dev)
     told = "The stack has Yarn on machines. The message is what `gaia resume <stack>` prints."
     book = Moments("killed-machines", "The engine, its plug-ins and the program are killed while machines are made", told, project)
-    killed = Killed(cloud, dev, capsys, book, everything=True)
+    killed = Killed(dev, capsys, book, everything=True)
     try:
         # What was pending together is taken over together, so a slower machine has fewer kills.
         assert killed.at_each("up", OF_UP, DELAYS, "make") >= 4, book.seen

@@ -59,10 +59,14 @@ YARN_IMAGES: dict[str, Any] = OWN_SPARK_3_5 | {"yarn": "registry.example.org/gai
 """Images of a stack with Yarn: its daemons, and a Spark of the same version and Python."""
 
 
+def _storage(data: dict[str, Any]) -> str:
+    """What new storage of a stack can be: a share, or a volume where the cluster is all that there is."""
+    return "storage_class" if data["gaia-dmp:cloud"]["kind"] == "kubernetes" else "share"
+
+
 def with_yarn(data: dict[str, Any], **backend: Any) -> dict[str, Any]:
     """A configuration with Yarn in place of Kubernetes."""
-    kind = "storage_class" if data["gaia-dmp:cloud"]["kind"] == "kubernetes" else "share"
-    spark = {"history": {"kind": kind, "size_gib": 1}} | data["gaia-dmp:spark"] | {"backend": YARN | backend}
+    spark = {"history": {"kind": _storage(data), "size_gib": 1}} | data["gaia-dmp:spark"] | {"backend": YARN | backend}
     return data | {"gaia-dmp:spark": spark, "gaia-dmp:images": data.get("gaia-dmp:images", {}) | YARN_IMAGES}
 
 
@@ -111,8 +115,10 @@ MODEL_IMAGES = {"spark": "registry.example.org/gaia/spark:4.0.5", "mlflow": "reg
 
 def with_models(data: dict[str, Any]) -> dict[str, Any]:
     """A configuration with models, on a share where the stack can make one, and with the images that they need."""
-    kind = "storage_class" if data["gaia-dmp:cloud"]["kind"] == "kubernetes" else "share"
-    return data | {"gaia-dmp:images": data.get("gaia-dmp:images", {}) | MODEL_IMAGES, "gaia-dmp:models": {"store": {"kind": kind}}}
+    return data | {
+        "gaia-dmp:images": data.get("gaia-dmp:images", {}) | MODEL_IMAGES,
+        "gaia-dmp:models": {"store": {"kind": _storage(data)}},
+    }
 
 
 def as_config(data: dict[str, Any]) -> dict[str, str]:

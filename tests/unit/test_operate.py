@@ -32,6 +32,7 @@ from tests.support.stack_files import document, settings_of
 NOW = dt.datetime.now(dt.UTC)
 URN = "urn:pulumi:prod::gaia-dmp::gaia-dmp:openstack:Network$openstack:networking/router:Router::ceph-router"
 SERVER = "openstack:compute/instance:Instance"
+SECURITY_GROUP = "openstack:networking/secGroup:SecGroup"
 TOLD = "#cloud-config\nhostname: gateway-ä\n"
 
 
@@ -268,20 +269,21 @@ class TestResume:
         with pytest.raises(ValueError, match=r"nobody knows its user data; nothing was taken over.\n .*openstack server delete --wait 7"):
             self.resumed(monkeypatch, [lost])
 
-    @pytest.mark.parametrize(("inputs", "rules_of"), [({"deleteDefaultRules": True}, ["7"]), ({}, [])])
-    def test_a_security_group_that_is_taken_is_finished(self, monkeypatch, inputs, rules_of):
-        finished: list[str] = []
+    @pytest.fixture
+    def finished(self, monkeypatch):
+        """Security groups that lost their rules. Whatever is looked for is found."""
+        groups: list[str] = []
         monkeypatch.setattr(resume, "found", lambda *_, **__: "7")
-        monkeypatch.setattr(resume, "delete_rules", lambda _, group: finished.append(group))
-        group = {"urn": URN, "custom": True, "type": "openstack:networking/secGroup:SecGroup", "inputs": inputs}
-        self.resumed(monkeypatch, [], group)
+        monkeypatch.setattr(resume, "delete_rules", lambda _, group: groups.append(group))
+        return groups
+
+    @pytest.mark.parametrize(("inputs", "rules_of"), [({"deleteDefaultRules": True}, ["7"]), ({}, [])])
+    def test_a_security_group_that_is_taken_is_finished(self, monkeypatch, finished, inputs, rules_of):
+        self.resumed(monkeypatch, [], {"urn": URN, "custom": True, "type": SECURITY_GROUP, "inputs": inputs})
         assert finished == rules_of
 
-    def test_nothing_is_finished_where_something_is_not_taken(self, monkeypatch):
-        finished: list[str] = []
-        monkeypatch.setattr(resume, "found", lambda *_, **__: "7")
-        monkeypatch.setattr(resume, "delete_rules", lambda _, group: finished.append(group))
-        group = {"urn": URN, "custom": True, "type": "openstack:networking/secGroup:SecGroup", "inputs": {"deleteDefaultRules": True}}
+    def test_nothing_is_finished_where_something_is_not_taken(self, monkeypatch, finished):
+        group = {"urn": URN, "custom": True, "type": SECURITY_GROUP, "inputs": {"deleteDefaultRules": True}}
         lost = {"urn": URN + "-2", "custom": True, "type": SERVER, "inputs": {"name": "n", "userData": "[secret]"}}
         with pytest.raises(ValueError, match="nobody knows its user data"):
             self.resumed(monkeypatch, [lost], group)
