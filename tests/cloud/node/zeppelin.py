@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,8 +132,17 @@ class Notebook:
     def _ended(self, paragraph: str) -> tuple[str, str]:
         """How a paragraph has ended, and what it said."""
         eventually(lambda: self._paragraph(paragraph)["status"] in ("FINISHED", "ERROR", "ABORT"), 900, pause=0.2)
-        ended = self._paragraph(paragraph)
-        return ended["status"], "".join(each["data"] for each in ended.get("results", {}).get("msg", []))
+        return self._paragraph(paragraph)["status"], self._said(paragraph)
+
+    def _said(self, paragraph: str) -> str:
+        """What a paragraph that has ended said. Once in 77 kills it was FINISHED and still empty, so it is read again."""
+        end = time.monotonic() + 5
+        while not (said := self._output(paragraph)) and time.monotonic() < end:
+            time.sleep(0.2)
+        return said
+
+    def _output(self, paragraph: str) -> str:
+        return "".join(each["data"] for each in self._paragraph(paragraph).get("results", {}).get("msg", []))
 
     def add(self, text: str) -> str:
         """The id of a new paragraph, which has not run."""
