@@ -129,10 +129,15 @@ class Recorder:
     got: list[bytes]
     """Each message that came."""
 
+    answers: threading.Event
+    """Set while it answers; otherwise who asked waits."""
+
 
 @contextlib.contextmanager
 def recorder() -> Iterator[Recorder]:
     got: list[bytes] = []
+    answers = threading.Event()
+    answers.set()
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -141,12 +146,13 @@ def recorder() -> Iterator[Recorder]:
                 while True:
                     _, name, _ = stream.message()
                     got.append(stream.raw)
+                    answers.wait(60)
                     self.wfile.write(message(name, {}, kind=REPLY))
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield Recorder(server.server_address[1], got)
+        yield Recorder(server.server_address[1], got, answers)
         server.shutdown()
 
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+import socket
 import struct
+import time
 import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -176,6 +178,21 @@ def test_while_an_interpreter_closes_itself_its_person_waits(stand: Stand):
         assert Stream(connection.makefile("rb").read).message()[0] == REPLY
         assert not closing.of(str(stand.lost), "alice")
     assert stand.zeppelin.got == [said]
+
+
+def test_an_interpreter_that_dies_while_it_is_closed_lets_its_person_wait_on(stand: Stand):
+    """Zeppelin closes it to the end, and then forgets whatever was started meanwhile."""
+    said = message("unRegisterInterpreterProcess", {1: GROUP})
+    stand.zeppelin.answers.clear()
+    with stand.alice.connected() as connection:
+        connection.sendall(said)
+        eventually(lambda: stand.zeppelin.got == [said])
+        # The end of a process that was killed: its answer is read by nobody.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    waited = [closing.of(str(stand.lost), "alice") for _ in range(5) if not time.sleep(0.1)]
+    stand.zeppelin.answers.set()
+    eventually(lambda: not closing.of(str(stand.lost), "alice"))
+    assert waited == [True] * 5
 
 
 def test_a_run_of_another_notebook_is_told_where_it_was_asked_for(stand: Stand):

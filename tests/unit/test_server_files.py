@@ -150,22 +150,26 @@ def test_a_frame_is_read_whole():
 def test_a_paragraph_waits_while_an_interpreter_of_its_person_is_closed(tmp_path: Path):
     group, folder = "spark-anna-maria-2KALICE01", str(tmp_path)
 
-    async def waits(person: str) -> bool:
-        waiting = asyncio.ensure_future(websocket_guard.open_again(folder, person))
-        await asyncio.sleep(0.3)
-        done = waiting.done()
-        closing.end(folder, group)
-        await asyncio.wait_for(waiting, 5)
-        return not done
+    async def waits(person: str, *marks: str) -> list[bool]:
+        """Whether a paragraph waits, now and after the end of each closing."""
+        waiting, seen = asyncio.ensure_future(websocket_guard.open_again(folder, person)), []
+        for mark in (*marks, ""):
+            await asyncio.sleep(0.3)
+            seen.append(not waiting.done())
+            closing.end(mark)
+        await waiting
+        return seen
 
-    assert asyncio.run(waits("anna-maria")) is False
+    assert asyncio.run(waits("anna-maria")) == [False]
     for person, expected in (("anna-maria", True), ("bob", False), ("spark", False), ("anna", False)):
-        closing.begin(folder, group)
-        assert asyncio.run(waits(person)) is expected
-    closing.begin(folder, group)
+        assert asyncio.run(waits(person, closing.begin(folder, group))) == [expected, False]
+    # Closed by itself and by close_lost.py at once.
+    assert asyncio.run(waits("anna-maria", closing.begin(folder, group), closing.begin(folder, group))) == [True, True, False]
     long_ago = time.time() - 61
-    os.utime(closing.path(folder, group), (long_ago, long_ago))
-    assert asyncio.run(waits("anna-maria")) is False
+    os.utime(closing.begin(folder, group), (long_ago, long_ago))
+    assert asyncio.run(waits("anna-maria")) == [False]
+    assert [file.name.partition("-")[0] for file in tmp_path.iterdir()] == ["closing"]
+    closing.end(closing.begin(folder, group))
     assert list(tmp_path.iterdir()) == []
 
 

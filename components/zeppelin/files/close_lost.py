@@ -240,8 +240,7 @@ class Watch:
             return
         # Few at once, because each takes seconds, and whoever restarts one meanwhile has a new one.
         groups = dict(list(groups.items())[:AT_ONCE])
-        for group in groups:
-            closing.begin(self._told, group)
+        marks = {group: closing.begin(self._told, group) for group in groups}
         time.sleep(closing.MOMENT)
         for group, reason in groups.items():
             since = self._known.started.pop(group)
@@ -253,7 +252,7 @@ class Watch:
                 print(f"{group} cannot be closed: {problem!r}", file=sys.stderr, flush=True)
                 continue
             finally:
-                closing.end(self._told, group)
+                closing.end(marks[group])
             # Of a start that was refused nothing is lost.
             if group in self._ran:
                 self._ran.remove(group)

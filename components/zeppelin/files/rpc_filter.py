@@ -91,7 +91,7 @@ class Connection:
     def __init__(self, client, answers, pods, port):
         self._client, self._answers, self._pods, self._port = client, answers, pods, port
         self.address = answers.get_extra_info("peername")[0]
-        self._caller = self._server = self._pour = self._closes = None
+        self._caller = self._server = self._pour = self._closing = None
 
     async def _pass(self, parts):
         if self._server is None:
@@ -124,8 +124,7 @@ class Connection:
             self._answers.write(empty(call))
         elif fits(self._caller, CALLS[call.name], said):
             if call.name == CLOSES:
-                self._closes = self._caller.group
-                closing.begin(LOST, self._closes)
+                self._closing = closing.begin(LOST, self._caller.group)
                 await asyncio.sleep(closing.MOMENT)
             await self._pass(call.raw)
             if call.name in OUTPUT:
@@ -138,9 +137,9 @@ class Connection:
             raise RefusedError("this is not the interpreter's own notebook, group or address")
 
     def _closed(self):
-        if self._closes:
-            closing.end(LOST, self._closes)
-            self._closes = None
+        if self._closing:
+            closing.end(self._closing)
+            self._closing = None
 
     async def _tell_of_loss(self, paragraph):
         """Puts at the head of the first paragraph that prints again why its variables are gone. close_lost.py has written it down."""
@@ -185,6 +184,9 @@ class Connection:
                 self._server.write_eof()
                 await self._pour
         finally:
+            if self._closing and self._pour:
+                # Zeppelin goes on, though the interpreter that asked for it may be dead by now.
+                await asyncio.wait([self._pour], timeout=closing.LONGEST)
             self._closed()
             if self._pour:
                 self._pour.cancel()
