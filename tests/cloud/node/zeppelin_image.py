@@ -2,7 +2,8 @@
 
 What stands in is a shell, and an interpreter that is the tests' own driver program. An interpreter's Pod then runs as its template says,
 initContainer and command included. In place of Zeppelin's interpreter process it runs `tests/cloud/driver_program.py`, with the settings of
-/work/options. As with Zeppelin, whose interpreter.sh ends with `exec`, spark-submit's Java takes the place of the shell.
+/work/options. As with Zeppelin, whose interpreter.sh ends with `exec`, spark-submit's Java takes the place of the shell. And as with
+Zeppelin, spark-submit sees a class of Java that starts Python by itself: it would set for a Python program what it sets for no interpreter.
 """
 
 import json
@@ -27,8 +28,9 @@ until [ -e /work/options ]; do
   wait $!
 done
 mapfile -t options < /work/options
-files=(/work/properties.json /work/questions /work/answers)
-exec "$SPARK_HOME/bin/spark-submit" "${options[@]}" /opt/zeppelin/interpreter/spark/driver_program.py "${files[@]}"
+# The empty word is PythonRunner's list of further Python files.
+python=(/opt/zeppelin/interpreter/spark/driver_program.py "" /work/properties.json /work/questions /work/answers)
+exec "$SPARK_HOME/bin/spark-submit" --class org.apache.spark.deploy.PythonRunner "${options[@]}" spark-internal "${python[@]}"
 """
 
 
