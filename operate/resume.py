@@ -45,6 +45,13 @@ class Resumed:
     """Whether something was being deleted, which may be gone by now though the state has it."""
 
 
+class Unmarked(ValueError):
+    """Something has a name of this stack's and no mark of a stack. A line for each."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\n  Look at it. Is it this stack's? Run again with --unmarked. Otherwise rename it, or remove it"
+
+
 @dataclass(frozen=True)
 class _Listing:
     """Where a service lists what there is of a kind. fields: of the listing, to the inputs that they must equal.
@@ -135,8 +142,8 @@ def found(
     mark: of this stack; what carries another one is passed over. unmarked: whether something without a mark is taken, too: Neutron's API
     sets tags after it has made the thing, and a person who looked knows more. beside: ids of what the state has, for which this is made.
 
-    Raises ValueError where there are several, one without a mark, or a server that ended in error, and KeyError for a kind that no listing
-    tells.
+    Raises Unmarked where it is one without a mark, ValueError where there are several or a server that ended in error, and KeyError for a
+    kind that no listing tells.
     """
     if kind == _INTERFACE:
         return _interface(cloud, inputs)
@@ -170,10 +177,7 @@ def found(
     if len(ids) > 1:
         raise ValueError(f"{len(ids)} are there of {title}: {', '.join(ids)}; remove those that hold nothing")
     if ids and by_name and not unmarked:
-        raise ValueError(
-            f"{title} ({ids[0]}) has this stack's name and no mark of a stack; nothing was taken over.\n"
-            "  Look at it. Is it this stack's? Run again with --unmarked. Otherwise rename it, or remove it"
-        )
+        raise Unmarked(f"{title} ({ids[0]}) has this stack's name and no mark of a stack; nothing was taken over.")
     if kind == _SERVER and any(each["status"] == "ERROR" for each in things):
         raise _not_taken(title, ids[0], "ended in error")
     above = inputs.get("clusterId") if kind.endswith(":NodeGroup") else inputs.get("zoneId")
@@ -236,9 +240,16 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     taken, forgotten, unsought, in_kubernetes = {}, [], [], []
     urns = []
 
+    strange: list[Unmarked] = []
+
     def look(resource: Mapping[str, Any], beside: Collection[str] = ()) -> str:
         mark = _mark(resource["urn"])
-        return found(clouds[role(resource)], resource["type"], resource["inputs"], mark, unmarked=unmarked, beside=beside)
+        try:
+            return found(clouds[role(resource)], resource["type"], resource["inputs"], mark, unmarked=unmarked, beside=beside)
+        except Unmarked as error:
+            # Whoever says --unmarked has seen all that it takes.
+            strange.append(error)
+            return ""
 
     def take(resource: Mapping[str, Any], identity: str) -> None:
         outputs = dict(resource["inputs"])
@@ -281,6 +292,8 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
             if identity := look(resource):
                 take(resource, identity)
                 unnoted.took({**resource, "id": identity})
+    if strange:
+        raise Unmarked("\n".join(error.args[0] for error in strange))
     still = [each for each in deployment.get("pending_operations") or [] if each["type"] != "creating"]
     if pending or urns:
         _write(stack, state | {"deployment": deployment | {"pending_operations": still}}, folder)
@@ -387,4 +400,6 @@ def show(done: Resumed, stack: str, console: Console) -> None:
         console.print("The state has no note of something that was being made.")
     variables = "".join(f"{name}=true " for name in TAKE_OVER) if done.in_kubernetes else ""
     refresh = " --refresh" if done.deleting else ""
+    if done.deleting:
+        console.print("Something was being deleted. Was it by a `destroy`? Then run that again, and not this:", markup=False)
     console.print(f"Go on with: {variables}pulumi up{refresh} --stack {stack}", markup=False)

@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import functools
 import hashlib
 import http.server
 import json
@@ -269,6 +270,15 @@ class TestResume:
         with pytest.raises(ValueError, match=r"nobody knows its user data; nothing was taken over.\n .*openstack server delete --wait 7"):
             self.resumed(monkeypatch, [lost])
 
+    def test_everything_without_a_mark_is_named_before_anything_is_taken(self, monkeypatch):
+        monkeypatch.setattr(self, "servers", functools.partial(self.servers, metadata={}))
+        making = [{"urn": f"{URN}-{number}", "custom": True, "type": SERVER} for number in range(2)]
+        with pytest.raises(resume.Unmarked) as refused:
+            self.resumed(monkeypatch, [], *making)
+        line = "n (7) has this stack's name and no mark of a stack; nothing was taken over."
+        words = "  Look at it. Is it this stack's? Run again with --unmarked. Otherwise rename it, or remove it"
+        assert str(refused.value).splitlines() == [line, line, words]
+
     @pytest.fixture
     def finished(self, monkeypatch):
         """Security groups that lost their rules. Whatever is looked for is found."""
@@ -299,7 +309,10 @@ class TestResume:
 
     def test_what_was_being_deleted_may_be_gone_so_the_next_up_looks(self, capsys):
         resume.show(resume.Resumed({}, [], [], [], deleting=True), "dev", Console(width=200))
-        assert capsys.readouterr().out.splitlines()[-1] == "Go on with: pulumi up --refresh --stack dev"
+        assert capsys.readouterr().out.splitlines()[-2:] == [
+            "Something was being deleted. Was it by a `destroy`? Then run that again, and not this:",
+            "Go on with: pulumi up --refresh --stack dev",
+        ]
 
     def test_the_mark_of_a_resource_is_that_of_its_stack(self):
         assert resume._mark(URN) == "gaia-dmp-prod"
