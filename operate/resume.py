@@ -247,7 +247,7 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         try:
             return found(clouds[role(resource)], resource["type"], resource["inputs"], mark, unmarked=unmarked, beside=beside)
         except Unmarked as error:
-            # Whoever says --unmarked has seen all that it takes.
+            # A person who says --unmarked has seen all that it takes.
             strange.append(error)
             return ""
 

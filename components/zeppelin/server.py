@@ -215,6 +215,7 @@ class Zeppelin(pulumi.ComponentResource):
                 "seed_interpreters.py": text("zeppelin/files/seed_interpreters.py"),
                 "seed_notebooks.py": text("zeppelin/files/seed_notebooks.py"),
                 "alive.py": text("zeppelin/files/alive.py"),
+                "find_interpreters.py": text("zeppelin/files/find_interpreters.py"),
                 "websocket_guard.py": text("zeppelin/files/websocket_guard.py"),
                 "rpc_filter.py": text("zeppelin/files/rpc_filter.py"),
                 "rpc_calls.py": text("zeppelin/files/rpc_calls.py"),

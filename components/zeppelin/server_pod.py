@@ -19,6 +19,7 @@ from components.kubernetes.pod import (
     secret_volume,
 )
 from components.names import (
+    INTERPRETER_PORT,
     RPC_PORT,
     SPARK_NAMESPACE,
     ZEPPELIN,
@@ -39,6 +40,8 @@ mkdir -p /notebooks/notebook /notebooks/conf /notebooks/recovery
 python3 /seed/seed_interpreters.py /seed/interpreter.json /notebooks/conf/interpreter.json /opt/zeppelin/interpreter /work/interpreter
 python3 /seed/seed_notebooks.py /seed/notebooks.json /notebooks/notebook
 """
+_FIND = (SPARK_NAMESPACE, str(INTERPRETER_PORT), "/notebooks/recovery", "/notebooks/conf/interpreter.json")
+"""What find_interpreters.py needs to know; then it runs the server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +100,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         # they requested goes first when a node runs out, and with the server goes what everybody runs.
         requests=size | {"cpu": f"{args.server.cores * 250}m", "ephemeral-storage": "2Gi"},
         limits=size | {"ephemeral-storage": "4Gi"},
-        command=["/opt/zeppelin/bin/zeppelin.sh"],
+        command=["python3", "/opt/platform/find_interpreters.py", *_FIND, "/opt/zeppelin/bin/zeppelin.sh"],
         env_from=[core.EnvFromSourceArgs(config_map_ref=core.ConfigMapEnvSourceArgs(name=args.config))],
         env=[secret_variable("ZEPPELIN_CREDENTIALS_ENCRYPT_KEY", args.login, "credentials-key")],
         ports=[
@@ -115,6 +118,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
             mount("tmp", "/tmp"),  # noqa: S108 - path inside the container
             mount("platform", "/opt/platform/k8s/interpreter/100-interpreter.yaml", file="100-interpreter.yaml"),
             script("alive.py"),
+            script("find_interpreters.py"),
             # Which of the two is read depends on the image (zeppelin: bin/common.sh).
             mount("platform", "/opt/zeppelin/conf/log4j.properties", file="log4j.properties", read_only=True),
             mount("platform", "/opt/zeppelin/conf/log4j_docker.properties", file="log4j.properties", read_only=True),

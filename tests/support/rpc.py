@@ -203,7 +203,7 @@ def pods_api(folder: Path) -> Iterator[PodsApi]:
             if asked.path != "/api/v1/namespaces/gaia-spark/pods":
                 return 403, {}
             query = parse_qs(asked.query, strict_parsing=True)
-            field, _, address = query.pop("fieldSelector")[0].partition("=")
+            field, _, address = query.pop("fieldSelector", ["status.podIP="])[0].partition("=")
             labels = dict(each.split("=") for each in query.pop("labelSelector")[0].split(","))
             if field != "status.podIP" or query:
                 return 400, {}
@@ -211,7 +211,7 @@ def pods_api(folder: Path) -> Iterator[PodsApi]:
             found = [
                 each
                 for each in found
-                if each["status"].get("podIP", "") == address and labels.items() <= each["metadata"]["labels"].items()
+                if address in ("", each["status"].get("podIP", "")) and labels.items() <= each["metadata"]["labels"].items()
             ]
             return 200, {"items": found}
 
