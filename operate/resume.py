@@ -45,7 +45,7 @@ class Resumed:
     """Whether something was being deleted, which may be gone by now though the state has it."""
 
 
-class Unmarked(ValueError):
+class UnmarkedError(ValueError):
     """Something has a name of this stack's and no mark of a stack. A line for each."""
 
     def __str__(self) -> str:
@@ -142,8 +142,8 @@ def found(
     mark: of this stack; what carries another one is passed over. unmarked: whether something without a mark is taken, too: Neutron's API
     sets tags after it has made the thing, and a person who looked knows more. beside: ids of what the state has, for which this is made.
 
-    Raises Unmarked where it is one without a mark, ValueError where there are several or a server that ended in error, and KeyError for a
-    kind that no listing tells.
+    Raises UnmarkedError where it is one without a mark, ValueError where there are several or a server that ended in error, and KeyError
+    for a kind that no listing tells.
     """
     if kind == _INTERFACE:
         return _interface(cloud, inputs)
@@ -177,7 +177,7 @@ def found(
     if len(ids) > 1:
         raise ValueError(f"{len(ids)} are there of {title}: {', '.join(ids)}; remove those that hold nothing")
     if ids and by_name and not unmarked:
-        raise Unmarked(f"{title} ({ids[0]}) has this stack's name and no mark of a stack; nothing was taken over.")
+        raise UnmarkedError(f"{title} ({ids[0]}) has this stack's name and no mark of a stack; nothing was taken over.")
     if kind == _SERVER and any(each["status"] == "ERROR" for each in things):
         raise _not_taken(title, ids[0], "ended in error")
     above = inputs.get("clusterId") if kind.endswith(":NodeGroup") else inputs.get("zoneId")
@@ -220,6 +220,34 @@ def _attachment(cloud: Connection, inputs: Mapping[str, Any]) -> str:
     return f"{server}/{volume}"
 
 
+class _Search:
+    """Looks in a stack's clouds for what is its own, and keeps what carries no mark. clouds: connections by role."""
+
+    def __init__(self, clouds: Mapping[str, Connection], *, unmarked: bool) -> None:
+        self._clouds, self._unmarked = clouds, unmarked
+        self._strange: list[UnmarkedError] = []
+
+    def __call__(self, resource: Mapping[str, Any], beside: Collection[str] = ()) -> str:
+        """The id of a resource of a state in its cloud, as `found` gives it; "" for one without a mark."""
+        cloud, mark = self._clouds[role(resource)], _mark(resource["urn"])
+        try:
+            return found(cloud, resource["type"], resource["inputs"], mark, unmarked=self._unmarked, beside=beside)
+        except UnmarkedError as error:
+            self._strange.append(error)
+            return ""
+
+    def stands(self, resource: Mapping[str, Any]) -> bool:
+        return resource["type"] in _SOUGHT and role(resource) in self._clouds and self(resource) == resource["id"]
+
+    def check(self) -> None:
+        """Raises UnmarkedError with all that carries no mark.
+
+        A person who says --unmarked has then seen all of it, except what hangs on something that is not taken yet.
+        """
+        if self._strange:
+            raise UnmarkedError("\n".join(error.args[0] for error in self._strange))
+
+
 def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     """Take over what a killed engine was making, and what was made though its answer was lost.
 
@@ -236,20 +264,10 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
     deployment = state["deployment"] or {}
     pending = [each["resource"] for each in deployment.get("pending_operations") or [] if each["type"] == "creating"]
     clouds = {name: connect(project) for name, project in projects.items()}
+    search = _Search(clouds, unmarked=unmarked)
     told = _user_data(stack, folder) if any(each["type"] == _SERVER for each in pending) else {}
     taken, forgotten, unsought, in_kubernetes = {}, [], [], []
     urns = []
-
-    strange: list[Unmarked] = []
-
-    def look(resource: Mapping[str, Any], beside: Collection[str] = ()) -> str:
-        mark = _mark(resource["urn"])
-        try:
-            return found(clouds[role(resource)], resource["type"], resource["inputs"], mark, unmarked=unmarked, beside=beside)
-        except Unmarked as error:
-            # A person who says --unmarked has seen all that it takes.
-            strange.append(error)
-            return ""
 
     def take(resource: Mapping[str, Any], identity: str) -> None:
         outputs = dict(resource["inputs"])
@@ -263,16 +281,13 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
         urns.append(resource["urn"])
         deployment["resources"] = _with(deployment["resources"], {**resource, "id": identity, "outputs": outputs})
 
-    def stands(resource: Mapping[str, Any]) -> bool:
-        return resource["type"] in _SOUGHT and role(resource) in projects and look(resource) == resource["id"]
-
     # In a rebuild the engine marks what goes with the cluster before the cluster goes (pulumi: pkg/resource/deploy/step_generator.go,
     # findDependentCascadeReplacements). It would make a second one of what stands, and lose the provider that others still name.
     known = {each["urn"]: each for each in deployment.get("resources") or []}
     for resource in (each for each in known.values() if each.get("pendingReplacement")):
         if resource["type"].startswith("kubernetes:"):
             in_kubernetes.append(_name(resource))
-        elif stands(resource) or (resource["type"].startswith("pulumi:providers:") and stands(known[resource["deletedWith"]])):
+        elif search.stands(known[resource["deletedWith"]] if resource["type"].startswith("pulumi:providers:") else resource):
             del resource["pendingReplacement"]
             taken[_name(resource)] = resource["id"]
             urns.append(resource["urn"])
@@ -282,18 +297,17 @@ def resume(stack: str, folder: Path, *, unmarked: bool = False) -> Resumed:
             in_kubernetes.append(_name(resource))
         elif role(resource) not in projects or resource["type"] not in _SOUGHT:
             unsought.append(_name(resource))
-        elif identity := look(resource, _ids(deployment["resources"], resource["urn"])):
+        elif identity := search(resource, _ids(deployment["resources"], resource["urn"])):
             take(resource, identity)
         else:
             forgotten.append(_name(resource))
     if projects and deployment.get("resources"):
         unnoted = Unnoted(stack, folder, deployment["resources"], [each["urn"] for each in pending if each["urn"] not in urns])
         for resource in unnoted.sought(_SOUGHT):
-            if identity := look(resource):
+            if identity := search(resource):
                 take(resource, identity)
                 unnoted.took({**resource, "id": identity})
-    if strange:
-        raise Unmarked("\n".join(error.args[0] for error in strange))
+    search.check()
     still = [each for each in deployment.get("pending_operations") or [] if each["type"] != "creating"]
     if pending or urns:
         _write(stack, state | {"deployment": deployment | {"pending_operations": still}}, folder)
@@ -401,5 +415,5 @@ def show(done: Resumed, stack: str, console: Console) -> None:
     variables = "".join(f"{name}=true " for name in TAKE_OVER) if done.in_kubernetes else ""
     refresh = " --refresh" if done.deleting else ""
     if done.deleting:
-        console.print("Something was being deleted. Was it by a `destroy`? Then run that again, and not this:", markup=False)
+        console.print("Something was being deleted. If a `destroy` was killed, run it again. Otherwise:", markup=False)
     console.print(f"Go on with: {variables}pulumi up{refresh} --stack {stack}", markup=False)

@@ -156,11 +156,13 @@ def recorder() -> Iterator[Recorder]:
         server.shutdown()
 
 
-def pod(address: str, group: str, phase: str = "Running", **labels: str) -> dict[str, Any]:
-    """An interpreter as the API shows it, as far as the filter looks. labels: beside its own, or in their place."""
+def pod(address: str, group: str, phase: str = "Running", *, made: int = 0, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """An interpreter as the API shows it, as far as the filter looks. made: second of its creation. labels: beside its own, or in their
+    place."""
     return {
         "metadata": {
-            "labels": {"app.kubernetes.io/name": "zeppelin-interpreter", "app.kubernetes.io/managed-by": "zeppelin"} | labels,
+            "creationTimestamp": f"2026-11-30T12:00:{made:02}Z",
+            "labels": {"app.kubernetes.io/name": "zeppelin-interpreter", "app.kubernetes.io/managed-by": "zeppelin"} | dict(labels or {}),
             "annotations": {"gaia-dmp/interpreter-group": group},
         },
         "status": {"phase": phase, "podIP": address},
@@ -181,6 +183,10 @@ class PodsApi:
         """A Pod from now on."""
         (self.folder / f"{name}.new").write_text(json.dumps(shown))
         (self.folder / f"{name}.new").rename(self.folder / f"{name}.json")
+
+    def hide(self, name: str) -> None:
+        """It is gone from now on."""
+        (self.folder / f"{name}.json").unlink()
 
 
 @contextlib.contextmanager

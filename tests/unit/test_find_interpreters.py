@@ -1,40 +1,42 @@
-"""A server that begins knows each interpreter that runs and can be reached, whatever stood in Zeppelin's own record."""
+"""A server that starts knows each interpreter that runs and answers, whatever stood in Zeppelin's own record."""
 
 import json
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.files import COMPONENTS
-from components.zeppelin.files import find_interpreters
-from tests.support.rpc import PodsApi, pod, pods_api
+from components.zeppelin.files import alive, find_interpreters
+from components.zeppelin.files.seed_interpreters import seeded
+from tests.support.rpc import EXCEPTION, PodsApi, Stream, message, pod, pods_api
 
 ALICES, BOBS = "spark-alice-2KALICE01", "md-bob-2KBOB0001"
 
 
 def interpreter(name: str, group: str, setting: str, *, phase: str = "Running", made: int = 0, **metadata: str) -> dict[str, Any]:
     """A Pod as the template makes it, as far as it matters here. made: second of its creation."""
-    found = pod("10.0.0.1", group, phase)
-    found["metadata"] |= {"name": name, "creationTimestamp": f"2026-11-30T12:00:{made:02}Z"} | metadata
+    found = pod("10.0.0.1", group, phase, made=made)
+    found["metadata"] |= {"name": name} | metadata
     return found | {"spec": {"containers": [{"args": ["-r", "12321:12321", "-g", setting]}]}}
 
 
 @pytest.fixture
-def api(tmp_path: Path):
+def api(tmp_path: Path) -> Iterator[PodsApi]:
     with pods_api(tmp_path / "api") as found:
         yield found
 
 
 @pytest.fixture
 def record(tmp_path: Path) -> Path:
-    """The record of a server that knows one interpreter of two, and a language that the stack no longer has."""
+    """The record of a server that knew an interpreter that has gone, and a language that the stack no longer has."""
     folder = tmp_path / "recovery"
     folder.mkdir()
     (folder / "md.recovery").write_text(f"{BOBS}\tgone.gaia-spark.svc:12321")
@@ -44,74 +46,117 @@ def record(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
-    """As Zeppelin keeps them (zeppelin: interpreter/InterpreterInfoSaving.java, 0.12.1)."""
+    """What is on the volume once the stack has given up its language `r`: a setting that is not ours any more stays."""
+
+    def of(*names: str) -> dict[str, Any]:
+        return {"interpreterSettings": {name: {"id": name, "name": name, "group": name.partition("-")[0]} for name in names}}
+
+    kept = seeded(of("spark", "spark-large", "md"), of("spark", "r"))
+    assert sorted(kept["interpreterSettings"]) == ["md", "r", "spark", "spark-large"]
     file = tmp_path / "interpreter.json"
-    file.write_text(json.dumps({"interpreterSettings": {name: {"id": name, "name": name} for name in ("spark", "md", "python")}}))
+    file.write_text(json.dumps(kept))
     return file
 
 
-def find(api: PodsApi, record: Path, settings: Path) -> dict[str, str]:
-    find_interpreters.find("gaia-spark", 12321, str(record), str(settings), api.environment)
-    return {file.name: file.read_text() for file in record.iterdir()}
+def environment(api: PodsApi) -> dict[str, str]:
+    return api.environment | {"ZEPPELIN_INTERPRETER_INCLUDES": "spark,md"}
 
 
-def test_each_that_runs_is_written_down_and_nothing_else(api, record, settings, monkeypatch, capsys):
-    monkeypatch.setattr(find_interpreters, "reachable", lambda address: address[0] != "deaf.gaia-spark.svc")
-    monkeypatch.setattr(find_interpreters, "PATIENCE", 0.1)
+def test_each_that_answers_is_written_down_and_nothing_else(api, record, settings, monkeypatch, capsys):
+    monkeypatch.setattr(find_interpreters, "answers", lambda host, port, _: (host, port) != ("deaf.gaia-spark.svc", 12321))
     shown = [
         interpreter("older", ALICES, "spark", made=1),
         interpreter("newer", ALICES, "spark", made=2),
         interpreter("going", ALICES, "spark", made=3, deletionTimestamp="2026-11-30T12:00:04Z"),
-        interpreter("carols", "spark-carol-2KCAROL01", "spark"),
+        interpreter("carols", "spark-large-carol-2KCAROL01", "spark-large"),
         interpreter("ended", "spark-dave-2KDAVE001", "spark", phase="Failed"),
-        interpreter("starts", BOBS, "md", phase="Pending"),
+        interpreter("pending", BOBS, "md", phase="Pending"),
         interpreter("deaf", "md-carol-2KCAROL01", "md"),
         interpreter("of-no-language", "r-bob-2KBOB0001", "r"),
-        pod("10.0.0.1", "", app="another") | {"spec": {"containers": [{}]}, "metadata": {"name": "x", "labels": {}}},
+        interpreter("of-nobody", "", "md"),
     ]
     for number, each in enumerate(shown):
         api.show(str(number), each)
-    # A line as Zeppelin's LocalRecoveryStorage wrote it on the tests' node: group, tab, Service of the Pod, port.
-    lines = f"{ALICES}\tnewer.gaia-spark.svc:12321\nspark-carol-2KCAROL01\tcarols.gaia-spark.svc:12321"
-    assert find(api, record, settings) == {"spark.recovery": lines}
+    find_interpreters.find("gaia-spark", 12321, str(record), str(settings), environment(api))
+    # Lines as Zeppelin's LocalRecoveryStorage wrote them on the tests' node: group, tab, Service of the Pod, port.
+    assert {file.name: file.read_text() for file in record.iterdir()} == {
+        "spark.recovery": f"{ALICES}\tnewer.gaia-spark.svc:12321",
+        "spark-large.recovery": "spark-large-carol-2KCAROL01\tcarols.gaia-spark.svc:12321",
+    }
     assert "md-carol-2KCAROL01 does not answer, so its person gets a new one" in capsys.readouterr().err
 
 
+class Interpreter(socketserver.StreamRequestHandler):
+    """Answers a call that it does not know as Thrift does."""
+
+    def handle(self) -> None:
+        _, name, _ = Stream(self.rfile.read).message()
+        self.wfile.write(message(name, {1: "Invalid method name"}, kind=EXCEPTION))
+
+
 def test_an_interpreter_is_waited_for_while_the_network_learns_of_the_server():
-    with closing(socket.socket()) as late:
-        late.bind(("127.0.0.1", 0))
-        address = late.getsockname()
-        threading.Timer(1, late.listen).start()
+    with socketserver.TCPServer(("127.0.0.1", 0), Interpreter, bind_and_activate=False) as late:
+        late.server_bind()
+
+        def serve() -> None:
+            time.sleep(1)
+            late.server_activate()
+            late.serve_forever(0.05)
+
+        threading.Thread(target=serve, daemon=True).start()
         begin = time.monotonic()
-        assert find_interpreters.reached({("md", BOBS): address}, 30) == {("md", BOBS): address}
-        assert time.monotonic() - begin >= 1
+        found = find_interpreters.that_answer({("md", BOBS): "127.0.0.1"}, late.server_address[1], 30)
+        waited = time.monotonic() - begin
+        late.shutdown()
+    assert found == {("md", BOBS): "127.0.0.1"}
+    assert waited >= 1
 
 
-def test_nobody_is_waited_for_longer_than_patience():
-    with closing(socket.socket()) as deaf:
-        deaf.bind(("127.0.0.1", 0))
-        assert find_interpreters.reached({("md", BOBS): deaf.getsockname()}, 0.2) == {}
+def test_patience_is_for_all_together_even_where_each_is_stopped(monkeypatch):
+    """The kernel still takes the connections of a process that is stopped. Zeppelin itself would wait for its answer for ever."""
+    monkeypatch.setattr(alive, "SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as stopped:
+        many = {("md", f"md-bob-{number}"): "127.0.0.1" for number in range(20)}
+        begin = time.monotonic()
+        assert find_interpreters.that_answer(many, stopped.getsockname()[1], 0.5) == {}
+        # One after the other they would take 20 s.
+        assert time.monotonic() - begin < 10
 
 
-def run(api: PodsApi, record: Path, settings: Path, namespace: str) -> subprocess.CompletedProcess[str]:
-    """The program, which ends as another: one that says a word."""
+def started(api: PodsApi, record: Path, settings: Path, *words: str) -> subprocess.Popen[str]:
+    """The program, which becomes another one. words: its command."""
     program = str(COMPONENTS / "zeppelin/files/find_interpreters.py")
-    command = [sys.executable, "-B", program, namespace, "12321", str(record), str(settings), "/bin/echo", "the", "server"]
-    return subprocess.run(command, env=api.environment, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-B", program, "gaia-spark", "12321", str(record), str(settings), *words]
+    return subprocess.Popen(command, env=environment(api), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_the_server_runs_in_its_place(api, record, settings):
-    done = run(api, record, settings, "gaia-spark")
-    assert (done.stdout, done.stderr) == ("the server\n", "find_interpreters: 0 interpreters run\n")
+    said = started(api, record, settings, "/bin/grep", "SigIgn", "/proc/self/status").communicate()
+    assert said == ("SigIgn:\t0000000000000000\n", "find_interpreters: interpreters that run: 0\n")
     assert list(record.iterdir()) == []
 
 
-def test_the_server_runs_with_its_own_record_where_nobody_says_what_runs(api, record, settings, monkeypatch, tmp_path):
-    settings.unlink()
-    done = run(api, record, settings, "gaia-spark")
-    assert done.stdout == "the server\n"
-    assert "Zeppelin's own record stays: FileNotFoundError" in done.stderr
-    monkeypatch.setattr(find_interpreters, "PATIENCE", 0.1)
-    with pytest.raises(OSError, match="403"):
-        find_interpreters.find("gaia-zeppelin", 12321, str(record), str(settings), api.environment)
+@pytest.mark.parametrize("broken", ["null", "{", '{"interpreterSettings": null}'])
+def test_the_server_runs_whatever_is_wrong(api, record, settings, broken):
+    settings.write_text(broken)
+    said, trouble = started(api, record, settings, "/bin/echo", "the", "server").communicate()
+    assert said == "the server\n"
+    assert "not every interpreter may be found again" in trouble
     assert sorted(file.name for file in record.iterdir()) == ["md.recovery", "r.recovery"]
+
+
+def test_an_api_that_does_not_answer_is_asked_until_patience_ends(api):
+    begin = time.monotonic()
+    with pytest.raises(OSError, match="refused"):
+        find_interpreters.pods_in_time("gaia-spark", api.environment | {"API": "https://127.0.0.1:1"}, 1)
+    assert time.monotonic() - begin >= 1
+
+
+def test_a_server_that_is_stopped_while_it_waits_ends_at_once(api, record, settings):
+    api.show("bobs", interpreter("nowhere", BOBS, "md"))
+    waiting = started(api, record, settings, "/bin/echo")
+    time.sleep(2)
+    assert waiting.poll() is None
+    waiting.terminate()
+    assert waiting.communicate(timeout=10) == ("", "")
+    assert waiting.returncode == 0

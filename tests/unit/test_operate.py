@@ -2,7 +2,6 @@
 
 import base64
 import datetime as dt
-import functools
 import hashlib
 import http.server
 import json
@@ -271,13 +270,25 @@ class TestResume:
             self.resumed(monkeypatch, [lost])
 
     def test_everything_without_a_mark_is_named_before_anything_is_taken(self, monkeypatch):
-        monkeypatch.setattr(self, "servers", functools.partial(self.servers, metadata={}))
-        making = [{"urn": f"{URN}-{number}", "custom": True, "type": SERVER} for number in range(2)]
-        with pytest.raises(resume.Unmarked) as refused:
-            self.resumed(monkeypatch, [], *making)
-        line = "n (7) has this stack's name and no mark of a stack; nothing was taken over."
+        taken: list[str] = []
+
+        def found(_cloud: Any, _kind: str, inputs: dict[str, str], *_: str, **__: Any) -> str:
+            if inputs["name"] == "ours":
+                return "7"
+            raise resume.UnmarkedError(f"{inputs['name']} is strange.")
+
+        monkeypatch.setattr(resume, "found", found)
+        monkeypatch.setattr(resume, "_write", lambda *_: taken.append("state"))
+        monkeypatch.setattr(resume, "_finish", lambda *_: taken.append("rules"))
+        making = [
+            {"urn": f"{URN}-{name}", "custom": True, "type": SECURITY_GROUP, "inputs": {"name": name}}
+            for name in ("first", "ours", "second")
+        ]
+        with pytest.raises(resume.UnmarkedError) as refused:
+            self.resumed(monkeypatch, [{**making[0], "urn": f"{URN}-lost", "inputs": {"name": "lost"}}], *making)
         words = "  Look at it. Is it this stack's? Run again with --unmarked. Otherwise rename it, or remove it"
-        assert str(refused.value).splitlines() == [line, line, words]
+        lines = ["first is strange.", "second is strange.", "lost is strange.", words]
+        assert (str(refused.value).splitlines(), taken) == (lines, [])
 
     @pytest.fixture
     def finished(self, monkeypatch):
@@ -310,7 +321,7 @@ class TestResume:
     def test_what_was_being_deleted_may_be_gone_so_the_next_up_looks(self, capsys):
         resume.show(resume.Resumed({}, [], [], [], deleting=True), "dev", Console(width=200))
         assert capsys.readouterr().out.splitlines()[-2:] == [
-            "Something was being deleted. Was it by a `destroy`? Then run that again, and not this:",
+            "Something was being deleted. If a `destroy` was killed, run it again. Otherwise:",
             "Go on with: pulumi up --refresh --stack dev",
         ]
 

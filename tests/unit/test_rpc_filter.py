@@ -180,19 +180,36 @@ def test_while_an_interpreter_closes_itself_its_person_waits(stand: Stand):
     assert stand.zeppelin.got == [said]
 
 
-def test_an_interpreter_that_dies_while_it_is_closed_lets_its_person_wait_on(stand: Stand):
-    """Zeppelin closes it to the end, and then forgets whatever was started meanwhile."""
+@pytest.mark.parametrize("how", ["killed", "gone"])
+def test_an_interpreter_that_dies_while_it_is_closed_lets_its_person_wait_on(stand: Stand, how: str):
+    """Zeppelin closes it to the end, and then forgets whatever was started meanwhile. Its answer is read by nobody."""
     said = message("unRegisterInterpreterProcess", {1: GROUP})
     stand.zeppelin.answers.clear()
-    with stand.alice.connected() as connection:
-        connection.sendall(said)
-        eventually(lambda: stand.zeppelin.got == [said])
-        # The end of a process that was killed: its answer is read by nobody.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    waited = [closing.of(str(stand.lost), "alice") for _ in range(5) if not time.sleep(0.1)]
-    stand.zeppelin.answers.set()
+    try:
+        with stand.alice.connected() as connection:
+            connection.sendall(said)
+            eventually(lambda: stand.zeppelin.got == [said])
+            if how == "killed":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        time.sleep(0.5)
+        assert closing.of(str(stand.lost), "alice")
+    finally:
+        stand.zeppelin.answers.set()
     eventually(lambda: not closing.of(str(stand.lost), "alice"))
-    assert waited == [True] * 5
+
+
+@pytest.mark.parametrize(
+    ("phase", "made", "passes"), [("Running", 1, False), ("Pending", 1, False), ("Failed", 1, True), ("Running", 0, True)]
+)
+def test_the_older_of_two_interpreters_of_a_group_does_not_close_the_newer(stand: Stand, phase: str, made: int, *, passes: bool):
+    """Zeppelin knows a group, not a Pod: it would close what holds the group now."""
+    said = message("unRegisterInterpreterProcess", {1: GROUP})
+    stand.api.show("second", pod("127.0.1.9", GROUP, phase, made=made))
+    try:
+        assert stand.alice.calls("unRegisterInterpreterProcess", {1: GROUP}) == (REPLY, {})
+    finally:
+        stand.api.hide("second")
+    assert stand.zeppelin.got == ([said] if passes else [])
 
 
 def test_a_run_of_another_notebook_is_told_where_it_was_asked_for(stand: Stand):
@@ -315,8 +332,8 @@ RUNS, ENDED = pod(ADDRESS, GROUP), pod(ADDRESS, OTHERS, "Succeeded")
         ([pod("127.0.1.2", GROUP)], None),
         ([RUNS, pod(ADDRESS, OTHERS)], None),
         ([pod(ADDRESS, "")], None),
-        ([pod(ADDRESS, GROUP, **{"app.kubernetes.io/name": "spark-executor"})], None),
-        ([pod(ADDRESS, GROUP, **{"app.kubernetes.io/managed-by": "x"})], None),
+        ([pod(ADDRESS, GROUP, labels={"app.kubernetes.io/name": "spark-executor"})], None),
+        ([pod(ADDRESS, GROUP, labels={"app.kubernetes.io/managed-by": "x"})], None),
     ],
 )
 def test_whose_address_it_is(tmp_path: Path, shown, group):

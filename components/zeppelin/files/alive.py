@@ -1,6 +1,7 @@
-"""Whether the server, or the filter before it, answers. Its thread for interpreters can die alone, and `/ping` still says pong.
+"""Whether the server, the filter before it, or an interpreter answers. The server's thread for interpreters can die alone, and `/ping`
+still says pong.
 
-Interpreters are asked for by a call that no version knows: an answer, that there is no such call, is written by the same thread as every
+What speaks Thrift is asked by a call that no version knows: an answer, that there is no such call, is written by the same thread as every
 other, and nothing to the log. Runs as a probe in the Zeppelin image (Python 3.7). Arguments: browsers=<port>, interpreters=<port>.
 """
 
@@ -19,10 +20,10 @@ def answers_browsers(port):
     urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=SECONDS).close()
 
 
-def answers_interpreters(port):
+def answers_interpreters(port, host="127.0.0.1"):
     """Raises OSError where it does not. A message of Thrift: version and kind, name, number, and the end of its arguments."""
     name = b"alive"
-    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+    with socket.create_connection((host, port), timeout=SECONDS) as connection:
         connection.sendall(struct.pack(">II", STRICT | CALL, len(name)) + name + struct.pack(">IB", 1, 0))
         head = connection.recv(4, socket.MSG_WAITALL)
         # Whoever leaves with something unread resets the connection, and Zeppelin logs thirty lines of it.

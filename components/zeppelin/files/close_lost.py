@@ -240,24 +240,34 @@ class Watch:
             return
         # Few at once, because each takes seconds, and whoever restarts one meanwhile has a new one.
         groups = dict(list(groups.items())[:AT_ONCE])
-        marks = {group: closing.begin(self._told, group) for group in groups}
-        time.sleep(closing.MOMENT)
-        for group, reason in groups.items():
-            since = self._known.started.pop(group)
-            try:
-                close(self._port, group)
-            except OSError as problem:
-                # It is tried again, after the others.
-                self._known.started[group] = since
-                print(f"{group} cannot be closed: {problem!r}", file=sys.stderr, flush=True)
-                continue
-            finally:
-                closing.end(marks[group])
-            # Of a start that was refused nothing is lost.
-            if group in self._ran:
-                self._ran.remove(group)
-                write_down(self._told, group, sentence(reason))
-            print(f"{group} {reason}; the next paragraph starts a new one", flush=True)
+        marks = {}
+        try:
+            for group in groups:
+                marks[group] = closing.begin(self._told, group)
+            time.sleep(closing.MOMENT)
+            for group, reason in groups.items():
+                for mark in marks.values():
+                    closing.go_on(mark)
+                self._close_one(group, reason)
+                closing.end(marks.pop(group))
+        finally:
+            for mark in marks.values():
+                closing.end(mark)
+
+    def _close_one(self, group, reason):
+        since = self._known.started.pop(group)
+        try:
+            close(self._port, group)
+        except OSError as problem:
+            # It is tried again, after the others.
+            self._known.started[group] = since
+            print(f"{group} cannot be closed: {problem!r}", file=sys.stderr, flush=True)
+            return
+        # Of a start that was refused nothing is lost.
+        if group in self._ran:
+            self._ran.remove(group)
+            write_down(self._told, group, sentence(reason))
+        print(f"{group} {reason}; the next paragraph starts a new one", flush=True)
 
 
 def main(arguments):

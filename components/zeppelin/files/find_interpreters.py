@@ -1,34 +1,36 @@
-"""Writes down which interpreters run, waits until each can be reached, and then runs the server in its own place.
+"""Writes down which interpreters run, waits until each answers, and then runs the server in its own place.
 
 Zeppelin's own record loses interpreters. Whenever one is started or stopped, it writes anew the ones that somebody has used since the
-server began (zeppelin: interpreter/recovery/RecoveryUtils.java, getRecoveryData, 0.12.1): the others are gone from it, and the next server
-does not know them. And it tries each once, for a second: while the network does not know the new server's address yet, each is taken for
-dead (RecoveryStorage.java, init). A person would then get a new interpreter without a word, while the old one runs on. And a record of
-a language that the stack no longer has stops the server's start (restoreFromRecoveryData).
+server began (zeppelin: interpreter/recovery/RecoveryUtils.java, getRecoveryData, 0.12.1). The next server does not know the others. And at
+its start it gives up each that it cannot reach just then, for instance because the network does not know its new address yet
+(RecoveryStorage.java, init); one that is stopped holds up the start for ever. A person would then get a new interpreter without a word,
+while the old one runs on. And a record of a language that the stack no longer has breaks the start (restoreFromRecoveryData).
 
 Runs in the Zeppelin image (Python 3.7), in the server's container. Arguments: namespace of interpreters, their port, folder of the record,
-Zeppelin's interpreter.json, the server's program. Environment: API, TOKEN_FILE, CA_FILE only where it does not run in a Pod.
+Zeppelin's interpreter.json, the server's program. Environment: ZEPPELIN_INTERPRETER_INCLUDES, the languages of the stack; API, TOKEN_FILE,
+CA_FILE only where it does not run in a Pod.
 """
 
+import concurrent.futures
 import glob
 import http.client
 import json
 import os
 import signal
-import socket
 import ssl
 import sys
 import time
 import urllib.parse
 import urllib.request
 
+import alive
+
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LABELS = "app.kubernetes.io/name=zeppelin-interpreter,app.kubernetes.io/managed-by=zeppelin"
 GROUP = "gaia-dmp/interpreter-group"
 PATIENCE = 30  # seconds for the API to answer, and as many for all interpreters together
 PAUSE = 0.5
-FAULTS = (OSError, ValueError, KeyError, http.client.HTTPException)
-"""What an API that answers badly comes to."""
+AT_ONCE = 32  # interpreters that are asked beside each other
 
 
 def log(text):
@@ -36,7 +38,7 @@ def log(text):
 
 
 def pods(namespace, environment):
-    """Interpreters' Pods, by the Kubernetes API. Raises one of FAULTS."""
+    """Interpreters' Pods, by the Kubernetes API. Raises OSError, ValueError, KeyError or HTTPException."""
     with open(environment.get("TOKEN_FILE", ACCOUNT + "/token")) as file:
         headers = {"Authorization": "Bearer " + file.read().strip()}
     url = environment.get("API", "https://kubernetes.default.svc")
@@ -46,82 +48,92 @@ def pods(namespace, environment):
         return json.load(answer)["items"]
 
 
-def running(found, namespace, port):
-    """Setting, group and address of each interpreter that runs. Of two of one group it is the newer one."""
+def pods_in_time(namespace, environment, patience):
+    """The same, as soon as the API answers within so many seconds: the network of a Pod that starts may take some."""
+    end = time.monotonic() + patience
+    while True:
+        late = time.monotonic() > end
+        try:
+            return pods(namespace, environment)
+        except (OSError, ValueError, KeyError, http.client.HTTPException):
+            if late:
+                raise
+        time.sleep(PAUSE)
+
+
+def running(found, namespace, settings):
+    """Setting and group of each interpreter that runs, to its host. Of two Pods of one group, the newer counts."""
     interpreters = {}
     for pod in sorted(found, key=lambda pod: pod["metadata"]["creationTimestamp"]):
         metadata, arguments = pod["metadata"], pod["spec"]["containers"][0].get("args", [])
         group = metadata.get("annotations", {}).get(GROUP)
         if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in metadata and group and "-g" in arguments[:-1]:
             setting = arguments[arguments.index("-g") + 1]
-            interpreters[setting, group] = (f"{metadata['name']}.{namespace}.svc", port)
+            if setting in settings:
+                interpreters[setting, group] = f"{metadata['name']}.{namespace}.svc"
     return interpreters
 
 
-def reachable(address):
-    try:
-        socket.create_connection(address, timeout=2).close()
-    except OSError:
-        return False
-    return True
-
-
-def reached(interpreters, patience):
-    """Those that can be reached within so many seconds."""
-    end, found = time.monotonic() + patience, {}
+def answers(host, port, end):
+    """Whether an interpreter answers before this time of the monotonic clock."""
     while True:
-        found.update({each: address for each, address in interpreters.items() if each not in found and reachable(address)})
-        if len(found) == len(interpreters) or time.monotonic() > end:
-            return found
-        time.sleep(PAUSE)
-
-
-def record(folder, interpreters, settings):
-    """Write Zeppelin's record anew: a file for each setting that it has, a line for each interpreter."""
-    for old in glob.glob(os.path.join(folder, "*.recovery")):
-        os.unlink(old)
-    for setting in settings:
-        mine = sorted((group, address) for (name, group), address in interpreters.items() if name == setting)
-        if mine:
-            with open(os.path.join(folder, setting + ".recovery"), "w") as file:
-                file.write("\n".join(f"{group}\t{host}:{port}" for group, (host, port) in mine))
-
-
-def settings_of(path):
-    """Names of Zeppelin's interpreter settings."""
-    with open(path) as file:
-        return sorted(each["name"] for each in json.load(file)["interpreterSettings"].values())
-
-
-def asked(namespace, environment, patience):
-    """Interpreters' Pods, as soon as the API answers. Raises one of FAULTS where it does not within so many seconds."""
-    end = time.monotonic() + patience
-    while True:
-        late = time.monotonic() > end
         try:
-            return pods(namespace, environment)
-        except FAULTS:
-            # The network of a Pod that begins may take some seconds.
-            if late:
-                raise
+            alive.answers_interpreters(port, host)
+        except OSError:
+            if time.monotonic() > end:
+                return False
+        else:
+            return True
         time.sleep(PAUSE)
+
+
+def that_answer(interpreters, port, patience):
+    """Those that answer within so many seconds."""
+    end = time.monotonic() + patience
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        said = list(pool.map(lambda host: answers(host, port, end), interpreters.values()))
+    return {each: host for (each, host), yes in zip(interpreters.items(), said) if yes}
+
+
+def record(folder, interpreters, port):
+    """Write Zeppelin's record anew: a file for each setting, a line for each interpreter. Raises OSError."""
+    settings = {setting for setting, _ in interpreters}
+    for setting in settings:
+        path = os.path.join(folder, setting + ".recovery")
+        lines = [f"{group}\t{host}:{port}" for (name, group), host in sorted(interpreters.items()) if name == setting]
+        with open(path + ".new", "w") as file:
+            file.write("\n".join(lines))
+        os.replace(path + ".new", path)
+    for old in glob.glob(os.path.join(folder, "*.recovery")):
+        if os.path.basename(old)[: -len(".recovery")] not in settings:
+            os.unlink(old)
+
+
+def settings_of(path, includes):
+    """Names of the interpreter settings that Zeppelin loads: interpreter.json also keeps those of languages that went."""
+    with open(path) as file:
+        settings = json.load(file)["interpreterSettings"].values()
+    return {each["name"] for each in settings if each["group"] in includes}
 
 
 def find(namespace, port, folder, path, environment):
-    """Raises one of FAULTS."""
-    wanted = running(asked(namespace, environment, PATIENCE), namespace, port)
-    found = reached(wanted, PATIENCE)
-    record(folder, found, settings_of(path))
-    log(f"{len(found)} interpreters run")
+    settings = settings_of(path, environment["ZEPPELIN_INTERPRETER_INCLUDES"].split(","))
+    wanted = running(pods_in_time(namespace, environment, PATIENCE), namespace, settings)
+    found = that_answer(wanted, port, PATIENCE)
+    record(folder, found, port)
+    log(f"interpreters that run: {len(found)}")
     for _, group in sorted(wanted.keys() - found.keys()):
         log(f"{group} does not answer, so its person gets a new one")
 
 
 if __name__ == "__main__":
     # The first process of a container has no default action for signals.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
         find(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], os.environ)
-    except FAULTS as trouble:
-        log(f"Zeppelin's own record stays: {trouble!r}")
+    except Exception as trouble:  # noqa: BLE001 - whatever it is, people want their server
+        log(f"not every interpreter may be found again: {trouble!r}")
+    # Python ignores these, and what it becomes would, too.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     os.execv(sys.argv[5], sys.argv[5:])  # noqa: S606 - the stack's own program

@@ -24,7 +24,7 @@ import urllib.parse
 import urllib.request
 
 import closing
-from rpc_calls import CALLS, EMPTY, OUTPUT, Call, Caller, RefusedError, empty, fits, note_of, refusal, told
+from rpc_calls import CALLS, EMPTY, OUTPUT, Call, Caller, RefusedError, empty, fits, note_of, nothing, refusal, told
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LABELS = "app.kubernetes.io/name=zeppelin-interpreter,app.kubernetes.io/managed-by=zeppelin"
@@ -43,6 +43,14 @@ def log(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def group_of(pod):
+    return (pod["metadata"].get("annotations") or {}).get("gaia-dmp/interpreter-group", "")
+
+
+def made(pod):
+    return pod["metadata"]["creationTimestamp"]
+
+
 class Pods:
     """Whose Pod has an address, by the Kubernetes API."""
 
@@ -53,18 +61,36 @@ class Pods:
         self._context = ssl.create_default_context(cafile=environment.get("CA_FILE", ACCOUNT + "/ca.crt"))
         self._known = {}
 
-    def ask(self, address):
-        """The interpreter that runs there, or None. Two that seem to are none."""
-        query = urllib.parse.urlencode({"fieldSelector": f"status.podIP={address}", "labelSelector": LABELS})
+    def _list(self, **selectors):
+        """Pods of interpreters. Raises OSError, ValueError or KeyError."""
+        query = urllib.parse.urlencode({"labelSelector": LABELS, **selectors})
         # The token is a new one every hour.
         with open(self._token) as file:
             request = urllib.request.Request(self._url + query, headers={"Authorization": "Bearer " + file.read().strip()})
         with urllib.request.urlopen(request, context=self._context, timeout=SECONDS) as answer:
-            running = [pod for pod in json.load(answer)["items"] if pod["status"].get("phase") == "Running"]
+            return json.load(answer)["items"]
+
+    def ask(self, address):
+        """The interpreter that runs there, or None. Two that seem to are none."""
+        running = [pod for pod in self._list(fieldSelector=f"status.podIP={address}") if pod["status"].get("phase") == "Running"]
         if len(running) != 1:
             return None
-        group = (running[0]["metadata"].get("annotations") or {}).get("gaia-dmp/interpreter-group", "")
+        group = group_of(running[0])
         return Caller(address, group, note_of(group)) if note_of(group) else None
+
+    def ask_for_newer(self, caller):
+        """Whether a newer Pod of a caller's group runs, or starts. Zeppelin would take the end of the older one for the newer one's."""
+        mine = [pod for pod in self._list() if group_of(pod) == caller.group and pod["status"].get("phase") in ("Pending", "Running")]
+        own = [made(pod) for pod in mine if pod["status"].get("podIP") == caller.address]
+        return bool(own) and max(map(made, mine)) > max(own)
+
+    async def replaced(self, caller):
+        """The same; where nobody says so, it is not."""
+        try:
+            return await asyncio.get_event_loop().run_in_executor(None, self.ask_for_newer, caller)
+        except (OSError, ValueError, KeyError) as problem:
+            log(f"the Kubernetes API does not say whether {caller.note} has a newer interpreter: {problem}")
+            return False
 
     async def caller(self, address):
         end = time.monotonic() + SECONDS
@@ -123,7 +149,12 @@ class Connection:
                 raise RefusedError("answers are not fetched")
             self._answers.write(empty(call))
         elif fits(self._caller, CALLS[call.name], said):
+            if call.name == CLOSES and await self._pods.replaced(self._caller):
+                log(f"an older interpreter of {self._caller.note} ends; the newer one stays")
+                self._answers.write(nothing(call))
+                return
             if call.name == CLOSES:
+                self._closed()
                 self._closing = closing.begin(LOST, self._caller.group)
                 await asyncio.sleep(closing.MOMENT)
             await self._pass(call.raw)
