@@ -114,7 +114,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     lost = folder / "lost"
     lost.mkdir()
     with recorder() as zeppelin, pods_api(folder / "api") as api:
-        environment = api.environment | {"LOST": str(lost)}
+        environment = api.environment | {"LOST": str(lost), "MOMENT": "0.5"}
         with rpc_filter(zeppelin.port, environment, folder / "log") as port:
             api.show("alice", pod(ADDRESS, GROUP))
             yield Stand(zeppelin, api, port, folder / "log", lost)

@@ -13,7 +13,7 @@ import os
 import time
 import uuid
 
-MOMENT = 3
+MOMENT = float(os.environ.get("MOMENT", "3"))
 """Seconds from `begin` until the interpreter may be closed. A paragraph that was let through just before has failed by then: on a busy
 machine Zeppelin took one up after 1.8 s."""
 LONGEST = 60

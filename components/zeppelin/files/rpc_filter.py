@@ -9,7 +9,7 @@ While an interpreter closes itself, paragraphs of its person wait (closing.py).
 A call passes as the very bytes that were judged, what Zeppelin answers passes unread. Of one Pod one call is held at a time.
 
 Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin's RPC. Environment: NAMESPACE
-of the interpreters; API, TOKEN_FILE, CA_FILE, LOST only where it does not run in a Pod.
+of the interpreters; API, TOKEN_FILE, CA_FILE, LOST, MOMENT only where it does not run in a Pod.
 """
 
 import asyncio
