@@ -3,15 +3,17 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from components.files import COMPONENTS
+from tests.support.certificates import self_signed
 from tests.support.eventually import eventually
 from tests.support.servers import free_ports
 
@@ -66,6 +68,13 @@ def answers(port: int) -> bool:
     return subprocess.run([sys.executable, "-c", ask], capture_output=True, check=False).returncode == 0
 
 
+def connects(port: int) -> bool:
+    """Whether somebody listens there."""
+    with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
 METRICS = {"PYTHONPATH": str(COMPONENTS / "observability/files")}
 
 
@@ -99,3 +108,15 @@ def test_the_runner_of_the_test_notebook_ends_when_it_is_told_to(tmp_path: Path)
     with running(command, METRICS | login) as process:
         eventually(lambda: answers(port))
         assert ended(process) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["websocket_guard.py", "rpc_filter.py"])
+def test_what_stands_before_the_server_ends_when_it_is_told_to(name: str, tmp_path: Path):
+    """Also while somebody is connected. A server is replaced only once its old Pod has gone."""
+    listen, closed = free_ports(2)
+    environment = {"NAMESPACE": "gaia-spark", "CA_FILE": str(self_signed(tmp_path)[0]), "LOST": str(tmp_path)}
+    command = [str(COMPONENTS / "zeppelin/files" / name), str(listen), str(closed), str(tmp_path)]
+    with running(command, environment) as process:
+        eventually(lambda: connects(listen))
+        with socket.create_connection(("127.0.0.1", listen)):
+            assert ended(process) == (0, "")

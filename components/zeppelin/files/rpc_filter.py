@@ -17,6 +17,7 @@ import collections
 import hashlib
 import json
 import os
+import signal
 import ssl
 import sys
 import time
@@ -254,4 +255,6 @@ async def main(arguments, environment):
 
 
 if __name__ == "__main__":
+    # The first process of a container has no default action for signals: without this a restart of the server takes a minute longer.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     asyncio.run(main(sys.argv[1:], os.environ))

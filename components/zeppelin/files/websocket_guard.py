@@ -13,6 +13,8 @@ closing.py says what is closed.
 
 import asyncio
 import json
+import os
+import signal
 import struct
 import sys
 import time
@@ -284,4 +286,6 @@ async def main(arguments):
 
 
 if __name__ == "__main__":
+    # The first process of a container has no default action for signals: without this a restart of the server takes a minute longer.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     asyncio.run(main(sys.argv[1:]))
