@@ -136,16 +136,16 @@ def test_a_server_that_comes_back_finds_what_idles(deployment: Platform, gateway
 
 def test_a_second_server_finds_what_nobody_used_under_the_first(deployment: Platform, gateway: str, notebook: Notebook):
     """Zeppelin's own record then has those alone of a language that somebody used."""
-    idle = Notebook(Person("alice", gateway, zeppelin.ORIGIN), "/Alice/idle")
+    idle = Notebook(Person("bob", gateway, zeppelin.ORIGIN), "/Bob/idle")
     assert idle.run("%python\nkept = 5") == ("FINISHED", "")
     for _ in range(2):
         restart_server(deployment)
         used = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
         assert used.run("%python\nprint(stars)") == ("FINISHED", "41\n")
-    again = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=idle.note)
+    again = Notebook(Person("bob", gateway, zeppelin.ORIGIN), note=idle.note)
     assert again.run("%python\nprint(kept)") == ("FINISHED", "5\n")
     assert again.person.call("PUT", "/api/interpreter/setting/restart/python", f'{{"noteId":"{idle.note}"}}').status_code == 200
-    eventually(lambda: len(interpreters(deployment, "alice", "python")) == 1, 60)
+    eventually(lambda: interpreters(deployment, "bob", "python") == [], 60)
 
 
 def test_a_paragraph_ends_in_error_whose_server_goes(deployment: Platform, gateway: str, notebook: Notebook):
