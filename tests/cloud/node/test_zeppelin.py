@@ -118,16 +118,17 @@ def test_a_stranger_restarts_nothing(deployment: Platform, bob: Person, notebook
     assert len(before) == 1
 
 
-def restart_server(deployment: Platform) -> None:
-    """The server's Pod goes, and another is ready."""
+def restart_server(deployment: Platform, gateway: str) -> None:
+    """The server's Pod goes, and another answers behind the gateway."""
     (server,) = deployment.pods(SERVER, ZEPPELIN_LABELS)
     deployment.api.delete(f"/api/v1/namespaces/{SERVER}/pods/{server['metadata']['name']}")
     eventually(lambda: zeppelin.serves(deployment) and server["metadata"]["name"] not in str(deployment.pods(SERVER, ZEPPELIN_LABELS)), 300)
+    eventually(lambda: zeppelin.answers(gateway))
 
 
 def test_a_server_that_comes_back_finds_what_idles(deployment: Platform, gateway: str, notebook: Notebook):
     before = {group: [pod["metadata"]["name"] for pod in interpreters(deployment, "alice", group)] for group in ("spark", "python")}
-    restart_server(deployment)
+    restart_server(deployment, gateway)
     again = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
     assert again.run("%spark.pyspark\nprint(kept)") == ("FINISHED", "7\n")
     assert again.run("%python\nprint(stars)") == ("FINISHED", "41\n")
@@ -139,7 +140,7 @@ def test_a_second_server_finds_what_nobody_used_under_the_first(deployment: Plat
     idle = Notebook(Person("bob", gateway, zeppelin.ORIGIN), "/Bob/idle")
     assert idle.run("%python\nkept = 5") == ("FINISHED", "")
     for _ in range(2):
-        restart_server(deployment)
+        restart_server(deployment, gateway)
         used = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
         assert used.run("%python\nprint(stars)") == ("FINISHED", "41\n")
     again = Notebook(Person("bob", gateway, zeppelin.ORIGIN), note=idle.note)
@@ -154,7 +155,7 @@ def test_a_paragraph_ends_in_error_whose_server_goes(deployment: Platform, gatew
     before = {pod["metadata"]["name"] for pod in interpreters(deployment, "alice", "python")}
     paragraph = mine.start("%python\nimport time\nfor second in range(40): time.sleep(1)\nprint('whole')")
     eventually(lambda: mine.status(paragraph) == "RUNNING")
-    restart_server(deployment)
+    restart_server(deployment, gateway)
     again = Notebook(Person("alice", gateway, zeppelin.ORIGIN), note=notebook.note)
     eventually(lambda: again.status(paragraph) == "ERROR", 120)
     assert again.run("%python\nprint(stars)") == ("FINISHED", "41\n")
