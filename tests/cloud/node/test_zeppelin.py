@@ -160,7 +160,7 @@ def test_a_paragraph_ends_in_error_whose_server_goes(deployment: Platform, gatew
     eventually(lambda: again.status(paragraph) == "ERROR", 120)
     assert again.run("%python\nprint(stars)") == ("FINISHED", "41\n")
     assert {pod["metadata"]["name"] for pod in interpreters(deployment, "alice", "python")} == before
-    assert {pod["metadata"]["labels"][USER] for pod in deployment.pods(NOTEBOOKS, INTERPRETERS)} <= {"alice", "smoke-test"}
+    assert {pod["metadata"]["labels"][USER] for pod in deployment.pods(NOTEBOOKS, INTERPRETERS)} <= {"alice", "bob", "smoke-test"}
 
 
 def test_a_restart_ends_what_the_server_has_forgotten(deployment: Platform, gateway: str, notebook: Notebook):
