@@ -68,6 +68,8 @@ def test_each_that_answers_is_written_down_and_nothing_else(api, record, setting
         interpreter("older", ALICES, "spark", made=1),
         interpreter("newer", ALICES, "spark", made=2),
         interpreter("going", ALICES, "spark", made=3, deletionTimestamp="2026-11-30T12:00:04Z"),
+        interpreter("replaced", "md-dave-2KDAVE001", "md", made=1),
+        interpreter("replaces-it", "md-dave-2KDAVE001", "md", phase="Pending", made=2),
         interpreter("carols", "spark-large-carol-2KCAROL01", "spark-large"),
         interpreter("ended", "spark-dave-2KDAVE001", "spark", phase="Failed"),
         interpreter("pending", BOBS, "md", phase="Pending"),

@@ -198,18 +198,23 @@ def test_an_interpreter_that_dies_while_it_is_closed_lets_its_person_wait_on(sta
     eventually(lambda: not closing.of(str(stand.lost), "alice"))
 
 
+REGISTERS, CLOSES = OWN[:2]
+
+
+@pytest.mark.parametrize("call", [REGISTERS, CLOSES], ids=lambda call: call[0])
 @pytest.mark.parametrize(
     ("phase", "made", "passes"), [("Running", 1, False), ("Pending", 1, False), ("Failed", 1, True), ("Running", 0, True)]
 )
-def test_the_older_of_two_interpreters_of_a_group_does_not_close_the_newer(stand: Stand, phase: str, made: int, *, passes: bool):
-    """Zeppelin knows a group, not a Pod: it would close what holds the group now."""
-    said = message("unRegisterInterpreterProcess", {1: GROUP})
+def test_the_older_of_two_interpreters_of_a_group_does_not_speak_for_it(stand: Stand, call: Any, phase: str, made: int, *, passes: bool):
+    """Zeppelin knows a group, not a Pod: it would close what holds the group now, or believe that it is ready."""
     stand.api.show("second", pod("127.0.1.9", GROUP, phase, made=made))
     try:
-        assert stand.alice.calls("unRegisterInterpreterProcess", {1: GROUP}) == (REPLY, {})
+        answer = stand.alice.calls(*call)
     finally:
         stand.api.hide("second")
-    assert stand.zeppelin.got == ([said] if passes else [])
+    assert answer == (REPLY, {} if passes else {1: {1: "a newer interpreter of this group is there"}})
+    assert stand.zeppelin.got == ([message(*call)] if passes else [])
+    assert not closing.of(str(stand.lost), "alice")
 
 
 def test_a_run_of_another_notebook_is_told_where_it_was_asked_for(stand: Stand):

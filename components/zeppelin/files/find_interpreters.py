@@ -62,29 +62,32 @@ def pods_in_time(namespace, environment, patience):
 
 
 def running(found, namespace, settings):
-    """Setting and group of each interpreter that runs, to its host. Of two Pods of one group, the newer counts."""
+    """Setting and group of each interpreter that runs, to its host. Of two Pods of one group, the newer counts, even if it only starts."""
     interpreters = {}
     for pod in sorted(found, key=lambda pod: pod["metadata"]["creationTimestamp"]):
-        metadata, arguments = pod["metadata"], pod["spec"]["containers"][0].get("args", [])
+        metadata, arguments, phase = pod["metadata"], pod["spec"]["containers"][0].get("args", []), pod["status"].get("phase")
         group = metadata.get("annotations", {}).get(GROUP)
-        if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in metadata and group and "-g" in arguments[:-1]:
+        if phase in ("Pending", "Running") and "deletionTimestamp" not in metadata and group and "-g" in arguments[:-1]:
             setting = arguments[arguments.index("-g") + 1]
-            if setting in settings:
-                interpreters[setting, group] = f"{metadata['name']}.{namespace}.svc"
-    return interpreters
+            interpreters[setting, group] = (phase, f"{metadata['name']}.{namespace}.svc")
+    return {each: host for each, (phase, host) in interpreters.items() if phase == "Running" and each[0] in settings}
+
+
+def answers_now(host, port):
+    try:
+        alive.answers_interpreters(port, host)
+    except OSError:
+        return False
+    return True
 
 
 def answers(host, port, end):
     """Whether an interpreter answers before this time of the monotonic clock."""
-    while True:
-        try:
-            alive.answers_interpreters(port, host)
-        except OSError:
-            if time.monotonic() > end:
-                return False
-        else:
+    while time.monotonic() < end:
+        if answers_now(host, port):
             return True
         time.sleep(PAUSE)
+    return False
 
 
 def that_answer(interpreters, port, patience):

@@ -174,11 +174,6 @@ def empty(call):
     return _head(REPLY, call.name, call.number) + struct.pack(">BhBiB", LIST, 0, EMPTY[call.name], 0, STOP)
 
 
-def nothing(call):
-    """The answer to a call that returns nothing."""
-    return _head(REPLY, call.name, call.number) + bytes([STOP])
-
-
 def refusal(call, why):
     """What a client of Thrift takes for a refusal: of a call that has one, its own exception, which is not tried again."""
     if call.name in CALLS and call.name not in EMPTY:

@@ -15,6 +15,7 @@ of the interpreters; API, TOKEN_FILE, CA_FILE, LOST, MOMENT only where it does n
 import asyncio
 import collections
 import hashlib
+import http.client
 import json
 import os
 import signal
@@ -25,7 +26,7 @@ import urllib.parse
 import urllib.request
 
 import closing
-from rpc_calls import CALLS, EMPTY, OUTPUT, Call, Caller, RefusedError, empty, fits, note_of, nothing, refusal, told
+from rpc_calls import CALLS, EMPTY, OUTPUT, Call, Caller, RefusedError, empty, fits, note_of, refusal, told
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LABELS = "app.kubernetes.io/name=zeppelin-interpreter,app.kubernetes.io/managed-by=zeppelin"
@@ -35,7 +36,11 @@ REMEMBERED = 2  # seconds that an address is believed to be the same Pod's, for 
 UNREAD = 65536  # bytes of answers that are not fetched
 LOST = os.environ.get("LOST", "/lost")
 """A folder with a file for each interpreter group whose interpreter was lost: why, in a sentence."""
+FAULTS = (OSError, ValueError, KeyError, http.client.HTTPException)
+"""What an API that answers badly comes to."""
 CLOSES = "unRegisterInterpreterProcess"
+OF_THE_GROUP = {CLOSES, "registerInterpreterProcess"}
+"""Calls that Zeppelin takes for the group's present interpreter, whoever calls."""
 ANOTHER = ("Not run: another notebook", "A notebook runs its own paragraphs. To run another one, open it.")
 BEGIN_AGAIN = "This is a new interpreter. Run the notebook again from its top."
 
@@ -80,7 +85,7 @@ class Pods:
         return Caller(address, group, note_of(group)) if note_of(group) else None
 
     def ask_for_newer(self, caller):
-        """Whether a newer Pod of a caller's group runs, or starts. Zeppelin would take the end of the older one for the newer one's."""
+        """Whether a newer Pod of a caller's group runs, or starts."""
         mine = [pod for pod in self._list() if group_of(pod) == caller.group and pod["status"].get("phase") in ("Pending", "Running")]
         own = [made(pod) for pod in mine if pod["status"].get("podIP") == caller.address]
         return bool(own) and max(map(made, mine)) > max(own)
@@ -89,7 +94,7 @@ class Pods:
         """The same; where nobody says so, it is not."""
         try:
             return await asyncio.get_event_loop().run_in_executor(None, self.ask_for_newer, caller)
-        except (OSError, ValueError, KeyError) as problem:
+        except FAULTS as problem:
             log(f"the Kubernetes API does not say whether {caller.note} has a newer interpreter: {problem}")
             return False
 
@@ -101,7 +106,7 @@ class Pods:
                 return self._known[address][1]
             try:
                 found = await asyncio.get_event_loop().run_in_executor(None, self.ask, address)
-            except (OSError, ValueError, KeyError) as problem:
+            except FAULTS as problem:
                 log(f"the Kubernetes API does not say who {address} is: {problem}")
                 raise RefusedError("nobody can say whose interpreter this is") from problem
             if found:
@@ -150,14 +155,13 @@ class Connection:
                 raise RefusedError("answers are not fetched")
             self._answers.write(empty(call))
         elif fits(self._caller, CALLS[call.name], said):
-            if call.name == CLOSES and await self._pods.replaced(self._caller):
-                log(f"an older interpreter of {self._caller.note} ends; the newer one stays")
-                self._answers.write(nothing(call))
-                return
             if call.name == CLOSES:
                 self._closed()
                 self._closing = closing.begin(LOST, self._caller.group)
                 await asyncio.sleep(closing.MOMENT)
+            if call.name in OF_THE_GROUP and await self._pods.replaced(self._caller):
+                self._closed()
+                raise RefusedError("a newer interpreter of this group is there")
             await self._pass(call.raw)
             if call.name in OUTPUT:
                 await self._tell_of_loss((said.get(1) or {}).get(2, b""))
