@@ -215,6 +215,8 @@ def move(deployment: Platform, node: str) -> Object:
     """Have the server on a node; its Pod."""
     pod = serving(deployment)
     if pod["spec"]["nodeName"] != node:
+        # Alice's driver, which was to start on the other one, may have closed it.
+        kubectl(deployment.kube, "uncordon", node)
         with closed(deployment.kube, *deployment.cluster.nodes.keys() - {node}):
             kubectl(deployment.kube, "delete", "pod", f"--namespace={SERVER}", pod["metadata"]["name"])
             pod = serving(deployment)
