@@ -1,6 +1,7 @@
 """A server that starts knows each interpreter that runs and answers, whatever stood in Zeppelin's own record."""
 
 import json
+import signal
 import socket
 import socketserver
 import subprocess
@@ -133,8 +134,11 @@ def started(api: PodsApi, record: Path, settings: Path, *words: str) -> subproce
 
 
 def test_the_server_runs_in_its_place(api, record, settings):
-    said = started(api, record, settings, "/bin/grep", "SigIgn", "/proc/self/status").communicate()
-    assert said == ("SigIgn:\t0000000000000000\n", "find_interpreters: interpreters that run: 0\n")
+    said, told = started(api, record, settings, "/bin/grep", "SigIgn", "/proc/self/status").communicate()
+    ignored = int(said.removeprefix("SigIgn:"), 16)
+    # Whoever runs the tests may ignore others.
+    assert [number for number in (signal.SIGPIPE, signal.SIGXFSZ) if ignored >> (number - 1) & 1] == []
+    assert told == "find_interpreters: interpreters that run: 0\n"
     assert list(record.iterdir()) == []
 
 
