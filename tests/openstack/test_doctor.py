@@ -286,7 +286,9 @@ def fault(**fields: Any) -> Break:
 def test_a_cloud_with_one_thing_broken(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, broken: Break, subject: str, verdict: str, says: str
 ) -> None:
-    monkeypatch.setattr(doctor_visit, "PATIENCE", 2)
+    if says == "did not answer":
+        # All others get their time: a busy machine's Glance once took more than two seconds.
+        monkeypatch.setattr(doctor_visit, "PATIENCE", 2)
     with broken(cloud):
         found = [each for each in findings(document("dev")) if each.subject == subject]
     assert [(each.verdict, says in each.says) for each in found] == [(verdict, True)], found
