@@ -77,9 +77,9 @@ def test_what_spark_writes_is_on_the_disk_that_is_sized_for_it(deployment: Platf
     assert len(pods) > 1
     # A library that Java unpacks for itself is no data.
     large = ("find", "/work", "/tmp", "/opt/spark/work-dir", "-type", "f", "-size", "+500k", "!", "-name", "*.so")
-    for pod in pods:
-        folders = {"/".join(line.split("/")[:3]) for line in execute(deployment.kube, pod, *large).splitlines()}
-        assert folders == {"/work/scratch"}, pod["metadata"]["name"]
+    found = [{"/".join(line.split("/")[:3]) for line in execute(deployment.kube, pod, *large).splitlines()} for pod in pods]
+    # An executor that came last may have had nothing to do.
+    assert (found[0], set().union(*found[1:])) == ({"/work/scratch"}, {"/work/scratch"})
 
 
 def test_somebody_grows_to_their_quota_and_no_further(large: Interpreter):
