@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from components.files import COMPONENTS
 from tests.support.certificates import self_signed
 from tests.support.eventually import eventually
-from tests.support.servers import Quiet, free_ports, serving
+from tests.support.servers import Quiet, free_ports, listens, serving
 
 CALL, REPLY, EXCEPTION = 1, 2, 3
 Fields = Mapping[int, Any]
@@ -238,13 +238,8 @@ def rpc_filter(port: int, environment: Mapping[str, str], log: Path) -> Iterator
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=out)
 
-        def listens() -> bool:
-            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", listen)):
-                return True
-            return False
-
         try:
-            eventually(listens)
+            eventually(lambda: listens(listen))
             yield listen
         finally:
             process.terminate()

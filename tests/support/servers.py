@@ -46,3 +46,10 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections at a port of this machine."""
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection((_HOST, port)):
+        return True
+    return False

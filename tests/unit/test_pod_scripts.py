@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from components.files import COMPONENTS
 from tests.support.certificates import self_signed
 from tests.support.eventually import eventually
-from tests.support.servers import free_ports
+from tests.support.servers import free_ports, listens
 
 SCRIPTS = sorted(path for path in COMPONENTS.glob("*/files/*.py") if path.name != "__init__.py")
 OLDEST = "3.8"
@@ -68,13 +68,6 @@ def answers(port: int) -> bool:
     return subprocess.run([sys.executable, "-c", ask], capture_output=True, check=False).returncode == 0
 
 
-def connects(port: int) -> bool:
-    """Whether somebody listens there."""
-    with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False
-
-
 METRICS = {"PYTHONPATH": str(COMPONENTS / "observability/files")}
 
 
@@ -117,6 +110,6 @@ def test_what_stands_before_the_server_ends_when_it_is_told_to(name: str, tmp_pa
     environment = {"NAMESPACE": "gaia-spark", "CA_FILE": str(self_signed(tmp_path)[0]), "LOST": str(tmp_path)}
     command = [str(COMPONENTS / "zeppelin/files" / name), str(listen), str(closed), str(tmp_path)]
     with running(command, environment) as process:
-        eventually(lambda: connects(listen))
+        eventually(lambda: listens(listen))
         with socket.create_connection(("127.0.0.1", listen)):
             assert ended(process) == (0, "")
