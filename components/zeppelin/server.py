@@ -221,6 +221,7 @@ class Zeppelin(pulumi.ComponentResource):
                 "rpc_calls.py": text("zeppelin/files/rpc_calls.py"),
                 "close_lost.py": text("zeppelin/files/close_lost.py"),
                 "closing.py": text("zeppelin/files/closing.py"),
+                "interpreter_pods.py": text("zeppelin/files/interpreter_pods.py"),
                 "log4j.properties": text("zeppelin/files/log4j.properties"),
                 "notebooks.json": args.examples,
             }

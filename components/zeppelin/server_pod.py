@@ -119,6 +119,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
             mount("platform", "/opt/platform/k8s/interpreter/100-interpreter.yaml", file="100-interpreter.yaml"),
             script("alive.py"),
             script("find_interpreters.py"),
+            script("interpreter_pods.py"),
             # Which of the two is read depends on the image (zeppelin: bin/common.sh).
             mount("platform", "/opt/zeppelin/conf/log4j.properties", file="log4j.properties", read_only=True),
             mount("platform", "/opt/zeppelin/conf/log4j_docker.properties", file="log4j.properties", read_only=True),

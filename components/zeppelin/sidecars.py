@@ -56,7 +56,7 @@ def rpc_filter(image: str) -> core.ContainerArgs:
         env=variables({"NAMESPACE": SPARK_NAMESPACE}),
         ports=[core.ContainerPortArgs(name="rpc-filter", container_port=RPC_FILTER_PORT)],
         liveness_probe=alive_probe(f"interpreters={RPC_FILTER_PORT}"),
-        volume_mounts=[script("rpc_filter.py"), script("rpc_calls.py"), script("closing.py"), script("alive.py"), _LOST],
+        volume_mounts=[*map(script, ("rpc_filter.py", "rpc_calls.py", "interpreter_pods.py", "closing.py", "alive.py")), _LOST],
     )
 
 
@@ -68,5 +68,5 @@ def lost_closer(image: str) -> core.ContainerArgs:
         requests={"cpu": "20m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
         limits={"cpu": "200m", "memory": "128Mi", "ephemeral-storage": "64Mi"},
         command=["python3", f"{_FOLDER}/close_lost.py", LOGS, SPARK_NAMESPACE, str(RPC_PORT), "/lost"],
-        volume_mounts=[mount("work", "/work", read_only=True), script("close_lost.py"), script("closing.py"), _LOST],
+        volume_mounts=[mount("work", "/work", read_only=True), *map(script, ("close_lost.py", "interpreter_pods.py", "closing.py")), _LOST],
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from components.spark.rbac import CLEANER_RULES, DRIVER_RULES, SERVER_RULES
-from components.zeppelin.files import rpc_filter
+from components.zeppelin.files import interpreter_pods
 from policy.rights import Grant, gained, grants
 from tests.cloud import pods
 from tests.cloud.api import Api, ApiError, Object
@@ -87,7 +87,7 @@ def launch(server: Api, api: Api, pod: Object, service: Object) -> list[str]:
     call(lambda: server.get(f"{namespace}/pods", watch="true", fieldSelector=f"metadata.name={name}", timeoutSeconds="1"))
     call(lambda: server.get(f"{namespace}/pods/{name}"))
     # The filter of the RPC (components/zeppelin/files/rpc_filter.py), as the interpreter calls.
-    call(lambda: server.get(f"{namespace}/pods", fieldSelector="status.podIP=127.0.1.1", labelSelector=rpc_filter.LABELS))
+    call(lambda: server.get(f"{namespace}/pods", fieldSelector="status.podIP=127.0.1.1", labelSelector=interpreter_pods.LABELS))
     call(lambda: server.delete(f"{namespace}/services/{name}"))
     call(lambda: server.delete(f"{namespace}/pods/{name}"))
     for kind in ("services", "pods"):

@@ -156,22 +156,25 @@ def recorder() -> Iterator[Recorder]:
         server.shutdown()
 
 
-def pod(address: str, group: str, phase: str = "Running", *, made: int = 0, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """An interpreter as the API shows it, as far as the filter looks. made: second of its creation. labels: beside its own, or in their
-    place."""
+def pod(
+    address: str, group: str, phase: str = "Running", *, setting: str = "md", made: int = 0, labels: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """An interpreter as the API shows it, as far as the server's Pod looks. made: second of its creation. labels: beside its own, or in
+    their place."""
     return {
         "metadata": {
             "creationTimestamp": f"2026-11-30T12:00:{made:02}Z",
             "labels": {"app.kubernetes.io/name": "zeppelin-interpreter", "app.kubernetes.io/managed-by": "zeppelin"} | dict(labels or {}),
             "annotations": {"gaia-dmp/interpreter-group": group},
         },
+        "spec": {"containers": [{"args": ["-r", "12321:12321", "-g", setting]}]},
         "status": {"phase": phase, "podIP": address},
     }
 
 
 @dataclass(frozen=True)
 class PodsApi:
-    """A server in the Kubernetes API's place, which lists Pods and knows one token."""
+    """A server in the Kubernetes API's place, which lists and deletes Pods, and knows one token."""
 
     environment: dict[str, str]
     """What the filter needs to ask it."""
@@ -195,7 +198,19 @@ def pods_api(folder: Path) -> Iterator[PodsApi]:
 
     class Handler(Quiet):
         def do_GET(self) -> None:
-            status, body = self._answer()
+            self._say(*self._answer())
+
+        def do_DELETE(self) -> None:
+            folder, _, name = self.path.rpartition("/")
+            path = shown / f"{name}.json"
+            if self.headers["Authorization"] != "Bearer right":
+                return self._say(401, {})
+            if folder != "/api/v1/namespaces/gaia-spark/pods" or not path.exists():
+                return self._say(404, {})
+            path.unlink()
+            return self._say(200, {})
+
+        def _say(self, status: int, body: dict[str, Any]) -> None:
             said = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(said)))

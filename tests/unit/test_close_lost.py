@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from components.zeppelin.files import close_lost, closing
+from components.zeppelin.files import close_lost, closing, interpreter_pods
+from tests.support.certificates import self_signed
 
 GROUP = "md-alice-2ABCDEFGH"
 LINE = f"Create InterpreterProcess for InterpreterGroup: {GROUP}\n"
@@ -120,7 +121,7 @@ def test_a_log_that_begins_anew_forgets_who_is_held_and_not_what_was_started():
 
 def of(setting: str, group: str, name: str) -> dict[str, Any]:
     spec = {"containers": [{"args": ["-i", group, "-g", setting]}]}
-    return pod("Running", group) | {"metadata": {"name": name, "annotations": {close_lost.GROUP: group}}, "spec": spec}
+    return pod("Running", group) | {"metadata": {"name": name, "annotations": {interpreter_pods.GROUP: group}}, "spec": spec}
 
 
 def test_whose_pod_is_deleted():
@@ -137,22 +138,27 @@ def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     asked: list[str] = []
     pods = [of("md", "md-alice-A", "gone"), of("md", "md-bob-B", "hard"), of("md", "md-carol-C", "carols")]
 
-    def ask(method: str, path: str) -> dict[str, Any]:
-        name = path.rpartition("/")[2]
+    def call(_: object, method: str, path: str) -> dict[str, Any]:
+        name = path.removeprefix("/")
         asked.append(f"{method} {name}" if method == "DELETE" else method)
         if name == "gone" or (name == "hard" and asked.count("DELETE hard") == 1):
             raise urllib.error.HTTPError(path, 404 if name == "gone" else 500, "", Message(), None)
         return {"items": pods}
 
-    monkeypatch.setattr(close_lost, "ask", ask)
+    monkeypatch.setattr("interpreter_pods.InterpreterPods._call", call)
     return asked
 
 
+def watch(folder: Path, told: Path) -> close_lost.Watch:
+    environment = {"API": "https://127.0.0.1:1", "CA_FILE": str(self_signed(folder)[0])}
+    return close_lost.Watch([str(folder), "gaia-spark", "1", str(told)], environment)
+
+
 def test_a_restart_that_fails_is_tried_again_and_a_pod_that_is_gone_stops_nobody(api: list[str], tmp_path: Path):
-    watch = close_lost.Watch([str(tmp_path), "gaia-spark", "1", str(tmp_path)])
+    watching = watch(tmp_path, tmp_path)
     log = tmp_path / "zeppelin.log"
     log.write_text(RESTART + "\n")
-    watch.look()
+    watching.look()
     assert api == ["GET"]
     restarts = [
         RESTART.replace("alice", person).replace("2ABCDEFGH", note) for person, note in (("alice", "A"), ("bob", "B"), ("carol", "C"))
@@ -160,8 +166,8 @@ def test_a_restart_that_fails_is_tried_again_and_a_pod_that_is_gone_stops_nobody
     with log.open("a") as file:
         file.write("\n".join(restarts) + "\n")
     with pytest.raises(urllib.error.HTTPError):
-        watch.look()
-    watch.look()
+        watching.look()
+    watching.look()
     assert api[1:] == ["GET", "DELETE gone", "DELETE hard", "GET", "DELETE hard", "DELETE carols"]
 
 
@@ -188,11 +194,11 @@ def test_nothing_starts_while_interpreters_are_closed(api: list[str], monkeypatc
     monkeypatch.setattr(close_lost, "close", close)
     monkeypatch.setattr(close_lost, "GRACE", -1)
     monkeypatch.setattr("closing.MOMENT", 0)
-    watch = close_lost.Watch([str(tmp_path), "gaia-spark", "1", str(lost)])
-    watch.look()
+    watching = watch(tmp_path, lost)
+    watching.look()
     assert closed == [("md-dave-D", True, True), *((group, False, True) for group in groups[1 : close_lost.AT_ONCE])]
     assert (list(lost.iterdir()), api) == ([], ["GET"])
-    watch.look()
+    watching.look()
     assert [group for group, *_ in closed[close_lost.AT_ONCE :]] == [groups[-1], "md-dave-D"]
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from components.files import COMPONENTS
 from components.zeppelin.files import alive, find_interpreters
+from components.zeppelin.files.interpreter_pods import InterpreterPods
 from components.zeppelin.files.seed_interpreters import seeded
 from tests.support.rpc import EXCEPTION, PodsApi, Stream, message, pod, pods_api
 
@@ -24,9 +25,9 @@ ALICES, BOBS = "spark-alice-2KALICE01", "md-bob-2KBOB0001"
 
 def interpreter(name: str, group: str, setting: str, *, phase: str = "Running", made: int = 0, **metadata: str) -> dict[str, Any]:
     """A Pod as the template makes it, as far as it matters here. made: second of its creation."""
-    found = pod("10.0.0.1", group, phase, made=made)
+    found = pod("10.0.0.1", group, phase, setting=setting, made=made)
     found["metadata"] |= {"name": name} | metadata
-    return found | {"spec": {"containers": [{"args": ["-r", "12321:12321", "-g", setting]}]}}
+    return found
 
 
 @pytest.fixture
@@ -153,8 +154,9 @@ def test_the_server_runs_whatever_is_wrong(api, record, settings, broken):
 
 def test_an_api_that_does_not_answer_is_asked_until_patience_ends(api):
     begin = time.monotonic()
+    closed = InterpreterPods("gaia-spark", api.environment | {"API": "https://127.0.0.1:1"})
     with pytest.raises(OSError, match="refused"):
-        find_interpreters.pods_in_time("gaia-spark", api.environment | {"API": "https://127.0.0.1:1"}, 1)
+        find_interpreters.pods_in_time(closed, 1)
     assert time.monotonic() - begin >= 1
 
 

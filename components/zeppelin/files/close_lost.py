@@ -19,24 +19,17 @@ folder of what was lost.
 import contextlib
 import glob
 import hashlib
-import http.client
-import json
 import os
 import re
 import signal
 import socket
-import ssl
 import struct
 import sys
 import time
-import urllib.error
-import urllib.request
 
 import closing
+from interpreter_pods import FAULTS, InterpreterPods, group_of, is_there, setting_of
 
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-SELECTOR = "app.kubernetes.io%2Fmanaged-by%3Dzeppelin"
-GROUP = "gaia-dmp/interpreter-group"
 STARTED = re.compile(r"Create InterpreterProcess for InterpreterGroup: (.+)")
 RESTART = re.compile(r'Restart interpreterSetting (\S+), msg=\{"noteId":"(\w+)"\}, user=(.+)')
 CALL = 0x80010001
@@ -49,8 +42,6 @@ AT_ONCE = 5
 """How many interpreters are closed between two looks."""
 KEPT = 200
 """How many losses wait for a person who comes back."""
-FAULTS = (OSError, ValueError, KeyError, http.client.HTTPException)
-"""What an API that answers badly comes to."""
 WHY = {
     "OOMKilled": "it took more memory than its Pod may have",
     "Evicted": "it wrote more than its disk holds, or its node ran short of something",
@@ -104,28 +95,16 @@ class Interpreters:
                 self.started[start.group(1)] = (now, of_ended(pods))
                 self._held.add(start.group(1))
                 # Whoever runs a paragraph after a restart has what they asked for.
-                self.forgotten = {each for each in self.forgotten if group_of(*each) != start.group(1)}
+                self.forgotten = {each for each in self.forgotten if group_named(*each) != start.group(1)}
             elif restart:
                 setting, note, person = restart.groups()
-                if group_of(setting, person, note) not in self._held:
+                if group_named(setting, person, note) not in self._held:
                     self.forgotten.add((setting, person, note))
 
 
-def group_of(setting, person, note):
+def group_named(setting, person, note):
     """zeppelin: InterpreterSetting.getInterpreterGroupId, 0.12.1."""
     return f"{setting}-{person}-{note}"
-
-
-def ask(method, path, account=ACCOUNT):
-    """What the Kubernetes API answers. Raises OSError."""
-    host = "{}:{}".format(os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"])
-    # A token is written anew before it ends.
-    with open(account + "/token") as file:
-        headers = {"Authorization": "Bearer " + file.read().strip()}
-    request = urllib.request.Request(f"https://{host}/api/v1/namespaces/{path}", headers=headers, method=method)
-    context = ssl.create_default_context(cafile=account + "/ca.crt")
-    with urllib.request.urlopen(request, timeout=SECONDS, context=context) as answer:
-        return json.load(answer)
 
 
 def close(port, group):
@@ -144,8 +123,7 @@ def of_ended(pods):
 
 def of_running(pods):
     """Interpreter groups that have a Pod which runs."""
-    running = [pod["metadata"] for pod in pods if pod["status"].get("phase") == "Running"]
-    return {metadata.get("annotations", {}).get(GROUP) for metadata in running}
+    return {group_of(pod) for pod in pods if pod["status"].get("phase") == "Running"}
 
 
 def lost(known, pods, now):
@@ -153,7 +131,7 @@ def lost(known, pods, now):
     those of its predecessors."""
     phases, reasons = {}, {}
     for pod in pods:
-        group = pod["metadata"].get("annotations", {}).get(GROUP)
+        group = group_of(pod)
         if group not in known or pod["metadata"]["uid"] in known[group][1]:
             continue
         phases.setdefault(group, set()).add(pod["status"].get("phase"))
@@ -193,32 +171,21 @@ def write_down(folder, group, words):
 
 def running(setting, group, pods):
     """Names of the Pods of a group that have not ended. setting: its own, because a group's name can be read in two ways."""
-    found = [pod for pod in pods if pod["status"].get("phase") in ("Pending", "Running")]
-    found = [pod for pod in found if pod["metadata"].get("annotations", {}).get(GROUP) == group]
-    arguments = {pod["metadata"]["name"]: pod["spec"]["containers"][0].get("args", []) for pod in found}
-    return [name for name, each in arguments.items() if "-g" in each and each[each.index("-g") + 1 :][:1] == [setting]]
-
-
-def end(namespace, name):
-    """Delete a Pod that may be gone already. Raises OSError."""
-    try:
-        ask("DELETE", f"{namespace}/pods/{name}")
-    except urllib.error.HTTPError as problem:
-        if problem.code != 404:
-            raise
+    return [pod["metadata"]["name"] for pod in pods if is_there(pod) and (setting_of(pod), group_of(pod)) == (setting, group)]
 
 
 class Watch:
     """What is done again and again."""
 
-    def __init__(self, arguments):
-        self._log, self._namespace, self._port, self._told = Log(arguments[0]), arguments[1], int(arguments[2]), arguments[3]
+    def __init__(self, arguments, environment):
+        self._log, self._pods = Log(arguments[0]), InterpreterPods(arguments[1], environment)
+        self._port, self._told = int(arguments[2]), arguments[3]
         self._known, self._ran, self._first = Interpreters(), set(), True
 
     def look(self):
         """Raises one of FAULTS."""
         # Pods first: whatever is started after this look is known before it is judged.
-        pods, now = ask("GET", f"{self._namespace}/pods?labelSelector={SELECTOR}")["items"], time.monotonic()
+        pods, now = self._pods.list(), time.monotonic()
         lines, anew = self._log.look()
         self._known.hear(lines, anew, pods, now)
         if self._first:
@@ -228,10 +195,10 @@ class Watch:
         self._ran |= of_running(pods)
         self._close(lost(self._known.started, pods, now))
         for setting, person, note in sorted(self._known.forgotten):
-            group = group_of(setting, person, note)
+            group = group_named(setting, person, note)
             names = running(setting, group, pods)
             for name in names:
-                end(self._namespace, name)
+                self._pods.delete(name)
             self._known.forgotten.remove((setting, person, note))
             print(f"{group} was to be restarted, and the server had forgotten it: {names or 'no Pod'} deleted", flush=True)
 
@@ -271,7 +238,7 @@ class Watch:
 
 
 def main(arguments):
-    watch = Watch(arguments)
+    watch = Watch(arguments, os.environ)
     while True:
         try:
             watch.look()

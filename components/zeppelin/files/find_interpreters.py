@@ -13,21 +13,15 @@ CA_FILE only where it does not run in a Pod.
 
 import concurrent.futures
 import glob
-import http.client
 import json
 import os
 import signal
-import ssl
 import sys
 import time
-import urllib.parse
-import urllib.request
 
 import alive
+from interpreter_pods import FAULTS, InterpreterPods, newest
 
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-LABELS = "app.kubernetes.io/name=zeppelin-interpreter,app.kubernetes.io/managed-by=zeppelin"
-GROUP = "gaia-dmp/interpreter-group"
 PATIENCE = 30  # seconds for the API to answer, and as many for all interpreters together
 PAUSE = 0.5
 AT_ONCE = 32  # interpreters that are asked beside each other
@@ -37,25 +31,15 @@ def log(text):
     print(f"find_interpreters: {text}", file=sys.stderr, flush=True)
 
 
-def pods(namespace, environment):
-    """Interpreters' Pods, by the Kubernetes API. Raises OSError, ValueError, KeyError or HTTPException."""
-    with open(environment.get("TOKEN_FILE", ACCOUNT + "/token")) as file:
-        headers = {"Authorization": "Bearer " + file.read().strip()}
-    url = environment.get("API", "https://kubernetes.default.svc")
-    url += f"/api/v1/namespaces/{namespace}/pods?" + urllib.parse.urlencode({"labelSelector": LABELS})
-    context = ssl.create_default_context(cafile=environment.get("CA_FILE", ACCOUNT + "/ca.crt"))
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), context=context, timeout=10) as answer:
-        return json.load(answer)["items"]
-
-
-def pods_in_time(namespace, environment, patience):
-    """The same, as soon as the API answers within so many seconds: the network of a Pod that starts may take some."""
+def pods_in_time(pods, patience):
+    """Interpreters' Pods, as soon as the API answers within so many seconds: the network of a Pod that starts may take some. Raises one of
+    FAULTS."""
     end = time.monotonic() + patience
     while True:
         late = time.monotonic() > end
         try:
-            return pods(namespace, environment)
-        except (OSError, ValueError, KeyError, http.client.HTTPException):
+            return pods.list()
+        except FAULTS:
             if late:
                 raise
         time.sleep(PAUSE)
@@ -63,14 +47,12 @@ def pods_in_time(namespace, environment, patience):
 
 def running(found, namespace, settings):
     """Setting and group of each interpreter that runs, to its host. Of two Pods of one group, the newer counts, even if it only starts."""
-    interpreters = {}
-    for pod in sorted(found, key=lambda pod: pod["metadata"]["creationTimestamp"]):
-        metadata, arguments, phase = pod["metadata"], pod["spec"]["containers"][0].get("args", []), pod["status"].get("phase")
-        group = metadata.get("annotations", {}).get(GROUP)
-        if phase in ("Pending", "Running") and "deletionTimestamp" not in metadata and group and "-g" in arguments[:-1]:
-            setting = arguments[arguments.index("-g") + 1]
-            interpreters[setting, group] = (phase, f"{metadata['name']}.{namespace}.svc")
-    return {each: host for each, (phase, host) in interpreters.items() if phase == "Running" and each[0] in settings}
+    staying = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+    return {
+        (setting, group): f"{pod['metadata']['name']}.{namespace}.svc"
+        for (setting, group), pod in newest(staying).items()
+        if group and setting in settings and pod["status"]["phase"] == "Running"
+    }
 
 
 def answers_now(host, port):
@@ -121,7 +103,7 @@ def settings_of(path, includes):
 
 def find(namespace, port, folder, path, environment):
     settings = settings_of(path, environment["ZEPPELIN_INTERPRETER_INCLUDES"].split(","))
-    wanted = running(pods_in_time(namespace, environment, PATIENCE), namespace, settings)
+    wanted = running(pods_in_time(InterpreterPods(namespace, environment), PATIENCE), namespace, settings)
     found = that_answer(wanted, port, PATIENCE)
     record(folder, found, port)
     log(f"interpreters that run: {len(found)}")

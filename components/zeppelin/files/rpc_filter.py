@@ -15,29 +15,21 @@ of the interpreters; API, TOKEN_FILE, CA_FILE, LOST, MOMENT only where it does n
 import asyncio
 import collections
 import hashlib
-import http.client
-import json
 import os
 import signal
-import ssl
 import sys
 import time
-import urllib.parse
-import urllib.request
 
 import closing
+from interpreter_pods import FAULTS, InterpreterPods, group_of, is_there, made, newest, setting_of
 from rpc_calls import CALLS, EMPTY, OUTPUT, Call, Caller, RefusedError, empty, fits, note_of, refusal, told
 
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-LABELS = "app.kubernetes.io/name=zeppelin-interpreter,app.kubernetes.io/managed-by=zeppelin"
 CONNECTIONS = 128  # of one Pod; an interpreter keeps at most 100 (zeppelin.interpreter.connection.poolsize)
 SECONDS = 30  # a call has them to arrive, and a new Pod until the API knows it as Running
 REMEMBERED = 2  # seconds that an address is believed to be the same Pod's, for connections that are opened one after the other
 UNREAD = 65536  # bytes of answers that are not fetched
 LOST = os.environ.get("LOST", "/lost")
 """A folder with a file for each interpreter group whose interpreter was lost: why, in a sentence."""
-FAULTS = (OSError, ValueError, KeyError, http.client.HTTPException)
-"""What an API that answers badly comes to."""
 CLOSES = "unRegisterInterpreterProcess"
 OF_THE_GROUP = {CLOSES, "registerInterpreterProcess"}
 """Calls that Zeppelin takes for the group's present interpreter, whoever calls."""
@@ -49,36 +41,15 @@ def log(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def group_of(pod):
-    return (pod["metadata"].get("annotations") or {}).get("gaia-dmp/interpreter-group", "")
-
-
-def made(pod):
-    return pod["metadata"]["creationTimestamp"]
-
-
 class Pods:
     """Whose Pod has an address, by the Kubernetes API."""
 
     def __init__(self, environment):
-        path = f"/api/v1/namespaces/{environment['NAMESPACE']}/pods?"
-        self._url = environment.get("API", "https://kubernetes.default.svc") + path
-        self._token = environment.get("TOKEN_FILE", ACCOUNT + "/token")
-        self._context = ssl.create_default_context(cafile=environment.get("CA_FILE", ACCOUNT + "/ca.crt"))
-        self._known = {}
-
-    def _list(self, **selectors):
-        """Pods of interpreters. Raises OSError, ValueError or KeyError."""
-        query = urllib.parse.urlencode({"labelSelector": LABELS, **selectors})
-        # The token is a new one every hour.
-        with open(self._token) as file:
-            request = urllib.request.Request(self._url + query, headers={"Authorization": "Bearer " + file.read().strip()})
-        with urllib.request.urlopen(request, context=self._context, timeout=SECONDS) as answer:
-            return json.load(answer)["items"]
+        self._pods, self._known = InterpreterPods(environment["NAMESPACE"], environment), {}
 
     def ask(self, address):
         """The interpreter that runs there, or None. Two that seem to are none."""
-        running = [pod for pod in self._list(fieldSelector=f"status.podIP={address}") if pod["status"].get("phase") == "Running"]
+        running = [pod for pod in self._pods.list(fieldSelector=f"status.podIP={address}") if pod["status"].get("phase") == "Running"]
         if len(running) != 1:
             return None
         group = group_of(running[0])
@@ -86,9 +57,10 @@ class Pods:
 
     def ask_for_newer(self, caller):
         """Whether a newer Pod of a caller's group runs, or starts."""
-        mine = [pod for pod in self._list() if group_of(pod) == caller.group and pod["status"].get("phase") in ("Pending", "Running")]
-        own = [made(pod) for pod in mine if pod["status"].get("podIP") == caller.address]
-        return bool(own) and max(map(made, mine)) > max(own)
+        pods = self._pods.list()
+        own = [pod for pod in pods if is_there(pod) and group_of(pod) == caller.group and pod["status"].get("podIP") == caller.address]
+        latest = newest(pods)
+        return bool(own) and all(made(latest[setting_of(pod), caller.group]) > made(pod) for pod in own)
 
     async def replaced(self, caller):
         """The same; where nobody says so, it is not."""
