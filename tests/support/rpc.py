@@ -157,17 +157,17 @@ def recorder() -> Iterator[Recorder]:
 
 
 def pod(
-    address: str, group: str, phase: str = "Running", *, setting: str = "md", made: int = 0, labels: Mapping[str, str] | None = None
+    address: str, group: str, phase: str = "Running", *, setting: str = "", made: int = 0, labels: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """An interpreter as the API shows it, as far as the server's Pod looks. made: second of its creation. labels: beside its own, or in
-    their place."""
+    """An interpreter as the API shows it, as far as the server's Pod looks. setting: or the first word of the group. made: second of its
+    creation. labels: beside its own, or in their place."""
     return {
         "metadata": {
             "creationTimestamp": f"2026-11-30T12:00:{made:02}Z",
             "labels": {"app.kubernetes.io/name": "zeppelin-interpreter", "app.kubernetes.io/managed-by": "zeppelin"} | dict(labels or {}),
             "annotations": {"gaia-dmp/interpreter-group": group},
         },
-        "spec": {"containers": [{"args": ["-r", "12321:12321", "-g", setting]}]},
+        "spec": {"containers": [{"args": ["-r", "12321:12321", "-g", setting or group.partition("-")[0]]}]},
         "status": {"phase": phase, "podIP": address},
     }
 

@@ -147,12 +147,15 @@ def test_a_frame_is_read_whole():
     assert asyncio.run(websocket_guard.frame(Bytes(sent))) == (True, 1, sent, said)
 
 
+SETTINGS = ["spark", "spark-large", "md"]
+
+
 def test_a_paragraph_waits_while_an_interpreter_of_its_person_is_closed(tmp_path: Path):
     group, folder = "spark-anna-maria-2KALICE01", str(tmp_path)
 
     async def waits(person: str, *marks: str) -> list[bool]:
         """Whether a paragraph waits, now and after the end of each closing."""
-        waiting, seen = asyncio.ensure_future(websocket_guard.open_again(folder, person)), []
+        waiting, seen = asyncio.ensure_future(websocket_guard.open_again(folder, SETTINGS, person)), []
         for mark in (*marks, ""):
             await asyncio.sleep(0.3)
             seen.append(not waiting.done())
@@ -161,7 +164,7 @@ def test_a_paragraph_waits_while_an_interpreter_of_its_person_is_closed(tmp_path
         return seen
 
     assert asyncio.run(waits("anna-maria")) == [False]
-    for person, expected in (("anna-maria", True), ("bob", False), ("spark", False), ("anna", False)):
+    for person, expected in (("anna-maria", True), ("maria", False), ("bob", False), ("spark", False), ("anna", False)):
         assert asyncio.run(waits(person, closing.begin(folder, group))) == [expected, False]
     # Closed by itself and by close_lost.py at once.
     assert asyncio.run(waits("anna-maria", closing.begin(folder, group), closing.begin(folder, group))) == [True, True, False]
@@ -177,8 +180,8 @@ def test_a_paragraph_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.
     """An interpreter may close itself again and again."""
     monkeypatch.setattr(websocket_guard, "PATIENCE", 0.3)
     closing.begin(str(tmp_path), "spark-alice-2KALICE01")
-    asyncio.run(asyncio.wait_for(websocket_guard.open_again(str(tmp_path), "alice"), 5))
-    assert closing.of(str(tmp_path), "alice")
+    asyncio.run(asyncio.wait_for(websocket_guard.open_again(str(tmp_path), SETTINGS, "alice"), 5))
+    assert closing.of(str(tmp_path), SETTINGS, "alice")
 
 
 def test_a_message_of_too_many_parts_is_none():

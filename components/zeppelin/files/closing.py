@@ -44,13 +44,13 @@ def end(path):
         os.unlink(path)
 
 
-def of(folder, person):
-    """Whether an interpreter of a person is closed. A group is `<setting>-<person>-<note>`; whoever is called like the end of another's
-    name waits with them."""
+def of(folder, settings, person):
+    """Whether an interpreter of a person is closed. A group is `<setting>-<person>-<note>`, and each part but the last may hold hyphens."""
+    theirs = {f"{setting}-{person}" for setting in settings}
     for name in glob.glob(os.path.join(folder, "closing-*[0-9a-f]")):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - os.path.getmtime(name) < LONGEST:
                 with open(name, encoding="utf-8") as file:
-                    if file.read().rpartition("-")[0].endswith("-" + person):
+                    if file.read().rpartition("-")[0] in theirs:
                         return True
     return False
