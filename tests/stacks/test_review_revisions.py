@@ -7,9 +7,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+import yaml
 from rich.console import Console
 
 from cli.main import main
@@ -19,6 +19,7 @@ from review.revisions import KeptPreview, Refused, RevisionError, TreePreview, c
 from review.run import compared, write
 from review.terminal import print_reports
 from tests.support.changes import copied
+from tests.support.programs import record_for_review
 from tests.support.stack_files import ROOT, changed, document
 from tests.support.stack_files import write as write_stack
 
@@ -40,7 +41,28 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+class Previewed:
+    """A preview of one stack by this process: of the tree, it takes the stack file alone."""
+
+    def __init__(self, folder: Path, stack: str, _: Path) -> None:
+        self.stack, self.file = stack, folder / f"Pulumi.{stack}.yaml"
+        self.there = self.file.exists()
+
+    def result(self) -> Recording | None:
+        return record_for_review(yaml.safe_load(self.file.read_text())["config"], self.stack) if self.there else None
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def same_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests whose trees differ in stack files alone. A process for each preview takes three times as long."""
+    monkeypatch.setattr(run, "TreePreview", Previewed)
+
+
 def test_a_stack_that_changes_one_that_comes_and_one_that_goes(root, tmp_path):
+    """Each preview is a process of its own here."""
     write_stack(root, "gone", document("local"))
     git(root, "add", "-A")
     git(root, "commit", "-qm", "second")
@@ -70,13 +92,13 @@ def test_a_stack_that_changes_one_that_comes_and_one_that_goes(root, tmp_path):
 def test_a_stack_file_that_is_refused_is_told_with_its_own_words(root):
     data = document("dev")
     data["gaia-dmp:cloud"]["kind"] = "mainframe"
-    write_stack(root, "dev", data)
-    (report,) = compared(["dev"], "main", root=root)
+    write_stack(root, "new", data)
+    (report,) = compared(["new"], "main", root=root)
     assert "mainframe" in report.refused["head"]
     assert report.worst() == "The program of the change refuses its stack file"
 
 
-def test_a_plan_of_the_engine_takes_the_place_of_the_diff(root, tmp_path):
+def test_a_plan_of_the_engine_takes_the_place_of_the_diff(root, tmp_path, same_program):
     plan = json.loads((ROOT / "tests" / "recorded" / "plans" / "dataset-kept.json").read_text())
     file = tmp_path / "plan.json"
     file.write_text(json.dumps(plan))
@@ -104,16 +126,8 @@ def test_a_reference_is_a_commit(root, reference):
         commit(reference, root)
 
 
-def test_a_commit_is_recorded_once(root, tmp_path, monkeypatch):
+def test_a_commit_is_recorded_once(root, tmp_path, monkeypatch, same_program):
     write_stack(root, "dev", changed("dev", "datasets.0.source.size_gib", 12))
-    # The working tree stays the same throughout; it is the commits that count.
-    head = TreePreview(root, "dev", Path(sys.executable)).result()
-    preview = run._preview
-
-    def previewed(stack, folder, *more):
-        return SimpleNamespace(there=True, result=lambda: head) if folder == root else preview(stack, folder, *more)
-
-    monkeypatch.setattr(run, "_preview", previewed)
     (first,) = compared(["dev"], "main", root=root)
 
     def refused(*_):
@@ -128,7 +142,6 @@ def test_a_commit_is_recorded_once(root, tmp_path, monkeypatch):
     (third,) = compared(["dev"], "main", root=root)
     assert (third.before, third.counts) == (first.before, {"update": 1})
     git(root, "commit", "-qam", "second")
-    monkeypatch.setattr(run, "_preview", preview)
     assert compared(["dev"], "main", root=root)[0].counts == {}
 
 
@@ -221,14 +234,12 @@ def test_the_command(capsys):
     assert "--plan needs exactly one stack" in capsys.readouterr().err
 
 
-def test_the_diff_of_two_stacks_begins_with_a_line_each_and_shows_only_the_one_that_changes(root, capsys, monkeypatch):
+def test_the_diff_of_two_stacks_begins_with_a_line_each_and_shows_only_the_one_that_changes(root, capsys, monkeypatch, same_program):
     write_stack(root, "other", document("local"))
     git(root, "add", "-A")
     git(root, "commit", "-qm", "second")
     write_stack(root, "dev", changed("dev", "datasets.0.source.size_gib", 12))
-    # Both ways to show them show the same two reports.
-    once = functools.cache(lambda *stacks, base, plan: compared(stacks, base, plan, root=root))
-    monkeypatch.setattr("cli.diff.compared", lambda stacks, base, plan: once(*stacks, base=base, plan=plan))
+    monkeypatch.setattr("cli.diff.compared", functools.partial(compared, root=root))
     assert main(["diff", "dev", "other", "--base", "main"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[2].split() == ["dev", "0", "create", "1", "update", "0", "replace", "0", "delete", "capacity", "and", "cost"]
@@ -240,7 +251,7 @@ def test_the_diff_of_two_stacks_begins_with_a_line_each_and_shows_only_the_one_t
     assert "       size: 10 -> 12" in capsys.readouterr().out.splitlines()
 
 
-def test_a_line_per_component_is_cut_to_the_width_and_counts_the_rest(root):
+def test_a_line_per_component_is_cut_to_the_width_and_counts_the_rest(root, same_program):
     write_stack(root, "new", document("dev"))
     reports = compared(["new"], "main", root=root)
     text = io.StringIO()
