@@ -26,6 +26,15 @@ def executors():
     return sc._jsc.sc().getExecutorMemoryStatus().size() - 1
 
 
+def hostile(settings):
+    """Change settings as a person's own code can, of what Spark has read already, too; None takes one away. What they were."""
+    live = sc._jsc.sc().conf()
+    before = {key: live.get(key) if live.contains(key) else None for key in settings}
+    for key, value in settings.items():
+        live.remove(key) if value is None else live.set(key, value)
+    return before
+
+
 def shuffle(partitions=8, seconds=0.0):
     """A job with a shuffle: the sum of 0..9999, each task taking so long. 49995000 is right."""
     rows = sc.parallelize(range(10_000), partitions).mapPartitions(lambda part: (time.sleep(seconds), part)[1])

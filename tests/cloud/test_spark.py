@@ -1,6 +1,7 @@
 """Real Spark on the fence: drivers with the stack's settings, executors as processes, jobs that run."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from components.spark.rbac import DRIVER_RULES
 from tests.cloud import driver, tools
 from tests.cloud.api import Api, Object
 from tests.cloud.deployed import NOTEBOOKS, without
+from tests.cloud.driver import Driver
 from tests.cloud.kubelet import Kubelet
 from tests.support.eventually import eventually
 
@@ -79,67 +81,84 @@ def test_a_profile_has_its_own_size_and_the_quota_is_the_last_word(api: Api, ite
         eventually(lambda: executors(api) == [])
 
 
-@pytest.mark.parametrize("minor", ["4.0"], indirect=True)
-@pytest.mark.parametrize(
-    ("hostile", "words"),
-    [
-        ({"spark.kubernetes.container.image": "docker.io/library/evil:1"}, "an executor must have one container, of image"),
-        ({"spark.kubernetes.executor.label.app": "spark-bob"}, "an executor must have the labels of an executor"),
-        ({"spark.kubernetes.driver.pod.name": "@other@"}, "a driver may only create objects that its own Pod owns"),
-        ({"spark.kubernetes.executor.secrets.registry": "/stolen"}, "a Pod here may mount only emptyDir"),
-        ({"spark.kubernetes.executor.secretKeyRef.X": "registry:y"}, "a Pod here must not use a Secret in its environment"),
-        ({"spark.kubernetes.node.selector.kubernetes.io/hostname": "worker-0"}, "a Pod here must run on the Spark nodes"),
-        (
-            {
-                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "data-sample",
-                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/writable",
-            },
-            "a Pod here may mount only emptyDir",
-        ),
-        ({"spark.kubernetes.executor.annotation.k8s.v1.cni.cncf.io/networks": "cephfs"}, "a Pod here must not ask for a second network"),
-        (
-            {
-                "spark.kubernetes.executor.volumes.hostPath.x.mount.path": "/x",
-                "spark.kubernetes.executor.volumes.hostPath.x.options.path": "/",
-            },
-            "restricted",
-        ),
-        (
-            {
-                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "OnDemand",
-                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.sizeLimit": "1Gi",
-                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.storageClass": "csi-cinder",
-                "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/x",
-            },
-            "a Pod here may mount only emptyDir",
-        ),
-    ],
-)
-def test_hostile_settings_of_a_driver_start_nothing(api: Api, items, tmp_path, kubelet, hostile, words):
-    other = driver.running(api, items, tmp_path / "other", name="spark-alice-2bbbbbbbb-driver") if "@other@" in hostile.values() else None
-    if other:
-        with other:
-            _refused(
-                api,
-                items,
-                tmp_path,
-                {key: value.replace("@other@", "spark-alice-2bbbbbbbb-driver") for key, value in hostile.items()},
-                words,
-            )
-    else:
-        _refused(api, items, tmp_path, hostile, words)
-    assert kubelet.peak == 0
+@pytest.fixture(scope="class")
+def notebook(api: Api, items, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Driver, Kubelet]]:
+    """A driver and what would run its executors."""
+    folder = tmp_path_factory.mktemp("notebook")
+    runner = Kubelet(api, tools.spark("4.0"), folder / "executors")
+    runner.start()
+    with driver.running(api, items, folder / "driver") as spark:
+        yield spark, runner
+    runner.stop()
 
 
-def _refused(api: Api, items: list[Object], folder: Path, hostile: dict[str, str], words: str) -> None:
-    try:
-        with driver.running(api, items, folder / "driver", hostile=hostile) as spark:
+class TestHostileSettings:
+    """One driver, whose person changes its settings."""
+
+    @pytest.mark.parametrize(
+        ("hostile", "words"),
+        [
+            ({"spark.kubernetes.container.image": "docker.io/library/evil:1"}, "an executor must have one container, of image"),
+            ({"spark.kubernetes.executor.label.app": "spark-bob"}, "an executor must have the labels of an executor"),
+            ({"spark.kubernetes.executor.secrets.registry": "/stolen"}, "a Pod here may mount only emptyDir"),
+            ({"spark.kubernetes.executor.secretKeyRef.X": "registry:y"}, "a Pod here must not use a Secret in its environment"),
+            ({"spark.kubernetes.node.selector.kubernetes.io/hostname": "worker-0"}, "a Pod here must run on the Spark nodes"),
+            (
+                {
+                    "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "data-sample",
+                    "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/writable",
+                },
+                "a Pod here may mount only emptyDir",
+            ),
+            (
+                {"spark.kubernetes.executor.annotation.k8s.v1.cni.cncf.io/networks": "cephfs"},
+                "a Pod here must not ask for a second network",
+            ),
+            (
+                {
+                    "spark.kubernetes.executor.volumes.hostPath.x.mount.path": "/x",
+                    "spark.kubernetes.executor.volumes.hostPath.x.options.path": "/",
+                },
+                "restricted",
+            ),
+            (
+                {
+                    "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.claimName": "OnDemand",
+                    "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.sizeLimit": "1Gi",
+                    "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.options.storageClass": "csi-cinder",
+                    "spark.kubernetes.executor.volumes.persistentVolumeClaim.x.mount.path": "/x",
+                },
+                "a Pod here may mount only emptyDir",
+            ),
+        ],
+    )
+    def test_they_start_nothing(self, api: Api, notebook, hostile, words):
+        spark, kubelet = notebook
+        begin = len(spark.log())
+        before = spark(f"hostile({hostile!r})")
+        try:
             assert spark("first_executor(1)") is None
-            eventually(lambda: words in spark.log())
+            eventually(lambda: words in spark.log()[begin:])
             assert spark("executors()") == 0
-    except RuntimeError:
-        assert words in (folder / "driver" / "driver.log").read_text(errors="replace")
-    assert executors(api) == []
+        finally:
+            spark("sc.cancelAllJobs()")
+            # It may be asking just now.
+            time.sleep(2)
+            spark(f"hostile({before!r})")
+        assert executors(api) == []
+        assert kubelet.peak == 0
+
+
+@pytest.mark.parametrize("minor", ["4.0"], indirect=True)
+def test_a_driver_that_says_to_be_another_starts_nothing(api: Api, items, tmp_path, kubelet):
+    other = "spark-alice-2bbbbbbbb-driver"
+    hostile = {"spark.kubernetes.driver.pod.name": other}
+    with driver.running(api, items, tmp_path / "other", name=other):
+        with pytest.raises(RuntimeError, match="the driver ended"), driver.running(api, items, tmp_path / "driver", hostile=hostile):
+            pass
+        assert "a driver may only create objects that its own Pod owns" in (tmp_path / "driver" / "driver.log").read_text(errors="replace")
+        assert executors(api) == []
+    assert kubelet.peak == 0
 
 
 VERBS = [(resource, verb) for resource, verbs in DRIVER_RULES for verb in verbs]
