@@ -1,5 +1,6 @@
 """One API server and one stack on it, for all tests of this folder."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from tests.cloud import deployed
 from tests.cloud.api import Api, Object
 from tests.cloud.kube import Kube, running
+
+# Java as it starts with the least work: these tests start many, and none lives long. The settings that drivers get are the stack's own.
+os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
 
 @pytest.fixture(scope="session")
