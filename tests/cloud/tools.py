@@ -57,7 +57,7 @@ OLDER_PROGRAMS = {"kubelet-1.35": ("kubernetes-1.35", "k8s.io/kubernetes/cmd/kub
 """The same for what only an upgrade begins with: built by the test that needs it."""
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-WANTED = {"go": "Go 1.26", "java": "Java 17", "mvn": "Maven", "npm": "Node.js 20 with npm"}
+WANTED = {"go": "Go 1.26", "javac": "the JDK of Java 17", "mvn": "Maven", "npm": "Node.js 20 with npm"}
 """What a person installs to have a command."""
 
 STATIC = ("coredns", "probe")
@@ -98,7 +98,10 @@ def program(name: str) -> Path:
 
 def jinjava() -> list[str]:
     """The command that renders: arguments are the template's file and a file of JSON properties."""
-    return ["java", "-cp", f"{_jars('jinjava')}/*", str(TOOLS / "jinjava" / "Render.java")]
+    jars, source = f"{_jars('jinjava')}/*", TOOLS / "jinjava" / "Render.java"
+    target = cached(f"render-{digest(source)}") / "classes"
+    classes = made(target, "the renderer", lambda part: run("javac", "-nowarn", "-cp", jars, "-d", str(part), str(source)))
+    return ["java", "-cp", f"{classes}:{jars}", "Render"]
 
 
 def charts() -> Path:
