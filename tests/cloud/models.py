@@ -80,7 +80,7 @@ class Models:
             self._process = subprocess.Popen(
                 command, env=self.environment, cwd=self.folder, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
             )
-        eventually(self.alive, 120)
+        eventually(self.alive, 120, pause=0.5)
 
     def alive(self) -> bool:
         """What the readiness probe asks."""
@@ -103,8 +103,8 @@ class Models:
 @contextlib.contextmanager
 def client(address: str, port: int, folder: Path, python: Path | None = None) -> Iterator["Client"]:
     """A client of MLflow in a Pod of this address, with the environment that a driver has, but for the name of the server."""
-    with relay(address, port) as way:
-        yield Client(folder, python or tools.mlflow(), **resolving(folder, way))
+    with relay(address, port) as way, contextlib.closing(Client(folder, python or tools.mlflow(), **resolving(folder, way))) as found:
+        yield found
 
 
 RESOLVER = """
@@ -127,19 +127,36 @@ def resolving(folder: Path, port: int, host: str = MODELS_HOST) -> dict[str, str
 
 
 class Client:
-    """A client of MLflow, with the environment that drivers and executors have. variables: more of it."""
+    """A client of MLflow, with the environment that drivers and executors have: one Python, as a notebook is. variables: more of it."""
 
     def __init__(self, folder: Path, python: Path, **variables: str) -> None:
-        self._python = python
         clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": tempfile.gettempdir(), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-        self._environment = clean | model_client_environment() | variables
+        self._log = folder / "client.log"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(python), str(CLIENT)],
+                env=clean | model_client_environment() | variables,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                preexec_fn=die_with_parent,
+            )
 
-    def __call__(self, *expressions: str, seconds: float = 180) -> list[Any]:
+    def __call__(self, *expressions: str) -> list[Any]:
         """What the expressions of models_client.py are. Raises RefusedError where one fails."""
-        command = [str(self._python), str(CLIENT), *expressions]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=seconds, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return answers(done.stdout)
+        assert self._process.stdin
+        assert self._process.stdout
+        print(json.dumps(expressions), file=self._process.stdin, flush=True)
+        for line in self._process.stdout:
+            # MLflow itself prints where to see a run.
+            if line.startswith(('{"answers"', '{"error"')):
+                return answers(line)
+        raise AssertionError(self._log.read_text()[-3000:])
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
 
 
 def answers(printed: str) -> list[Any]:

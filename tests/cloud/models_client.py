@@ -1,4 +1,4 @@
-"""A client of MLflow, as a notebook is one: evaluates each argument.
+"""A client of MLflow, as a notebook is one: evaluates each argument, or where there is none each line, a JSON list of expressions.
 
 Prints {"answers": values}, or {"error": words} where one fails, as JSON.
 """
@@ -72,8 +72,17 @@ def words(expression):
     return ""
 
 
-try:
-    result = {"answers": [eval(expression) for expression in sys.argv[1:]]}
-except Exception as error:  # noqa: BLE001 - the test decides what may fail
-    result = {"error": f"{type(error).__name__}: {error}"}
-print(json.dumps(result))
+def answer(expressions):
+    """Print what the expressions are."""
+    try:
+        result = {"answers": [eval(expression) for expression in expressions]}
+    except Exception as error:  # noqa: BLE001 - the test decides what may fail
+        result = {"error": f"{type(error).__name__}: {error}"}
+    print(json.dumps(result), flush=True)
+
+
+if sys.argv[1:]:
+    answer(sys.argv[1:])
+else:
+    for line in sys.stdin:
+        answer(json.loads(line))

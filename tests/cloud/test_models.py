@@ -532,21 +532,21 @@ class TestKilled:
                     acknowledged.append(step)
 
         try:
-            for kill in range(5):
-                models.start()
-                with client(ALICE, models.port, tmp_path) as alice:
+            with client(ALICE, models.port, tmp_path) as alice:
+                for kill in range(5):
+                    models.start()
                     if not run:
                         run = alice("train('killed', 'survives')")[0][0]
                     assert alice("predict('models:/survives/1', 10)") == [21.0]
-                before, stop = len(acknowledged), threading.Event()
-                writers = [threading.Thread(target=write, args=(stop,)) for _ in range(1)]
-                for each in writers:
-                    each.start()
-                while len(acknowledged) < before + 20 + 7 * kill:
-                    stop.wait(0.005)
-                models.kill(signal.SIGKILL)
-                for each in writers:
-                    each.join()
+                    before, stop = len(acknowledged), threading.Event()
+                    writers = [threading.Thread(target=write, args=(stop,)) for _ in range(1)]
+                    for each in writers:
+                        each.start()
+                    while len(acknowledged) < before + 20 + 7 * kill:
+                        stop.wait(0.005)
+                    models.kill(signal.SIGKILL)
+                    for each in writers:
+                        each.join()
             models.start()
             with sqlite3.connect(models.store / "mlflow.db") as database:
                 assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -629,32 +629,40 @@ class TestFull:
             httpx.get(f"http://127.0.0.1:{port}/health")
 
 
+@pytest.fixture(scope="class")
+def antique(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a server of then has left behind."""
+    folder, python = tmp_path_factory.mktemp("antique"), tools.mlflow("3.10.1")
+    (port,) = free_ports(1)
+    command = [python, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/models/mlflow.db", "--artifacts-destination", f"{folder}/models/artifacts"]
+    (folder / "models").mkdir()
+    with (folder / "older.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=folder)
+    try:
+
+        def up() -> bool:
+            try:
+                return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        eventually(up, 120, pause=0.5)
+        with contextlib.closing(Client(folder, python, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")) as somebody:
+            somebody("train('old', 'antique')")
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    return folder / "models"
+
+
 class TestSchema:
     """The database of MLflow 3.10, whose schema is an older one."""
 
     @pytest.fixture
-    def older(self, api, items, tmp_path) -> Models:
-        models = Models(items, tmp_path, access(api, tmp_path))
-        python = tools.mlflow("3.10.1")
-        (port,) = free_ports(1)
-        command = [python, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{models.store}/mlflow.db", "--artifacts-destination", f"{models.store}/artifacts"]
-        with (tmp_path / "older.log").open("wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path)
-        try:
-
-            def up() -> bool:
-                try:
-                    return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
-                except httpx.HTTPError:
-                    return False
-
-            eventually(up, 120)
-            Client(tmp_path, python, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")("train('old', 'antique')")
-        finally:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-        return models
+    def older(self, api, items, antique: Path, tmp_path) -> Models:
+        shutil.copytree(antique, tmp_path / "models")
+        return Models(items, tmp_path, access(api, tmp_path))
 
     @staticmethod
     def rights(version: str, path: Path) -> bool:
