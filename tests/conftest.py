@@ -1,5 +1,6 @@
-"""The OpenStack cloud that tests/openstack and tests/engine share; nothing else starts it."""
+"""The OpenStack cloud that tests/openstack and tests/engine share, which nothing else starts; and what the collector need not look at."""
 
+import gc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,11 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cloud.openstack.cloud import Cloud
+
+
+def pytest_collection_finish() -> None:
+    """Modules and thousands of tests stay to the end. Without this, each full collection looks at all of them."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
