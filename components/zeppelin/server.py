@@ -139,7 +139,6 @@ class Zeppelin(pulumi.ComponentResource):
             files=files.metadata["name"],
             login=login.metadata["name"],
             claim=self.notebooks_claim,
-            settings=[*args.interpreters.spark.sizes(), *args.interpreters.languages],
             certificates=args.ca_bundle is not None,
         )
         apps.Deployment(

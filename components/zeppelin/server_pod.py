@@ -75,9 +75,6 @@ class ServerPodArgs:
     claim: pulumi.Input[str]
     """Claim of the notebooks."""
 
-    settings: Sequence[str]
-    """Names of the interpreter settings."""
-
     certificates: bool
     """Whether there is a bundle of certificates to trust among the files."""
 
@@ -137,7 +134,7 @@ def server_pod(args: ServerPodArgs) -> core.PodSpecArgs:
         gid=0,
         # A volume of a storage class is made writable by its group; CephFS takes no notice (fsGroupPolicy None).
         fs_group=ZEPPELIN_UID,
-        containers=[server, websocket_guard(args.image, args.settings), rpc_filter(args.image), lost_closer(args.image)],
+        containers=[server, websocket_guard(args.image), rpc_filter(args.image), lost_closer(args.image)],
         volumes=[
             claim_volume("notebooks", args.claim),
             config_volume("platform", args.files),

@@ -1,7 +1,5 @@
 """What runs beside the Zeppelin server, in its Pod and its image: one program each, for what Zeppelin itself leaves open."""
 
-from collections.abc import Sequence
-
 from pulumi_kubernetes.core import v1 as core
 
 from components.kubernetes.pod import mount, restricted_container, variables
@@ -33,14 +31,14 @@ def script(name: str) -> core.VolumeMountArgs:
     return mount("platform", f"{_FOLDER}/{name}", file=name, read_only=True)
 
 
-def websocket_guard(image: str, settings: Sequence[str]) -> core.ContainerArgs:
-    """Asks whether a message of a browser is its person's to send. settings: names of the interpreter settings."""
+def websocket_guard(image: str) -> core.ContainerArgs:
+    """Asks whether a message of a browser is its person's to send."""
     return restricted_container(
         "websocket",
         image,
         requests=_DOOR_REQUESTS,
         limits=_DOOR_LIMITS,
-        command=["python3", f"{_FOLDER}/websocket_guard.py", str(WEBSOCKET_PORT), str(ZEPPELIN_PORT), "/lost", *settings],
+        command=["python3", f"{_FOLDER}/websocket_guard.py", str(WEBSOCKET_PORT), str(ZEPPELIN_PORT), "/lost"],
         ports=[core.ContainerPortArgs(name="websocket", container_port=WEBSOCKET_PORT)],
         liveness_probe=core.ProbeArgs(tcp_socket=core.TCPSocketActionArgs(port="websocket"), period_seconds=20, timeout_seconds=5),
         volume_mounts=[script("websocket_guard.py"), script("closing.py"), mount("lost", "/lost", read_only=True)],

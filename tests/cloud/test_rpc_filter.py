@@ -31,13 +31,13 @@ def test_the_api_says_whose_interpreter_has_an_address(api: Api, items: list[Obj
         return api.get(f"{PODS}/{name}")["status"]["podIP"]
 
     try:
-        caller = Caller(run(older), GROUP, "2ABCDEFGH")
+        caller = Caller(run(older), GROUP, "2ABCDEFGH", "md")
         assert asker.ask(caller.address) == caller
         assert asker.ask("198.51.100.7") is None
         assert asker.ask_for_newer(caller) is False
         # The API tells the second of a creation.
         time.sleep(1)
-        second = Caller(run(newer), GROUP, "2ABCDEFGH")
+        second = Caller(run(newer), GROUP, "2ABCDEFGH", "md")
         assert [asker.ask_for_newer(each) for each in (caller, second)] == [True, False]
     finally:
         for name in (older, newer):

@@ -182,7 +182,7 @@ def test_nothing_starts_while_interpreters_are_closed(api: list[str], monkeypatc
     closed: list[tuple[str, bool, bool]] = []
 
     def close(_port: int, group: str) -> None:
-        closed.append((group, closing.of(str(lost), ["md"], "dave"), closing.of(str(lost), ["md"], "erin")))
+        closed.append((group, closing.of(str(lost), "dave"), closing.of(str(lost), "erin")))
         if "dave" in group:
             raise OSError("nobody answers")
 

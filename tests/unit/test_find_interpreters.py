@@ -73,6 +73,8 @@ def test_each_that_answers_is_written_down_and_nothing_else(api, record, setting
         interpreter("replaced", "md-dave-2KDAVE001", "md", made=1),
         interpreter("replaces-it", "md-dave-2KDAVE001", "md", phase="Pending", made=2),
         interpreter("carols", "spark-large-carol-2KCAROL01", "spark-large"),
+        # Of somebody called `large-carol`: one name of a group, and two interpreters.
+        interpreter("another", "spark-large-carol-2KCAROL01", "spark", made=1),
         interpreter("ended", "spark-dave-2KDAVE001", "spark", phase="Failed"),
         interpreter("pending", BOBS, "md", phase="Pending"),
         interpreter("deaf", "md-carol-2KCAROL01", "md"),
@@ -84,7 +86,7 @@ def test_each_that_answers_is_written_down_and_nothing_else(api, record, setting
     find_interpreters.find("gaia-spark", 12321, str(record), str(settings), environment(api))
     # Lines as Zeppelin's LocalRecoveryStorage wrote them on the tests' node: group, tab, Service of the Pod, port.
     assert {file.name: file.read_text() for file in record.iterdir()} == {
-        "spark.recovery": f"{ALICES}\tnewer.gaia-spark.svc:12321",
+        "spark.recovery": f"{ALICES}\tnewer.gaia-spark.svc:12321\nspark-large-carol-2KCAROL01\tanother.gaia-spark.svc:12321",
         "spark-large.recovery": "spark-large-carol-2KCAROL01\tcarols.gaia-spark.svc:12321",
     }
     assert "md-carol-2KCAROL01 does not answer, so its person gets a new one" in capsys.readouterr().err

@@ -5,28 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from components.zeppelin.files.interpreter_pods import InterpreterPods, address, newest, setting_of
+from components.zeppelin.files.interpreter_pods import FAULTS, InterpreterPods, address, setting_of
+from tests.support.certificates import self_signed
 from tests.support.rpc import pod, pods_api
-
-GROUP = "spark-alice-bob-2ABCDEFGH"
+from tests.support.servers import Quiet, serving
 
 
 @pytest.mark.parametrize(("host", "expected"), [("10.254.0.1", "https://10.254.0.1:443"), ("fd00:10:96::1", "https://[fd00:10:96::1]:443")])
 def test_where_the_api_is(host: str, expected: str):
     """As client-go's InClusterConfig has it (kubernetes/client-go: rest/config.go)."""
     assert address({"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": "443"}) == expected
-
-
-def test_the_newest_of_an_interpreter_is_the_last_that_has_not_ended():
-    """`spark-alice-bob-NOTE` is what bob has of the setting `spark-alice`, and what alice-bob has of `spark`."""
-    shown = [
-        pod("127.0.1.3", GROUP, "Pending", setting="spark", made=3),
-        pod("127.0.1.1", GROUP, setting="spark", made=1),
-        pod("127.0.1.4", GROUP, "Failed", setting="spark", made=4),
-        pod("127.0.1.2", GROUP, setting="spark-alice", made=2),
-    ]
-    found = {interpreter: pod["status"]["podIP"] for interpreter, pod in newest(shown).items()}
-    assert found == {("spark", GROUP): "127.0.1.3", ("spark-alice", GROUP): "127.0.1.2"}
 
 
 @pytest.mark.parametrize("container", [{}, {"args": None}, {"args": ["-r", "12321:12321"]}, {"args": ["-g"]}])
@@ -45,3 +33,28 @@ def test_a_pod_that_is_gone_already_is_deleted_and_another_fault_is_told(tmp_pat
         (tmp_path / "api/token").write_text("wrong")
         with pytest.raises(urllib.error.HTTPError, match="401"):
             pods.delete("second")
+
+
+def test_no_proxy_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The server's container has one where the stack says so, and its exceptions may be networks, which Python does not know."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8,127.0.0.0/8")
+    with pods_api(tmp_path / "api") as api:
+        api.show("first", pod("127.0.1.1", "first"))
+        assert len(InterpreterPods("gaia-spark", api.environment).list()) == 1
+
+
+@pytest.mark.parametrize("broken", ["null", "[]", "{}", "{"])
+def test_an_answer_that_is_none_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str):
+    class Handler(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(broken.encode())
+
+    pair = self_signed(tmp_path)
+    (tmp_path / "token").write_text("right")
+    with serving(Handler, pair=pair) as address_:
+        environment = {"API": f"https://{address_}", "TOKEN_FILE": str(tmp_path / "token"), "CA_FILE": str(pair[0])}
+        with pytest.raises(FAULTS):
+            InterpreterPods("gaia-spark", environment).list()

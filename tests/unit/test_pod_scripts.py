@@ -108,7 +108,6 @@ def test_what_stands_before_the_server_ends_when_it_is_told_to(name: str, tmp_pa
     """Also while somebody is connected. A server is replaced only once its old Pod has gone."""
     listen, closed = free_ports(2)
     environment = {"NAMESPACE": "gaia-spark", "CA_FILE": str(self_signed(tmp_path)[0]), "LOST": str(tmp_path)}
-    environment |= {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(closed)}
     command = [str(COMPONENTS / "zeppelin/files" / name), str(listen), str(closed), str(tmp_path)]
     with running(command, environment) as process:
         eventually(lambda: listens(listen))

@@ -172,11 +172,11 @@ def test_while_an_interpreter_closes_itself_its_person_waits(stand: Stand):
     said = message("unRegisterInterpreterProcess", {1: GROUP})
     with stand.alice.connected() as connection:
         connection.sendall(said)
-        eventually(lambda: closing.of(str(stand.lost), ["spark"], "alice"))
+        eventually(lambda: closing.of(str(stand.lost), "alice"))
         assert stand.zeppelin.got == []
-        assert not closing.of(str(stand.lost), ["spark"], "bob")
+        assert not closing.of(str(stand.lost), "bob")
         assert Stream(connection.makefile("rb").read).message()[0] == REPLY
-        assert not closing.of(str(stand.lost), ["spark"], "alice")
+        assert not closing.of(str(stand.lost), "alice")
     assert stand.zeppelin.got == [said]
 
 
@@ -192,10 +192,10 @@ def test_an_interpreter_that_dies_while_it_is_closed_lets_its_person_wait_on(sta
             if how == "killed":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         time.sleep(0.5)
-        assert closing.of(str(stand.lost), ["spark"], "alice")
+        assert closing.of(str(stand.lost), "alice")
     finally:
         stand.zeppelin.answers.set()
-    eventually(lambda: not closing.of(str(stand.lost), ["spark"], "alice"))
+    eventually(lambda: not closing.of(str(stand.lost), "alice"))
 
 
 REGISTERS, CLOSES = OWN[:2]
@@ -209,8 +209,8 @@ REGISTERS, CLOSES = OWN[:2]
         ("Pending", 1, "spark", False),
         ("Failed", 1, "spark", True),
         ("Running", 0, "spark", True),
-        # What somebody else has of a setting of that name: a group can be read in two ways.
-        ("Running", 1, "spark-alice", True),
+        # What somebody else has of a setting of that name. Zeppelin tells the two apart by nothing.
+        ("Running", 1, "spark-alice", False),
     ],
 )
 def test_the_older_of_two_interpreters_of_a_group_does_not_speak_for_it(
@@ -224,7 +224,7 @@ def test_the_older_of_two_interpreters_of_a_group_does_not_speak_for_it(
         stand.api.hide("second")
     assert answer == (REPLY, {} if passes else {1: {1: "a newer interpreter of this group is there"}})
     assert stand.zeppelin.got == ([message(*call)] if passes else [])
-    assert not closing.of(str(stand.lost), ["spark"], "alice")
+    assert not closing.of(str(stand.lost), "alice")
 
 
 def test_a_run_of_another_notebook_is_told_where_it_was_asked_for(stand: Stand):

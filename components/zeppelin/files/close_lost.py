@@ -180,7 +180,7 @@ class Watch:
     def __init__(self, arguments, environment):
         self._log, self._pods = Log(arguments[0]), InterpreterPods(arguments[1], environment)
         self._port, self._told = int(arguments[2]), arguments[3]
-        self._known, self._ran, self._first = Interpreters(), set(), True
+        self._known, self._ran, self._settings, self._first = Interpreters(), set(), {}, True
 
     def look(self):
         """Raises one of FAULTS."""
@@ -193,6 +193,8 @@ class Watch:
             self._known.forgotten.clear()
             self._first = False
         self._ran |= of_running(pods)
+        self._settings = {group: setting for group, setting in self._settings.items() if group in self._known.started}
+        self._settings.update((group_of(pod), setting_of(pod)) for pod in pods)
         self._close(lost(self._known.started, pods, now))
         for setting, person, note in sorted(self._known.forgotten):
             group = group_named(setting, person, note)
@@ -210,7 +212,7 @@ class Watch:
         marks = {}
         try:
             for group in groups:
-                marks[group] = closing.begin(self._told, group)
+                marks[group] = closing.begin(self._told, group, self._settings.get(group))
             time.sleep(closing.MOMENT)
             for group, reason in groups.items():
                 for mark in marks.values():

@@ -20,15 +20,18 @@ LONGEST = 60
 """Seconds after which whoever wrote a file has died. On a busy machine Zeppelin needed 25 s for one interpreter."""
 
 
-def begin(folder, group):
-    """The file that says so, for `end`. Raises OSError. What somebody who has died left is removed."""
+def begin(folder, group, setting):
+    """The file that says so, for `end`. Raises OSError. What somebody who has died left is removed.
+
+    setting: the interpreter's, or None where nobody knows it.
+    """
     for old in glob.glob(os.path.join(folder, "closing-*")):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - os.path.getmtime(old) > LONGEST:
                 os.unlink(old)
     path = os.path.join(folder, "closing-" + uuid.uuid4().hex)
     with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(group)
+        file.write(f"{setting or ''}\n{group}")
     os.replace(path + ".new", path)
     return path
 
@@ -44,13 +47,15 @@ def end(path):
         os.unlink(path)
 
 
-def of(folder, settings, person):
-    """Whether an interpreter of a person is closed. A group is `<setting>-<person>-<note>`, and each part but the last may hold hyphens."""
-    theirs = {f"{setting}-{person}" for setting in settings}
+def of(folder, person):
+    """Whether an interpreter of a person is closed. A group is `<setting>-<person>-<note>`, and all but the note may hold hyphens. Where
+    the setting is not known, whoever is called like the end of another's name waits with them."""
     for name in glob.glob(os.path.join(folder, "closing-*[0-9a-f]")):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - os.path.getmtime(name) < LONGEST:
                 with open(name, encoding="utf-8") as file:
-                    if file.read().rpartition("-")[0] in theirs:
-                        return True
+                    setting, _, group = file.read().partition("\n")
+                owner = group.rpartition("-")[0]
+                if owner == f"{setting}-{person}" if setting else owner.endswith("-" + person):
+                    return True
     return False

@@ -20,9 +20,10 @@ import sys
 import time
 
 import alive
-from interpreter_pods import FAULTS, InterpreterPods, newest
+from interpreter_pods import FAULTS, InterpreterPods, group_of, is_there, made, setting_of
 
 PATIENCE = 30  # seconds for the API to answer, and as many for all interpreters together
+ONE_TRY = 10  # seconds: one of several API servers may be dead, or the network was not there when it was asked
 PAUSE = 0.5
 AT_ONCE = 32  # interpreters that are asked beside each other
 
@@ -47,10 +48,13 @@ def pods_in_time(pods, patience):
 
 def running(found, namespace, settings):
     """Setting and group of each interpreter that runs, to its host. Of two Pods of one group, the newer counts, even if it only starts."""
-    staying = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+    newest = {}
+    for pod in sorted(found, key=made):
+        if is_there(pod) and "deletionTimestamp" not in pod["metadata"]:
+            newest[setting_of(pod), group_of(pod)] = pod
     return {
         (setting, group): f"{pod['metadata']['name']}.{namespace}.svc"
-        for (setting, group), pod in newest(staying).items()
+        for (setting, group), pod in newest.items()
         if group and setting in settings and pod["status"]["phase"] == "Running"
     }
 
@@ -103,7 +107,7 @@ def settings_of(path, includes):
 
 def find(namespace, port, folder, path, environment):
     settings = settings_of(path, environment["ZEPPELIN_INTERPRETER_INCLUDES"].split(","))
-    wanted = running(pods_in_time(InterpreterPods(namespace, environment), PATIENCE), namespace, settings)
+    wanted = running(pods_in_time(InterpreterPods(namespace, environment, ONE_TRY), PATIENCE), namespace, settings)
     found = that_answer(wanted, port, PATIENCE)
     record(folder, found, port)
     log(f"interpreters that run: {len(found)}")

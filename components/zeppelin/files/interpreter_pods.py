@@ -1,4 +1,4 @@
-"""Pods of interpreters, by the Kubernetes API: which there are, whose each is, and which of a group is the newest.
+"""Pods of interpreters, by the Kubernetes API: which there are, and whose each is.
 
 For close_lost.py, find_interpreters.py and rpc_filter.py. Runs in the Zeppelin image (Python 3.7).
 """
@@ -10,22 +10,24 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-FAULTS = (OSError, ValueError, KeyError, http.client.HTTPException)
+FAULTS = (OSError, ValueError, LookupError, TypeError, http.client.HTTPException)
 """What an API that answers badly comes to."""
 LABELS = "app.kubernetes.io/name=zeppelin-interpreter,app.kubernetes.io/managed-by=zeppelin"
 GROUP = "gaia-dmp/interpreter-group"
 """Annotation with Zeppelin's name of an interpreter (zeppelin: InterpreterSetting.getInterpreterGroupId, 0.12.1)."""
-_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-_SECONDS = 30
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+SECONDS = 30
 
 
 class InterpreterPods:
-    """Those of a namespace. environment: may say API, TOKEN_FILE and CA_FILE, which a Pod need not."""
+    """Interpreters' Pods in one namespace.
 
-    def __init__(self, namespace, environment):
-        self._url = f"{environment.get('API') or address(environment)}/api/v1/namespaces/{namespace}/pods"
-        self._token = environment.get("TOKEN_FILE", _ACCOUNT + "/token")
-        self._context = ssl.create_default_context(cafile=environment.get("CA_FILE", _ACCOUNT + "/ca.crt"))
+    environment: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, as in every Pod; or API, TOKEN_FILE and CA_FILE. seconds: that one
+    answer may take.
+    """
+
+    def __init__(self, namespace, environment, seconds=SECONDS):
+        self._namespace, self._environment, self._seconds = namespace, environment, seconds
 
     def list(self, **selectors):
         """All of them, or those that a selector names. Raises one of FAULTS."""
@@ -40,11 +42,14 @@ class InterpreterPods:
                 raise
 
     def _call(self, method, path):
-        # A token is written anew before it ends.
-        with open(self._token) as file:
+        # Token and certificate are written anew from time to time.
+        with open(self._environment.get("TOKEN_FILE", ACCOUNT + "/token")) as file:
             headers = {"Authorization": "Bearer " + file.read().strip()}
-        request = urllib.request.Request(self._url + path, headers=headers, method=method)
-        with urllib.request.urlopen(request, context=self._context, timeout=_SECONDS) as answer:
+        context = ssl.create_default_context(cafile=self._environment.get("CA_FILE", ACCOUNT + "/ca.crt"))
+        # The server's container may have a proxy for the world outside. The API is not there.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        url = f"{self._environment.get('API') or address(self._environment)}/api/v1/namespaces/{self._namespace}/pods{path}"
+        with opener.open(urllib.request.Request(url, headers=headers, method=method), timeout=self._seconds) as answer:
             return json.load(answer)
 
 
@@ -73,8 +78,3 @@ def made(pod):
 def is_there(pod):
     """Whether it runs, or starts."""
     return pod["status"].get("phase") in ("Pending", "Running")
-
-
-def newest(pods):
-    """Setting and group to the newest Pod of an interpreter. Those that have ended do not count."""
-    return {(setting_of(pod), group_of(pod)): pod for pod in sorted(filter(is_there, pods), key=made)}

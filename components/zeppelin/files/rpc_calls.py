@@ -18,7 +18,7 @@ LONGEST = 16 << 20  # bytes of a call; a picture in a paragraph has some hundred
 LONGEST_JSON = 1 << 20  # bytes of an object of JSON
 MANY = 10_000  # elements of a list, objects and lists in one of JSON
 
-Caller = collections.namedtuple("Caller", "address group note")  # noqa: PYI024 - Python 3.7
+Caller = collections.namedtuple("Caller", "address group note setting")  # noqa: PYI024 - Python 3.7
 Leaf = collections.namedtuple("Leaf", "kind may")  # noqa: PYI024 - Python 3.7
 
 

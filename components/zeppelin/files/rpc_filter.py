@@ -21,7 +21,7 @@ import sys
 import time
 
 import closing
-from interpreter_pods import FAULTS, InterpreterPods, group_of, is_there, made, newest, setting_of
+from interpreter_pods import FAULTS, InterpreterPods, group_of, is_there, made, setting_of
 from rpc_calls import CALLS, EMPTY, OUTPUT, Call, Caller, RefusedError, empty, fits, note_of, refusal, told
 
 CONNECTIONS = 128  # of one Pod; an interpreter keeps at most 100 (zeppelin.interpreter.connection.poolsize)
@@ -53,14 +53,13 @@ class Pods:
         if len(running) != 1:
             return None
         group = group_of(running[0])
-        return Caller(address, group, note_of(group)) if note_of(group) else None
+        return Caller(address, group, note_of(group), setting_of(running[0])) if note_of(group) else None
 
     def ask_for_newer(self, caller):
         """Whether a newer Pod of a caller's group runs, or starts."""
-        pods = self._pods.list()
-        own = [pod for pod in pods if is_there(pod) and group_of(pod) == caller.group and pod["status"].get("podIP") == caller.address]
-        latest = newest(pods)
-        return bool(own) and all(made(latest[setting_of(pod), caller.group]) > made(pod) for pod in own)
+        mine = [pod for pod in self._pods.list() if group_of(pod) == caller.group and is_there(pod)]
+        own = [made(pod) for pod in mine if pod["status"].get("podIP") == caller.address]
+        return bool(own) and max(map(made, mine)) > max(own)
 
     async def replaced(self, caller):
         """The same; where nobody says so, it is not."""
@@ -129,7 +128,7 @@ class Connection:
         elif fits(self._caller, CALLS[call.name], said):
             if call.name == CLOSES:
                 self._closed()
-                self._closing = closing.begin(LOST, self._caller.group)
+                self._closing = closing.begin(LOST, self._caller.group, self._caller.setting)
                 await asyncio.sleep(closing.MOMENT)
             if call.name in OF_THE_GROUP and await self._pods.replaced(self._caller):
                 self._closed()

@@ -8,11 +8,10 @@ is not listed below does not pass.
 A paragraph waits while an interpreter of its person is being closed (closing.py).
 
 Runs beside the server, in the Zeppelin image (Python 3.7). Arguments: port to listen on, port of Zeppelin, folder where
-closing.py says what is closed, and each interpreter setting whose closings matter.
+closing.py says what is closed.
 """
 
 import asyncio
-import functools
 import json
 import os
 import signal
@@ -162,14 +161,14 @@ def told(text):
     return struct.pack(">BBH", 0x80 | TEXT, 126, len(said)) + said
 
 
-async def open_again(folder, settings, person):
+async def open_again(folder, person):
     """Wait until no interpreter of a person is being closed, and not for ever: one can be closed again and again."""
     end = time.monotonic() + PATIENCE
-    while closing.of(folder, settings, person) and time.monotonic() < end:
+    while closing.of(folder, person) and time.monotonic() < end:
         await asyncio.sleep(0.1)
 
 
-async def to_server(client, server, asker, tell, wait):
+async def to_server(client, server, asker, tell, folder):
     loop, raw, said, size = asyncio.get_event_loop(), [], [], 0
     while True:
         last, kind, more, text = await frame(client)
@@ -199,7 +198,7 @@ async def to_server(client, server, asker, tell, wait):
             await tell(objection)
         else:
             if message["op"] in RUN:
-                await wait(asker.name)
+                await open_again(folder, asker.name)
             server.writelines(raw)
             await server.drain()
         raw, said, size = [], [], 0
@@ -240,7 +239,7 @@ def opening(head):
     return "; ".join(value for name, value, _ in headers if name == "cookie"), "\r\n".join([request, *kept, "", ""]).encode("latin-1")
 
 
-async def guarded(port, wait, client, browser):
+async def guarded(client, browser, port, folder):
     server = None
     tasks = []
     try:
@@ -259,7 +258,7 @@ async def guarded(port, wait, client, browser):
                 browser.write(told(text))
                 await browser.drain()
 
-        ways = (to_server(client, server, asker, tell, wait), to_client(zeppelin, browser, whole))
+        ways = (to_server(client, server, asker, tell, folder), to_client(zeppelin, browser, whole))
         tasks = [asyncio.ensure_future(each) for each in ways]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -280,9 +279,8 @@ async def guarded(port, wait, client, browser):
 
 
 async def main(arguments):
-    listen, port, folder, *settings = arguments
-    wait = functools.partial(open_again, folder, settings)
-    server = await asyncio.start_server(functools.partial(guarded, int(port), wait), "", int(listen), limit=HEAD)
+    listen, port, folder = int(arguments[0]), int(arguments[1]), arguments[2]
+    server = await asyncio.start_server(lambda reader, writer: guarded(reader, writer, port, folder), "", listen, limit=HEAD)
     async with server:
         await server.serve_forever()
 

@@ -156,16 +156,7 @@ def zeppelin(folder: Path, origin: str, connect: Connect | None = None) -> Itera
         environment["CONNECT_ADDRESS"] = connect.url
     log, lost = folder / "server.log", folder / "lost"
     lost.mkdir()
-    guard = [
-        sys.executable,
-        str(COMPONENTS / "zeppelin/files/websocket_guard.py"),
-        str(websocket),
-        str(http),
-        str(lost),
-        "md",
-        "python",
-        "spark",
-    ]
+    guard = [sys.executable, str(COMPONENTS / "zeppelin/files/websocket_guard.py"), str(websocket), str(http), str(lost)]
     with (
         log.open("wb") as out,
         pods_api(folder / "api") as api,
