@@ -7,6 +7,7 @@ import pulumi
 
 from components.names import (
     BACKUP_CLAIM,
+    CSI_NAMESPACE,
     HISTORY_CLAIM,
     MODELS_CLAIM,
     NOTEBOOKS_CLAIM,
@@ -50,7 +51,10 @@ class OwnVolumes:
     """The share."""
 
     volume: DataVolume
-    """Its volume, for those who write, and for the Job that makes its root writable."""
+    """Its volume, for those who write."""
+
+    prepare: DataVolume
+    """Its volume beside the keys, for the Job that makes its root writable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,18 +238,25 @@ def _own(
     claim: str,
     role: Role = "compute",
 ) -> OwnVolumes:
-    """A share with a key that may write, and its volume. claim: in `namespace`. role: of the share's project."""
+    """A share with a key that may write, and its two volumes. claim: in `namespace`. role: of the share's project."""
     args = CephFSShareArgs(source=source, writers=stack.ceph_ids(name), protect=stack.protect)
     share = CephFSShare(name, args, cloud.in_project(role))
 
-    volume = DataVolumeArgs(
-        handle=f"{namespace}-{name}",
-        claim_name=claim,
-        namespace=namespace,
-        size_gib=share.size,
-        source=_ceph_volume(stack, name, share),
-        access_mode="ReadWriteMany",
-        read_only=False,
-        prepare_claim=f"prepare-{name}",
+    def volume(title: str, where: str, claim_name: str) -> DataVolume:
+        args = DataVolumeArgs(
+            handle=f"{namespace}-{title}",
+            claim_name=claim_name,
+            namespace=where,
+            size_gib=share.size,
+            source=_ceph_volume(stack, name, share),
+            access_mode="ReadWriteMany",
+            read_only=False,
+        )
+        return DataVolume(title, args, cloud.in_cluster)
+
+    return OwnVolumes(
+        name=name,
+        share=share,
+        volume=volume(name, namespace, claim),
+        prepare=volume(f"{name}-prepare", CSI_NAMESPACE, f"prepare-{name}"),
     )
-    return OwnVolumes(name=name, share=share, volume=DataVolume(name, volume, cloud.in_cluster))

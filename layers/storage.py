@@ -64,8 +64,8 @@ def build(stack: Stack, cloud: Cloud) -> Storage:
     """Every share, bucket and volume of a stack, and the plug-ins that mount them."""
     datasets, own = mounted_datasets(stack, cloud), own_shares(stack, cloud)
     shares = {each.dataset.identity: each.share for each in datasets if each.share} | {each.name: each.share for each in own.all()}
-    volumes = [volume for each in (*datasets, *own.all()) for volume in each.volume.volumes]
-    inside = pulumi.ResourceOptions(providers=[cloud.kubernetes], depends_on=volumes)
+    volumes = [each.volume for each in datasets] + [volume for each in own.all() for volume in (each.volume, each.prepare)]
+    inside = pulumi.ResourceOptions(providers=[cloud.kubernetes], depends_on=[volume.volume for volume in volumes])
     keys = None
     if shares:
         csi = _ceph_csi(stack, shares, inside)
@@ -102,7 +102,7 @@ def _home(stack: Stack, keys: NamespaceRef | None, own: OwnVolumes | None, setti
 def _writable(stack: Stack, keys: NamespaceRef | None, own: OwnVolumes | None) -> WritableShare:
     if own is None or keys is None:
         raise ValueError("a share that is written has its volumes, and a namespace of its keys")
-    return WritableShare(volume=own.volume, keys=keys, image=stack.image("zeppelin"))
+    return WritableShare(volume=own.volume, prepare=own.prepare, keys=keys, image=stack.image("zeppelin"))
 
 
 def _backup_bucket(stack: Stack) -> BucketTarget | None:

@@ -1,6 +1,5 @@
 """One existing volume, shown to one namespace: PersistentVolume and claim, and for CephFS the key in its own namespace."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -78,16 +77,12 @@ class DataVolumeArgs:
     read_only: bool = True
     """Whether the volume may not be written at all; with ReadWriteMany the Pods' mounts keep data read-only."""
 
-    prepare_claim: str | None = None
-    """A second claim for the same path, beside the Ceph keys, for a Job that makes its root writable; or None."""
-
 
 class DataVolume(pulumi.ComponentResource):
-    """A PersistentVolume for something that exists, reserved for one claim. Kubernetes binds a volume once, so a second claim has a
-    volume of its own.
+    """A PersistentVolume for something that exists, reserved for one claim.
 
-    Creates: PersistentVolume (`Retain`: nothing here ever deletes data), and another for the second claim; with `bind` and `bind_prepare`,
-    once the namespaces are there, the PersistentVolumeClaim and for CephFS one Secret, in the namespace of the Ceph keys.
+    Creates: PersistentVolume (`Retain`: nothing here ever deletes data); with `bind`, once the namespaces are there, the
+    PersistentVolumeClaim and for CephFS the Secret, in the namespace of the Ceph keys.
 
     The volume stands before the namespace of its claim, so that it goes after it. Kubernetes holds back the deletion of a volume
     until its claim is gone, and of a claim until no Pod uses it, also no Pod that somebody else made; a namespace takes its Pods and
@@ -96,49 +91,30 @@ class DataVolume(pulumi.ComponentResource):
     Volume and claim are replaced together, because a released volume never binds again. A grown share replaces neither.
     """
 
-    volumes: Sequence[core.PersistentVolume]
-    """Its volumes, for namespaces to stand after."""
+    volume: core.PersistentVolume
+    """The volume, for namespaces to stand after."""
 
     claim_name: str
     """Name of the claim."""
 
-    prepare_claim: str | None
-    """Name of the second claim, or None."""
-
     def __init__(self, name: str, args: DataVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gaia-dmp:kubernetes:DataVolume", name, {}, opts)
         self._name, self._args = name, args
-        self._key: core.Secret | None = None
         self._capacity = {"storage": pulumi.Output.from_input(args.size_gib).apply(lambda gib: f"{max(gib, 1)}Gi")}
-        self.volumes = [self._volume(name, args.handle, args.namespace, args.claim_name)]
-        self.claim_name, self.prepare_claim = args.claim_name, args.prepare_claim
-        if args.prepare_claim:
-            self.volumes.append(self._volume(f"{name}-prepare", f"{CSI_NAMESPACE}-{name}-prepare", CSI_NAMESPACE, args.prepare_claim))
-        self.register_outputs({"volumes": self.volumes, "claim_name": self.claim_name})
-
-    def bind(self, namespace: NamespaceRef, keys: NamespaceRef | None = None) -> pulumi.Output[str]:
-        """Make the claim in `namespace` and, for CephFS, the Secret in `keys`; return the name of the claim."""
-        return self._claim(self._name, self.volumes[0], self._args.claim_name, namespace, keys)
-
-    def bind_prepare(self, keys: NamespaceRef) -> pulumi.Output[str]:
-        """The same for the second claim, which is in `keys`."""
-        if self._args.prepare_claim is None:
-            raise ValueError(f"{self._name}: nothing prepares this volume")
-        return self._claim(f"{self._name}-prepare", self.volumes[1], self._args.prepare_claim, keys, keys)
-
-    def _volume(self, title: str, handle: str, namespace: str, claim: str) -> core.PersistentVolume:
-        return core.PersistentVolume(
-            f"{title}-volume",
+        self.volume = core.PersistentVolume(
+            f"{name}-volume",
             # No metadata, so no name of ours: a replacement is made beside the old volume, and the claim moves over to it.
             spec=core.PersistentVolumeSpecArgs(
                 capacity=self._capacity,
-                access_modes=[self._args.access_mode],
+                access_modes=[args.access_mode],
                 persistent_volume_reclaim_policy="Retain",
                 # An empty class on both sides: a default class would otherwise make a new, empty volume for the claim.
                 storage_class_name="",
                 volume_mode="Filesystem",
-                claim_ref=core.ObjectReferenceArgs(api_version="v1", kind="PersistentVolumeClaim", namespace=namespace, name=claim),
-                **self._source(handle),
+                claim_ref=core.ObjectReferenceArgs(
+                    api_version="v1", kind="PersistentVolumeClaim", namespace=args.namespace, name=args.claim_name
+                ),
+                **self._source(),
             ),
             # What Kubernetes cannot change in a volume. Its capacity is for show: a grown share replaces nothing.
             opts=pulumi.ResourceOptions(
@@ -147,46 +123,52 @@ class DataVolume(pulumi.ComponentResource):
                 replace_on_changes=["spec.accessModes", "spec.claimRef", "spec.csi", "spec.nfs"],
             ),
         )
+        self.claim_name = args.claim_name
+        self.register_outputs({"volume": self.volume, "claim_name": self.claim_name})
 
-    def _claim(
-        self, title: str, volume: core.PersistentVolume, name: str, namespace: NamespaceRef, keys: NamespaceRef | None
-    ) -> pulumi.Output[str]:
+    def bind(self, namespace: NamespaceRef, keys: NamespaceRef | None = None) -> pulumi.Output[str]:
+        """Make the claim in `namespace` and, for CephFS, the Secret in `keys`; return the name of the claim."""
+        after: list[pulumi.Resource] = []
+        if isinstance(self._args.source, CephFSVolumeArgs):
+            if keys is None:
+                raise ValueError(f"{self._name}: a CephFS volume is bound with the namespace of the Ceph keys")
+            after = [self._key(self._args.source, keys)]
         claim = core.PersistentVolumeClaim(
-            f"{title}-claim",
-            metadata=meta.ObjectMetaArgs(name=name, namespace=namespace.title),
+            f"{self._name}-claim",
+            metadata=meta.ObjectMetaArgs(name=self._args.claim_name, namespace=namespace.title),
             spec=core.PersistentVolumeClaimSpecArgs(
                 access_modes=[self._args.access_mode],
                 storage_class_name="",
-                volume_name=volume.metadata["name"],
+                volume_name=self.volume.metadata["name"],
                 volume_mode="Filesystem",
                 resources=core.VolumeResourceRequirementsArgs(requests=self._capacity),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=self._keyed(keys),
+                depends_on=after,
                 deleted_with=namespace.resource,
                 delete_before_replace=True,
                 ignore_changes=["spec.resources"],
                 replace_on_changes=["spec.accessModes", "spec.volumeName"],
-                replace_with=[volume],
+                replace_with=[self.volume],
             ),
         )
         return claim.metadata["name"]
 
-    def _source(self, handle: str) -> dict:
+    def _source(self) -> dict:
         """The member of PersistentVolumeSpec that says where the data is."""
         args = self._args
         # A volume of mode ReadWriteMany is staged writable: that is what the mode is for. Its readers mount it read-only.
         read_only = args.read_only and args.access_mode == "ReadOnlyMany"
         match args.source:
             case CephFSVolumeArgs() as ceph:
-                return {"csi": self._cephfs(handle, ceph, read_only=read_only)}
+                return {"csi": self._cephfs(ceph, read_only=read_only)}
             case ManilaVolumeArgs() as manila:
                 secret = core.SecretReferenceArgs(name=manila.secret_name, namespace=CSI_NAMESPACE)
                 return {
                     "csi": core.CSIPersistentVolumeSourceArgs(
                         driver=MANILA_DRIVER,
-                        volume_handle=handle,
+                        volume_handle=args.handle,
                         # The credential may be a new one; the volume names it by its Secret.
                         node_stage_secret_ref=secret,
                         node_publish_secret_ref=secret,
@@ -211,14 +193,14 @@ class DataVolume(pulumi.ComponentResource):
                 }
         raise TypeError(f"{self._name}: source is neither CephFS nor NFS nor CSI")
 
-    def _cephfs(self, handle: str, ceph: CephFSVolumeArgs, *, read_only: bool) -> core.CSIPersistentVolumeSourceArgs:
+    def _cephfs(self, ceph: CephFSVolumeArgs, *, read_only: bool) -> core.CSIPersistentVolumeSourceArgs:
         attributes = {"clusterID": ceph.cluster_id, "rootPath": ceph.root_path, "staticVolume": "true"}
         if ceph.mounter == "fuse":
             # Left out, it is the kernel's client (ceph-csi: internal/cephfs/mounter/volumemounter.go).
             attributes["mounter"] = "fuse"
         return core.CSIPersistentVolumeSourceArgs(
             driver=CEPHFS_DRIVER,
-            volume_handle=handle,
+            volume_handle=self._args.handle,
             # By name alone: a changed key replaces the Secret, never the volume.
             node_stage_secret_ref=core.SecretReferenceArgs(name=self._secret_name, namespace=CSI_NAMESPACE),
             read_only=read_only,
@@ -231,16 +213,10 @@ class DataVolume(pulumi.ComponentResource):
     def _secret_name(self) -> str:
         return f"ceph-key-{self._args.handle}"
 
-    def _keyed(self, keys: NamespaceRef | None) -> Sequence[pulumi.Resource]:
-        """The Secret that its volumes need, made once; none without CephFS."""
-        if not isinstance(self._args.source, CephFSVolumeArgs):
-            return []
-        if keys is None:
-            raise ValueError(f"{self._name}: a CephFS volume is bound with the namespace of the Ceph keys")
-        self._key = self._key or core.Secret(
+    def _key(self, ceph: CephFSVolumeArgs, keys: NamespaceRef) -> core.Secret:
+        return core.Secret(
             f"{self._name}-ceph-key",
             metadata=meta.ObjectMetaArgs(name=self._secret_name, namespace=keys.title),
-            string_data={"userID": self._args.source.ceph_id, "userKey": pulumi.Output.secret(self._args.source.key)},
+            string_data={"userID": ceph.ceph_id, "userKey": pulumi.Output.secret(ceph.key)},
             opts=pulumi.ResourceOptions(parent=self, deleted_with=keys.resource),
         )
-        return [self._key]

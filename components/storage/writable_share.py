@@ -19,7 +19,10 @@ class WritableShare:
     """A CephFS path to write."""
 
     volume: DataVolume
-    """The path, with a second claim for the Job that makes its root writable."""
+    """The path, for those who write."""
+
+    prepare: DataVolume
+    """The same path, for the Job that makes its root writable."""
 
     keys: NamespaceRef
     """The namespace of the Ceph keys, where that Job runs."""
@@ -133,7 +136,7 @@ def _prepare(name: str, share: WritableShare, claim: HomeClaim, parent: pulumi.R
         f"{name}-prepare-job",
         metadata=meta.ObjectMetaArgs(
             # The claim of the Job and the Job have one name.
-            name=share.volume.prepare_claim,
+            name=share.prepare.claim_name,
             namespace=keys.title,
             # A Pod that uses the folder waits for it by itself, so nothing else needs to wait for the Job.
             annotations=dict(ONLY_DELETION_AWAITED),
@@ -146,7 +149,7 @@ def _prepare(name: str, share: WritableShare, claim: HomeClaim, parent: pulumi.R
                     automount_service_account_token=False,
                     enable_service_links=False,
                     containers=[container],
-                    volumes=[claim_volume("share", share.volume.bind_prepare(keys))],
+                    volumes=[claim_volume("share", share.prepare.bind(keys, keys))],
                 )
             ),
         ),

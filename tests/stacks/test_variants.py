@@ -555,9 +555,12 @@ def test_models_add_a_server_and_change_what_leads_there(recorded):
     assert "@" not in way.replace("@models-login", "").replace("@-]", "")
     executor = named(after, "zeppelin-interpreter-files").inputs["data"]["executor-spark.yaml"]
     assert "value: http://models.gaia-zeppelin.svc:5000" in executor
-    # The key of the share, which stands in the namespace of the Ceph plug-in.
+    # The keys of the share, which stand in the namespace of the Ceph plug-in.
     secrets = [r for r in after.resources if r.urn not in known and r.inputs.get("kind") == "Secret"]
-    assert [(r.name, r.inputs["metadata"]["namespace"]) for r in secrets] == [("models-ceph-key", "gaia-csi")]
+    assert {(r.name, r.inputs["metadata"]["namespace"]) for r in secrets} == {
+        ("models-ceph-key", "gaia-csi"),
+        ("models-prepare-ceph-key", "gaia-csi"),
+    }
 
 
 def test_models_rest_and_their_share_stays(recorded):
