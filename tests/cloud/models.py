@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -147,11 +148,18 @@ class Client:
         """What the expressions of models_client.py are. Raises RefusedError where one fails."""
         assert self._process.stdin
         assert self._process.stdout
-        print(json.dumps(expressions), file=self._process.stdin, flush=True)
-        for line in self._process.stdout:
-            # MLflow itself prints where to see a run.
-            if line.startswith(('{"answers"', '{"error"')):
-                return answers(line)
+        # Whoever is not answered ends, and so does what is read from it.
+        limit = threading.Timer(180, self._process.kill)
+        limit.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(expressions), file=self._process.stdin, flush=True)
+            for line in self._process.stdout:
+                # MLflow itself prints where to see a run.
+                if line.startswith(('{"answers"', '{"error"')):
+                    return answers(line)
+        finally:
+            limit.cancel()
         raise AssertionError(self._log.read_text()[-3000:])
 
     def close(self) -> None:

@@ -87,9 +87,11 @@ def notebook(api: Api, items, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("notebook")
     runner = Kubelet(api, tools.spark("4.0"), folder / "executors")
     runner.start()
-    with driver.running(api, items, folder / "driver") as spark:
-        yield spark, runner
-    runner.stop()
+    try:
+        with driver.running(api, items, folder / "driver") as spark:
+            yield spark, runner
+    finally:
+        runner.stop()
 
 
 class TestHostileSettings:

@@ -121,7 +121,7 @@ def test_a_log_that_begins_anew_forgets_who_is_held_and_not_what_was_started():
 
 def of(setting: str, group: str, name: str) -> dict[str, Any]:
     spec = {"containers": [{"args": ["-i", group, "-g", setting]}]}
-    return pod("Running", group) | {"metadata": {"name": name, "annotations": {interpreter_pods.GROUP: group}}, "spec": spec}
+    return pod("Running", group) | {"metadata": {"name": name, "uid": name, "annotations": {interpreter_pods.GROUP: group}}, "spec": spec}
 
 
 def test_whose_pod_is_deleted():
@@ -200,6 +200,29 @@ def test_nothing_starts_while_interpreters_are_closed(api: list[str], monkeypatc
     assert (list(lost.iterdir()), api) == ([], ["GET"])
     watching.look()
     assert [group for group, *_ in closed[close_lost.AT_ONCE :]] == [groups[-1], "md-dave-D"]
+
+
+def test_only_its_own_person_waits_for_an_interpreter_whose_pod_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    shown = [of("md", "md-anna-maria-A", "of-anna-maria")]
+    waits: list[tuple[bool, bool]] = []
+    monkeypatch.setattr("interpreter_pods.InterpreterPods._call", lambda *_: {"items": shown})
+    monkeypatch.setattr(close_lost, "close", lambda *_: waits.append((closing.of(told, "anna-maria"), closing.of(told, "maria"))))
+    monkeypatch.setattr(close_lost, "GRACE", -1)
+    monkeypatch.setattr("closing.MOMENT", 0)
+    told = str(tmp_path / "lost")
+    (tmp_path / "lost").mkdir()
+    (tmp_path / "started.log").write_text("Create InterpreterProcess for InterpreterGroup: md-anna-maria-A\n")
+    watching = watch(tmp_path, tmp_path / "lost")
+    watching.look()
+    assert waits == []
+    shown.clear()
+    watching.look()
+    assert waits == [(True, False)]
+
+
+def test_a_group_that_two_settings_share_is_of_neither():
+    shown = [of("spark", "spark-large-carol-A", "x"), of("spark-large", "spark-large-carol-A", "y"), of("md", "md-carol-A", "z")]
+    assert close_lost.settings_by_group(shown) == {"spark-large-carol-A": None, "md-carol-A": "md"}
 
 
 def test_the_server_is_told_as_an_interpreter_would():

@@ -37,15 +37,18 @@ def test_a_pod_that_is_gone_already_is_deleted_and_another_fault_is_told(tmp_pat
 
 def test_no_proxy_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The server's container has one where the stack says so, and its exceptions may be networks, which Python does not know."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8,127.0.0.0/8")
+    # Python heeds both ways to write them, the small letters first.
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "10.0.0.0/8,127.0.0.0/8")
     with pods_api(tmp_path / "api") as api:
         api.show("first", pod("127.0.1.1", "first"))
         assert len(InterpreterPods("gaia-spark", api.environment).list()) == 1
 
 
 @pytest.mark.parametrize("broken", ["null", "[]", "{}", "{"])
-def test_an_answer_that_is_none_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str):
+def test_an_answer_that_is_no_list_of_pods_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str):
     class Handler(Quiet):
         def do_GET(self) -> None:
             self.send_response(200)

@@ -180,6 +180,17 @@ def test_while_an_interpreter_closes_itself_its_person_waits(stand: Stand):
     assert stand.zeppelin.got == [said]
 
 
+def test_nobody_waits_whose_name_is_the_end_of_another_persons(stand: Stand):
+    group = "spark-anna-maria-2KANNA001"
+    stand.api.show("anna-maria", pod("127.0.1.8", group))
+    with Pod("127.0.1.8", stand.port).connected() as connection:
+        connection.sendall(message("unRegisterInterpreterProcess", {1: group}))
+        eventually(lambda: closing.of(str(stand.lost), "anna-maria"))
+        assert not closing.of(str(stand.lost), "maria")
+        assert Stream(connection.makefile("rb").read).message()[0] == REPLY
+    stand.api.hide("anna-maria")
+
+
 @pytest.mark.parametrize("how", ["killed", "gone"])
 def test_an_interpreter_that_dies_while_it_is_closed_lets_its_person_wait_on(stand: Stand, how: str):
     """Zeppelin closes it to the end, and then forgets whatever was started meanwhile. Its answer is read by nobody."""

@@ -166,6 +166,8 @@ def test_a_paragraph_waits_while_an_interpreter_of_its_person_is_closed(tmp_path
     # Nobody knows the setting of an interpreter that never had a Pod. It could be maria's of `spark-anna`.
     for person, expected in (("anna-maria", True), ("maria", True), ("anna", False)):
         assert asyncio.run(waits(person, closing.begin(folder, group, None))) == [expected, False]
+    # Zeppelin's name of a setting, and what the template left of it.
+    assert asyncio.run(waits("alice", closing.begin(folder, "my spark-alice-2KALICE01", "myspark"))) == [True, False]
     # Closed by itself and by close_lost.py at once.
     assert asyncio.run(waits("anna-maria", closing.begin(folder, group, "spark"), closing.begin(folder, group, "spark"))) == [
         True,

@@ -126,6 +126,14 @@ def of_running(pods):
     return {group_of(pod) for pod in pods if pod["status"].get("phase") == "Running"}
 
 
+def settings_by_group(pods):
+    """The setting of each interpreter group, or None where Pods of two settings have one name of a group."""
+    found = {}
+    for pod in pods:
+        found.setdefault(group_of(pod), set()).add(setting_of(pod))
+    return {group: settings.pop() if len(settings) == 1 else None for group, settings in found.items()}
+
+
 def lost(known, pods, now):
     """Groups that are not there, each with a reason. known: group to when it was started, and Pods that had ended by then: they are
     those of its predecessors."""
@@ -194,7 +202,7 @@ class Watch:
             self._first = False
         self._ran |= of_running(pods)
         self._settings = {group: setting for group, setting in self._settings.items() if group in self._known.started}
-        self._settings.update((group_of(pod), setting_of(pod)) for pod in pods)
+        self._settings.update(settings_by_group(pods))
         self._close(lost(self._known.started, pods, now))
         for setting, person, note in sorted(self._known.forgotten):
             group = group_named(setting, person, note)

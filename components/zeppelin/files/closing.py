@@ -31,7 +31,8 @@ def begin(folder, group, setting):
                 os.unlink(old)
     path = os.path.join(folder, "closing-" + uuid.uuid4().hex)
     with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(f"{setting or ''}\n{group}")
+        # A Pod's setting lacks what may not stand in a label; its group's name does not.
+        file.write(f"{setting if setting and group.startswith(setting + '-') else ''}\n{group}")
     os.replace(path + ".new", path)
     return path
 
@@ -49,7 +50,7 @@ def end(path):
 
 def of(folder, person):
     """Whether an interpreter of a person is closed. A group is `<setting>-<person>-<note>`, and all but the note may hold hyphens. Where
-    the setting is not known, whoever is called like the end of another's name waits with them."""
+    the setting is not known, anybody whose name is the end of another's waits with them."""
     for name in glob.glob(os.path.join(folder, "closing-*[0-9a-f]")):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - os.path.getmtime(name) < LONGEST:

@@ -30,7 +30,7 @@ class InterpreterPods:
         self._namespace, self._environment, self._seconds = namespace, environment, seconds
 
     def list(self, **selectors):
-        """All of them, or those that a selector names. Raises one of FAULTS."""
+        """All of them, or those that a selector matches. Raises one of FAULTS."""
         return self._call("GET", "?" + urllib.parse.urlencode({"labelSelector": LABELS, **selectors}))["items"]
 
     def delete(self, name):
