@@ -78,9 +78,13 @@ def slug(name: str) -> str:
 
 
 def people_problems(people: tuple[Person, ...], administrator: str) -> Iterator[Problem]:
-    """People whose names would give the same account name."""
+    """People whose names would give the same account name, or the same volume."""
     taken = {slug(administrator): f"the administrator {administrator}"}
     for index, person in enumerate(people):
         other = taken.setdefault(slug(person.name), f"people[{index}] {person.name}")
         if other != f"people[{index}] {person.name}":
             yield Problem(("people", index, "name"), f"would share the account {slug(person.name)} with {other}", "a unique name")
+    for index, person in enumerate(people):
+        other = taken.get(slug(person.name).removesuffix("-prepare"))
+        if slug(person.name).endswith("-prepare") and other:
+            yield Problem(("people", index, "name"), f"is the name of the volume that prepares the space of {other}", "another name")

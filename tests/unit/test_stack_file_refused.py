@@ -98,6 +98,7 @@ WRONG = [
     ("prod", "zeppelin.people.0.name", "Al ice", ["zeppelin.people[0].name: Al ice", "letters, digits"]),
     ("prod", "zeppelin.people.0.name", "Bob", ["zeppelin.people[1].name: bob", "with people[0] Bob"]),
     ("prod", "zeppelin.people.0.name", "admin", ["zeppelin.people[0].name: admin", "with the administrator admin"]),
+    ("prod", "zeppelin.people.0.name", "bob-prepare", ["zeppelin.people[0].name: bob-prepare", "prepares the space of people[1] bob"]),
     ("prod", "zeppelin.people.0.name", "large-bob", ["zeppelin.people[0].name: large-bob", "spark-large"]),
     ("prod", "zeppelin.interpreters", ["python", "r"], ["zeppelin.interpreters[1]: r", "python, md, sh, jdbc"]),
     ("prod", "zeppelin.login", {"kind": "ldap", "url": "http://x", "user_dn_template": "uid={0}"}, ["zeppelin.login.url: http://x"]),
