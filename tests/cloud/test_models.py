@@ -372,7 +372,7 @@ class TestGateway:
 
     def test_the_interface_loads_and_what_people_upload_does_not_act(self, http, people, made):
         page = http.get("/models/", headers={"Cookie": "user=alice"})
-        assert page.status_code == 200
+        assert page.status_code == 200, page.text
         policy = page.headers["Content-Security-Policy"]
         assert "script-src 'unsafe-eval' gaia.example.org/models/static-files/;" in policy
         scripts = [part.split('"')[0] for part in page.text.split('src="')[1:]]
