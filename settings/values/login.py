@@ -85,6 +85,7 @@ def people_problems(people: tuple[Person, ...], administrator: str) -> Iterator[
         if other != f"people[{index}] {person.name}":
             yield Problem(("people", index, "name"), f"would share the account {slug(person.name)} with {other}", "a unique name")
     for index, person in enumerate(people):
-        other = taken.get(slug(person.name).removesuffix("-prepare"))
-        if slug(person.name).endswith("-prepare") and other:
+        name = slug(person.name)
+        other = taken.get(name.removesuffix("-prepare"))
+        if name.endswith("-prepare") and other:
             yield Problem(("people", index, "name"), f"is the name of the volume that prepares the space of {other}", "another name")

@@ -203,12 +203,16 @@ def pods_api(folder: Path) -> Iterator[PodsApi]:
         def do_DELETE(self) -> None:
             folder, _, name = self.path.rpartition("/")
             path = shown / f"{name}.json"
+            status = self._refusal(folder) or (200 if path.exists() else 404)
+            if status == 200:
+                path.unlink()
+            self._say(status, {})
+
+        def _refusal(self, path: str) -> int | None:
+            """The status of a request that may not be made, or None."""
             if self.headers["Authorization"] != "Bearer right":
-                return self._say(401, {})
-            if folder != "/api/v1/namespaces/gaia-spark/pods" or not path.exists():
-                return self._say(404, {})
-            path.unlink()
-            return self._say(200, {})
+                return 401
+            return None if path == "/api/v1/namespaces/gaia-spark/pods" else 403
 
         def _say(self, status: int, body: dict[str, Any]) -> None:
             said = json.dumps(body).encode()
@@ -219,10 +223,9 @@ def pods_api(folder: Path) -> Iterator[PodsApi]:
 
         def _answer(self) -> tuple[int, dict[str, Any]]:
             asked = urlsplit(self.path)
-            if self.headers["Authorization"] != "Bearer right":
-                return 401, {}
-            if asked.path != "/api/v1/namespaces/gaia-spark/pods":
-                return 403, {}
+            refusal = self._refusal(asked.path)
+            if refusal:
+                return refusal, {}
             query = parse_qs(asked.query, strict_parsing=True)
             field, _, address = query.pop("fieldSelector", ["status.podIP="])[0].partition("=")
             labels = dict(each.split("=") for each in query.pop("labelSelector")[0].split(","))

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from components.zeppelin.files import close_lost, closing, interpreter_pods
-from tests.support.certificates import self_signed
 
 GROUP = "md-alice-2ABCDEFGH"
 LINE = f"Create InterpreterProcess for InterpreterGroup: {GROUP}\n"
@@ -150,8 +149,7 @@ def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def watch(folder: Path, told: Path) -> close_lost.Watch:
-    environment = {"API": "https://127.0.0.1:1", "CA_FILE": str(self_signed(folder)[0])}
-    return close_lost.Watch([str(folder), "gaia-spark", "1", str(told)], environment)
+    return close_lost.Watch([str(folder), "gaia-spark", "1", str(told)], {})
 
 
 def test_a_restart_that_fails_is_tried_again_and_a_pod_that_is_gone_stops_nobody(api: list[str], tmp_path: Path):

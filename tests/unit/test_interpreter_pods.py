@@ -48,7 +48,7 @@ def test_no_proxy_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("broken", ["null", "[]", "{}", "{"])
-def test_an_answer_that_is_no_list_of_pods_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str):
+def test_an_answer_that_is_no_list_of_pods_is_a_fault(tmp_path: Path, broken: str):
     class Handler(Quiet):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -57,7 +57,7 @@ def test_an_answer_that_is_no_list_of_pods_is_a_fault(monkeypatch: pytest.Monkey
 
     pair = self_signed(tmp_path)
     (tmp_path / "token").write_text("right")
-    with serving(Handler, pair=pair) as address_:
-        environment = {"API": f"https://{address_}", "TOKEN_FILE": str(tmp_path / "token"), "CA_FILE": str(pair[0])}
+    with serving(Handler, pair=pair) as server:
+        environment = {"API": f"https://{server}", "TOKEN_FILE": str(tmp_path / "token"), "CA_FILE": str(pair[0])}
         with pytest.raises(FAULTS):
             InterpreterPods("gaia-spark", environment).list()

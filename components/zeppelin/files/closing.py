@@ -30,9 +30,11 @@ def begin(folder, group, setting):
             if time.time() - os.path.getmtime(old) > LONGEST:
                 os.unlink(old)
     path = os.path.join(folder, "closing-" + uuid.uuid4().hex)
+    # A Pod's setting lacks what may not stand in a label; its group's name does not.
+    if setting is None or not group.startswith(setting + "-"):
+        setting = ""
     with open(path + ".new", "w", encoding="utf-8") as file:
-        # A Pod's setting lacks what may not stand in a label; its group's name does not.
-        file.write(f"{setting if setting and group.startswith(setting + '-') else ''}\n{group}")
+        file.write(f"{setting}\n{group}")
     os.replace(path + ".new", path)
     return path
 
