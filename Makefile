@@ -18,7 +18,7 @@ PY := .venv/bin/python
 GAIA := .venv/bin/gaia
 
 .DEFAULT_GOAL := help
-.PHONY: help site preview diff policy images test test-kube test-cloud cloud-up cloud-down cloud-status node-up node-down node-status test-node test-node-long local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-backends bench-engine bench-kube bench-node bench-scale bench-shares lock clean
+.PHONY: help site preview diff policy images test test-kube test-kube-long test-cloud test-cloud-long cloud-up cloud-down cloud-status node-up node-down node-status test-node test-node-long local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-backends bench-engine bench-kube bench-node bench-scale bench-shares lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,11 +40,19 @@ test: .venv/.development ## every test that needs only Python
 
 test-kube: .venv/.development ## tests against a real Kubernetes API server and real Spark drivers; builds them at first (Go, Java, Maven)
 	@$(PY) -m tests.cloud.tools
-	@$(PY) -m pytest tests/cloud -n 2 --dist loadfile --ignore=tests/cloud/node
+	@$(PY) -m pytest tests/cloud -m "not long" -n 2 --dist loadfile --ignore=tests/cloud/node
+
+test-kube-long: .venv/.development ## what takes longer there: Spark 3.5, Yarn that loses workers, an MLflow server that is killed and upgraded
+	@$(PY) -m tests.cloud.tools
+	@$(PY) -m pytest tests/cloud -m long -n 2 --dist loadfile --ignore=tests/cloud/node
 
 test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Ceph, Go)
 	@$(PY) -m tests.cloud.openstack.build
-	@$(PY) -m pytest tests/openstack tests/engine -n 2 --dist loadfile -rs
+	@$(PY) -m pytest tests/openstack tests/engine -m "not long" -n 2 --dist loadfile -rs
+
+test-cloud-long: .venv/.development ## what takes longer there: quotas one by one, machines in the place of others, the supervisor of the cloud itself
+	@$(PY) -m tests.cloud.openstack.build
+	@$(PY) -m pytest tests/openstack tests/engine -m long -n 2 --dist loadfile -rs
 
 test-node: .venv/.development ## tests on a real Kubernetes node, whose packets are stopped, some minutes; builds it at first (root, containerd, Go)
 	@$(PY) -m tests.cloud.node build

@@ -9,11 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from components.files import COMPONENTS
 from tests.cloud import pods, tools
 from tests.cloud.api import Api, Object
 from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, SERVER, one
 from tests.cloud.kube import die_with_parent
+
+VERSIONS = ["4.0", pytest.param("3.5", marks=pytest.mark.long)]
+"""Of Spark (tools.SPARK): that of the stacks, and the older one that a stack may name."""
 
 
 class Driver:

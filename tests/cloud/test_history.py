@@ -18,6 +18,7 @@ from components.names import HISTORY_PORT
 from components.spark.history_server import history_environment
 from tests.cloud import driver, tools
 from tests.cloud.api import Api
+from tests.cloud.driver import VERSIONS
 from tests.cloud.kube import die_with_parent
 from tests.cloud.kubelet import _OPENED, Kubelet
 from tests.support.eventually import eventually
@@ -46,7 +47,7 @@ class History:
         subprocess.run([sys.executable, "-B", "-c", program], check=True, capture_output=True)
 
 
-@pytest.fixture(scope="module", params=sorted(tools.SPARK))
+@pytest.fixture(scope="module", params=VERSIONS)
 def minor(request: pytest.FixtureRequest) -> str:
     return request.param
 

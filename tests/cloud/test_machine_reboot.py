@@ -23,6 +23,7 @@ from tests.cloud.test_machine_boot import alone, gateway_args
 from tests.support.gateway import needs_nginx
 
 pytestmark = [
+    pytest.mark.long,
     needs_nginx,
     pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/autofs").exists(), reason="runs a systemd with automounts, as root"),
 ]

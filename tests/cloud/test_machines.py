@@ -248,6 +248,7 @@ class OnMachines(Yarn):
         return {key: value for key, value in (common | own).items() if key not in {"spark.local.dir", "spark.jars.ivy"}}
 
 
+@pytest.mark.long
 def test_spark_runs_on_the_daemons_of_machines(tmp_path):
     with yarn.running(tmp_path, yarn.cluster(), SPARK, OnMachines) as running, running.submitted("alice", "driver") as spark:
         spark.wait_ready()

@@ -11,7 +11,7 @@ from components.spark.rbac import DRIVER_RULES
 from tests.cloud import driver, tools
 from tests.cloud.api import Api, Object
 from tests.cloud.deployed import NOTEBOOKS, without
-from tests.cloud.driver import Driver
+from tests.cloud.driver import VERSIONS, Driver
 from tests.cloud.kubelet import Kubelet
 from tests.support.eventually import eventually
 
@@ -21,7 +21,7 @@ CACHED = 12
 """Seconds after which an idle executor with shuffle files goes: cached_idle_seconds of tests.cloud.deployed.stack."""
 
 
-@pytest.fixture(params=sorted(tools.SPARK))
+@pytest.fixture(params=VERSIONS)
 def minor(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cloud import tools
+from tests.cloud.driver import VERSIONS
 from tests.cloud.kube import die_with_parent
 from tests.support.gateway import ALICE, Backend, Browser, configure, needs_nginx, serve
 from tests.support.servers import free_ports, serving
@@ -25,7 +26,7 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(scope="module", params=sorted(tools.SPARK))
+@pytest.fixture(scope="module", params=VERSIONS)
 def browser(request, tmp_path_factory) -> Iterator[Browser]:
     folder, (ui, port) = tmp_path_factory.mktemp("ui"), free_ports(2)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_"))}

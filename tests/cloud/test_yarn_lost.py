@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from settings.values.spark import SparkSettings
 from tests.cloud import yarn
 from tests.cloud.test_yarn import SIZE
 from tests.cloud.yarn import NODE, SECOND_NODE
 from tests.support.eventually import eventually
+
+pytestmark = pytest.mark.long
 
 SPARK = SparkSettings.model_validate(
     {

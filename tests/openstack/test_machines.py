@@ -105,6 +105,7 @@ def test_groups_are_closed(cloud: Cloud) -> None:
     assert held(project) == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("machine", ["gateway", "worker-0"])
 def test_another_machine_has_the_address_and_the_volume_of_the_one_before(cloud: Cloud, machine: str) -> None:
     """What the engine does where user data is another: the old server goes, and its port and volume get the new one."""
@@ -125,6 +126,7 @@ def test_another_machine_has_the_address_and_the_volume_of_the_one_before(cloud:
     assert held(project) == {}
 
 
+@pytest.mark.long
 def test_one_port_is_not_for_two_servers(cloud: Cloud) -> None:
     """Why a server goes before its successor comes."""
     rest, some = split(recorded(with_machines(document("dev"), workers=1), "dev"), "yarn-gateway", "yarn-gateway-disk")
@@ -211,6 +213,7 @@ def test_a_cloud_without_cinder(cloud: Cloud) -> None:
     assert found == {"Cinder": ("is not in the service catalogue, and each machine has a volume", "ask the site, or use backend yarn")}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("credential")
 @pytest.mark.parametrize(
     ("service", "kind", "refused", "enough", "subject", "says"),

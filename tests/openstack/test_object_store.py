@@ -163,6 +163,7 @@ def test_notebooks_are_backed_up_to_a_bucket_and_come_back_byte_for_byte(cloud, 
     assert contents(notebooks) == before
 
 
+@pytest.mark.long
 def test_a_key_that_is_taken_away_opens_buckets_for_some_time_if_it_was_used(cloud, store, key, request):
     """Swift remembers it for a minute, by default; RadosGW for five, which nobody waits for here: docs/how-to/rotate.md."""
     connection = connect(cloud.clouds_yaml, "iris-gaia-buckets")

@@ -16,6 +16,8 @@ from tests.cloud.openstack.services import SERVICES
 from tests.support.eventually import eventually
 from tests.support.stack_files import ROOT
 
+pytestmark = pytest.mark.long
+
 NAMES = {"mariadb", *(f"ceph-{name}" for name in ("mon", "mgr", "osd", "mds")), *(service.name for service in SERVICES)}
 
 

@@ -324,7 +324,7 @@ class TestGrafana:
 
 @needs_nginx
 class TestModels:
-    """What MLflow itself makes of it: tests/cloud/test_models.py."""
+    """What MLflow itself makes of it: tests/cloud/models."""
 
     @pytest.mark.parametrize(
         ("path", "asked"),

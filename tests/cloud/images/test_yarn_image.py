@@ -9,12 +9,16 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.cloud import deployed, pods
 from tests.cloud.deployed import one
 from tests.cloud.driver import _copy
 from tests.cloud.images.container import Container
 from tests.cloud.images.test_spark_image import last_json
 from tests.support.stack_files import with_yarn
+
+pytestmark = pytest.mark.long
 
 JOB = """
 import json

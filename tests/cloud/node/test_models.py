@@ -3,7 +3,7 @@
 Invariants: drivers and executors use it, each as its person, and no other Pod reaches it; what it has acknowledged is there, whatever ends
 it; one writes at a time, also from two nodes; the database is whole.
 
-tests/cloud/test_models.py has who may do what.
+tests/cloud/models has who may do what.
 """
 
 import contextlib
@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from components.names import CEPH_PLUGIN, DATASET_CHECK_LABELS, DRIVER_LABELS, MODELS_LABELS, MODELS_PORT, USER
-from tests.cloud import deployed, models
+from tests.cloud import deployed
 from tests.cloud.api import Object
 from tests.cloud.ceph_mount import fuse_missing
 from tests.cloud.deployed import NOTEBOOKS, SERVER
+from tests.cloud.models.server import CLIENT, answers
 from tests.cloud.node import interpreters, kills, shares
 from tests.cloud.node.cluster import Cluster
 from tests.cloud.node.interpreters import Interpreter
@@ -68,15 +69,15 @@ class Person:
 
     def __init__(self, platform: Platform, pod: Object) -> None:
         self._platform, self.pod = platform, pod
-        self.run("sh", "-c", "cat > /work/models_client.py", text=models.CLIENT.read_text())
+        self.run("sh", "-c", "cat > /work/client_program.py", text=CLIENT.read_text())
 
     def run(self, *command: str, text: str | None = None) -> str:
         return execute(self._platform.kube, self.pod, *command, text=text)
 
     def __call__(self, *expressions: str) -> list[Any]:
-        """What expressions of models_client.py are. Raises RefusedError where one fails."""
-        command = ("env", "MLFLOW_HTTP_REQUEST_MAX_RETRIES=1", "python3", "/work/models_client.py")
-        return models.answers(self.run(*command, *expressions))
+        """What expressions of client_program.py are. Raises RefusedError where one fails."""
+        command = ("env", "MLFLOW_HTTP_REQUEST_MAX_RETRIES=1", "python3", "/work/client_program.py")
+        return answers(self.run(*command, *expressions))
 
     def reaches(self, address: str) -> str:
         return self.run("python3", "-c", REACH, address, str(MODELS_PORT)).strip()

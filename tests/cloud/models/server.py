@@ -23,7 +23,7 @@ from tests.support.eventually import eventually
 from tests.support.relay import relay
 from tests.support.servers import free_ports
 
-CLIENT = Path(__file__).with_name("models_client.py")
+CLIENT = Path(__file__).with_name("client_program.py")
 
 
 class RefusedError(Exception):
@@ -145,7 +145,7 @@ class Client:
             )
 
     def __call__(self, *expressions: str) -> list[Any]:
-        """What the expressions of models_client.py are. Raises RefusedError where one fails."""
+        """What the expressions of client_program.py are. Raises RefusedError where one fails."""
         assert self._process.stdin
         assert self._process.stdout
         # Whoever is not answered ends, and so does what is read from it.
@@ -168,7 +168,7 @@ class Client:
 
 
 def answers(printed: str) -> list[Any]:
-    """What models_client.py has found, by what it printed. Raises RefusedError."""
+    """What client_program.py has found, by what it printed. Raises RefusedError."""
     found = json.loads(printed.splitlines()[-1])
     if "error" in found:
         raise RefusedError(found["error"])
