@@ -235,6 +235,7 @@ class TestModels:
         assert found == list(range(len(found)))
         assert sorted(path.name for path in store.iterdir()) == ["artifacts", "copy", "mlflow-0123456789ab.db", "mlflow.db", "rights.db"]
 
+    @pytest.mark.long
     def test_a_backup_from_before_there_were_models_takes_none_away(self, backup):
         backup("backup")
         store = self.some_models(folder(backup))
@@ -244,6 +245,7 @@ class TestModels:
         assert contents(store) == before
         assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
 
+    @pytest.mark.long
     def test_a_database_that_is_broken_does_not_keep_notebooks_from_their_backup(self, backup, recording):
         store = self.some_models(folder(backup))
         self.copy(recording, store)
@@ -258,6 +260,7 @@ class TestModels:
         self.copy(recording, store)
         backup("backup")
 
+    @pytest.mark.long
     def test_files_that_people_call_like_ours_come_back(self, backup, recording):
         store = self.some_models(folder(backup))
         run = store / "artifacts" / "1" / "run" / "artifacts"
@@ -274,6 +277,7 @@ class TestModels:
         backup("restore", "latest")
         assert contents(store / "artifacts") == before
 
+    @pytest.mark.long
     def test_the_databases_themselves_are_in_no_snapshot(self, backup, recording, tmp_path):
         store = self.some_models(folder(backup))
         self.copy(recording, store)
@@ -289,6 +293,7 @@ class TestModels:
             "/models/copy/rights.db",
         ]
 
+    @pytest.mark.long
     @pytest.mark.skipif(os.geteuid() != 0, reason="a full share is mounted, which needs root")
     def test_a_full_share_of_models_does_not_keep_notebooks_from_their_backup(self, backup, recording):
         store = self.some_models(folder(backup))
@@ -300,6 +305,7 @@ class TestModels:
             backup("restore", "latest")
             assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
 
+    @pytest.mark.long
     def test_nor_does_a_folder_of_copies_that_cannot_be_made(self, backup, recording):
         store = self.some_models(folder(backup))
         (store / "copy").write_text("in its place")
@@ -309,6 +315,7 @@ class TestModels:
         backup("restore", "latest")
         assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
 
+    @pytest.mark.long
     @pytest.mark.parametrize("held", [(), ("failed",), ("mlflow.db",), ("rights.db", "failed")], ids="+".join)
     def test_a_snapshot_without_both_databases_takes_no_model_away(self, backup, held):
         store = self.some_models(folder(backup))
@@ -324,6 +331,7 @@ class TestModels:
         assert contents(store) == before
         assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
 
+    @pytest.mark.long
     def test_a_database_that_does_not_come_back_leaves_both(self, backup, recording):
         store = self.some_models(folder(backup))
         self.copy(recording, store)

@@ -387,6 +387,7 @@ WAITS = {
 """A Pod for a node that there is not."""
 
 
+@pytest.mark.long
 class TestFaults:
     """Each made for real, and undone."""
 

@@ -14,6 +14,8 @@ from tests.cloud import yarn
 from tests.cloud.yarn import MANAGER, NODE, Yarn
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.long
+
 SIZE: dict[str, Any] = {"cores": 1, "memory_gib": 1, "overhead_gib": 1, "scratch_gib": 4}
 SPARK = SparkSettings.model_validate(
     {

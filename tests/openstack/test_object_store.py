@@ -40,7 +40,7 @@ PROGRAM = Path(tools.__file__).with_name("driver_program.py")
 BUCKET = "gaia-dmp-x-results"
 
 
-@pytest.fixture(scope="module", params=["swift", "radosgw"])
+@pytest.fixture(scope="module", params=["swift", pytest.param("radosgw", marks=pytest.mark.long)])
 def store(whole_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "swift":
         yield Store(f"http://127.0.0.1:{whole_cloud.ports['swift']}", None)

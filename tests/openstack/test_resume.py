@@ -40,7 +40,7 @@ def of_machines() -> Recording:
     return recorded(with_machines(document("dev")), "dev")
 
 
-@pytest.mark.parametrize(("recording", "kinds"), [(of_clusters, KINDS), (of_machines, MACHINE_KINDS)])
+@pytest.mark.parametrize(("recording", "kinds"), [(of_clusters, KINDS), pytest.param(of_machines, MACHINE_KINDS, marks=pytest.mark.long)])
 def test_everything_that_an_api_would_make_twice_or_refuse_is_found(
     cloud: Cloud, recording: Callable[[], Recording], kinds: set[str]
 ) -> None:

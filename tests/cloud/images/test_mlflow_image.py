@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+import pytest
+
 from components.files import COMPONENTS
 from components.models.server import _FILES, _START, model_server_environment, model_server_options
 from tests.cloud.images.container import Container
@@ -25,6 +27,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_the_server_starts_and_is_closed(container: Callable[[str], Container], tmp_path):
     image = container("mlflow")
     program = image.root / "opt/models"

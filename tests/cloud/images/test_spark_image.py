@@ -13,6 +13,8 @@ from settings.values.images import ImageSettings, Versions
 from tests.cloud.images.container import Container
 from tests.support.stack_files import ROOT, SPARK_3_5
 
+pytestmark = pytest.mark.long
+
 VERSIONS = {"spark": ImageSettings().versions, "spark-3.5": Versions.model_validate(SPARK_3_5["versions"])}
 ELSEWHERE = {"__init__.py", "score_catalogue.py"}
 """Files that no image runs: the second is for somebody's own machine, and tests/cloud/models runs it with what is there."""
@@ -30,7 +32,7 @@ print("RESULT", json.dumps([[row[1] for row in rows], int(frame["id"].sum()), cl
 SMALL_JVM = {"JAVA_TOOL_OPTIONS": "-Xmx700m -XX:TieredStopAtLevel=1", "SPARK_LOCAL_IP": "127.0.0.1", "HOME": "/tmp"}
 
 
-@pytest.fixture(scope="module", params=["spark", pytest.param("spark-3.5", marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=sorted(VERSIONS))
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -131,6 +131,7 @@ def interface(door: int) -> Iterator[tuple[Page, list[str]]]:
         chromium.close()
 
 
+@pytest.mark.long
 @needs_nginx
 @pytest.mark.skipif(not tools.chromium(), reason="chromium is not on PATH: Debian has it as `chromium`")
 class TestInterface:

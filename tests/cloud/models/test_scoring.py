@@ -85,6 +85,7 @@ def test_the_example_notebook_scores_a_catalogue_by_a_model_that_was_trained_on_
     assert spark(f"{version} == str(info.registered_model_version)") is True
 
 
+@pytest.mark.long
 @needs_nginx
 def test_a_laptop_does_the_same_by_spark_connect(spark, catalogue, models, people, tmp_path, record_property):
     """The file that people download and the thin client of Spark, through the gateway with TLS."""
