@@ -1,6 +1,7 @@
-"""The OpenStack cloud that tests/openstack and tests/engine share, which nothing else starts; and what the collector need not look at."""
+"""The OpenStack cloud that tests/openstack and tests/engine share; how many workers there are; what the garbage collector skips."""
 
 import gc
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,11 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cloud.openstack.cloud import Cloud
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: one more than processors, since some tests only wait for a moment."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish() -> None:

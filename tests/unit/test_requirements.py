@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.stack_files import PROGRAM, ROOT
 
-ELSEWHERE = ("files", "drivers", ".venv", "driver_program.py", "connect_client.py", "models_client.py")
+ELSEWHERE = ("files", "drivers", ".venv", "driver_program.py", "connect_client.py", "client_program.py")
 """What runs in a Pod, in another service, inside Spark or in an environment of its own."""
 OURS = {path.name for path in ROOT.iterdir() if path.is_dir()} | {"__main__"}
 PROVIDED = {"pulumi_policy"}
