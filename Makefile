@@ -21,7 +21,7 @@ GAIA := .venv/bin/gaia
 .PHONY: help site preview diff policy images test test-kube test-kube-long test-cloud test-cloud-long cloud-up cloud-down cloud-status node-up node-down node-status test-node test-node-long local doctor drift smoke switch restore destroy lint schema docs pictures bench bench-backends bench-engine bench-kube bench-node bench-scale bench-shares lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 	@echo "  STACK=<name> chooses the stack (dev), OUT=<folder> where files go"
 
 preview: .venv/.runtime ## the platform of a stack at a glance, checked, offline: STACK=prod; TREE=1 shows every resource; OUT=out writes files
@@ -40,11 +40,11 @@ test: .venv/.development ## every test that needs only Python
 
 test-kube: .venv/.development ## tests against a real Kubernetes API server and real Spark drivers; builds them at first (Go, Java, Maven)
 	@$(PY) -m tests.cloud.tools
-	@$(PY) -m pytest tests/cloud -m "not long" -n 3 --dist loadfile --ignore=tests/cloud/node
+	@$(PY) -m pytest tests/cloud -m "not long" -n 3 --dist loadfile -rs --ignore=tests/cloud/node
 
-test-kube-long: .venv/.development ## what takes longer there: Spark 3.5, Yarn that loses workers, an MLflow server that is killed and upgraded
+test-kube-long: .venv/.development ## what takes longer there: Spark 3.5, images, limits on Yarn, an MLflow server that is killed, alerts that fire
 	@$(PY) -m tests.cloud.tools
-	@$(PY) -m pytest tests/cloud -m long -n 3 --dist loadfile --ignore=tests/cloud/node
+	@$(PY) -m pytest tests/cloud -m long -n 3 --dist loadfile -rs --ignore=tests/cloud/node
 
 test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Ceph, Go)
 	@$(PY) -m tests.cloud.openstack.build

@@ -17,8 +17,8 @@ from tests.cloud.api import Api, Object
 from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, SERVER, one
 from tests.cloud.kube import die_with_parent
 
-VERSIONS = ["4.0", pytest.param("3.5", marks=pytest.mark.long)]
-"""Of Spark (tools.SPARK): that of the stacks, and the older one that a stack may name."""
+VERSIONS = [pytest.param(minor, marks=pytest.mark.long if minor == "3.5" else ()) for minor in tools.SPARK]
+"""Of Spark: that of the stacks, and the older one that a stack may name."""
 
 
 class Driver:

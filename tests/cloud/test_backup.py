@@ -235,7 +235,6 @@ class TestModels:
         assert found == list(range(len(found)))
         assert sorted(path.name for path in store.iterdir()) == ["artifacts", "copy", "mlflow-0123456789ab.db", "mlflow.db", "rights.db"]
 
-    @pytest.mark.long
     def test_a_backup_from_before_there_were_models_takes_none_away(self, backup):
         backup("backup")
         store = self.some_models(folder(backup))
@@ -245,7 +244,6 @@ class TestModels:
         assert contents(store) == before
         assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
 
-    @pytest.mark.long
     def test_a_database_that_is_broken_does_not_keep_notebooks_from_their_backup(self, backup, recording):
         store = self.some_models(folder(backup))
         self.copy(recording, store)
@@ -315,7 +313,6 @@ class TestModels:
         backup("restore", "latest")
         assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
 
-    @pytest.mark.long
     @pytest.mark.parametrize("held", [(), ("failed",), ("mlflow.db",), ("rights.db", "failed")], ids="+".join)
     def test_a_snapshot_without_both_databases_takes_no_model_away(self, backup, held):
         store = self.some_models(folder(backup))
@@ -331,7 +328,6 @@ class TestModels:
         assert contents(store) == before
         assert (folder(backup) / "notebook" / "My note_2ABCDEFGH.zpln").exists()
 
-    @pytest.mark.long
     def test_a_database_that_does_not_come_back_leaves_both(self, backup, recording):
         store = self.some_models(folder(backup))
         self.copy(recording, store)

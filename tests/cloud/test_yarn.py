@@ -14,8 +14,6 @@ from tests.cloud import yarn
 from tests.cloud.yarn import MANAGER, NODE, Yarn
 from tests.support.eventually import eventually
 
-pytestmark = pytest.mark.long
-
 SIZE: dict[str, Any] = {"cores": 1, "memory_gib": 1, "overhead_gib": 1, "scratch_gib": 4}
 SPARK = SparkSettings.model_validate(
     {
@@ -56,6 +54,7 @@ def test_executors_come_and_go_and_their_shuffle_files_stay(running):
         assert "Authentication failed" in spark(f"register_at_shuffle_service({NODE!r}, {SHUFFLE_PORT}, 'wrong')")
 
 
+@pytest.mark.long
 def test_a_person_has_limits_and_leaves_the_rest_to_another(running):
     with running.submitted("alice", "first") as first, running.submitted("alice", "second") as second:
         first.wait_ready()
@@ -89,6 +88,7 @@ def numbers(address: str, port: int, name: str) -> dict[str, float]:
     return {"".join(re.findall(r'queue="(.*?)"', labels)): float(value) for labels, value in found}
 
 
+@pytest.mark.long
 def test_prometheus_finds_what_alerts_ask_for(running):
     """By the names that alerts and dashboards have; what is handed out is what the REST API says."""
     assert numbers(MANAGER, YARN_WEB_PORT, "cluster_metrics_num_active_n_ms") == {"": 1}

@@ -16,8 +16,6 @@ from tests.cloud.openstack.services import SERVICES
 from tests.support.eventually import eventually
 from tests.support.stack_files import ROOT
 
-pytestmark = pytest.mark.long
-
 NAMES = {"mariadb", *(f"ceph-{name}" for name in ("mon", "mgr", "osd", "mds")), *(service.name for service in SERVICES)}
 
 
@@ -54,6 +52,7 @@ def listens_on(pid: int) -> set[str]:
     return found
 
 
+@pytest.mark.long
 def test_a_cloud_comes_up_once_is_shown_and_goes(folder: Path) -> None:
     first = run("up", folder)
     assert first.returncode == 0, first.stderr
@@ -76,6 +75,7 @@ def test_a_cloud_comes_up_once_is_shown_and_goes(folder: Path) -> None:
     assert run("down", folder).returncode == 0
 
 
+@pytest.mark.long
 def test_a_killed_start_and_a_killed_supervisor_leave_nothing_in_the_way(folder: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         run("up", folder, seconds=3)  # which kills it
@@ -87,6 +87,7 @@ def test_a_killed_start_and_a_killed_supervisor_leave_nothing_in_the_way(folder:
     assert run("status", folder).stdout == "The cloud is down.\n"
 
 
+@pytest.mark.long
 def test_a_service_that_dies_ends_the_cloud_and_is_named(folder: Path) -> None:
     assert run("up", folder).returncode == 0
     pids = said(folder)["pids"]
@@ -102,6 +103,7 @@ def test_no_other_machine_is_touched(tmp_path: Path) -> None:
         connect(file, "real")
 
 
+@pytest.mark.long
 def test_two_starts_at_once_are_one(folder: Path) -> None:
     command = [sys.executable, "-m", "tests.cloud.openstack", "up", "--folder", str(folder)]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]

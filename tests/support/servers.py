@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import random
 import socket
 import ssl
 import threading
@@ -9,6 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _HOST = "127.0.0.1"
+_PORTS = range(20_000, 30_000)
+"""The kernel gives none of these to whoever connects or listens at any port: Linux begins at 32768."""
+_LOT = random.SystemRandom()
+"""The module's own functions begin anew at each test, in each worker with the same numbers."""
 
 
 class Quiet(http.server.BaseHTTPRequestHandler):
@@ -37,15 +42,15 @@ def serving(handler: type[Quiet], port: int = 0, pair: tuple[Path, Path] | None 
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((_HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports of 127.0.0.1 that nobody listens on. Hardly anybody takes one before its server does, however late that starts."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _LOT.choice(_PORTS)
+        with socket.socket() as each, contextlib.suppress(OSError):
+            each.bind((_HOST, port))
+            if port not in found:
+                found.append(port)
+    return found
 
 
 def listens(port: int) -> bool:

@@ -5,4 +5,4 @@ GATEWAY = "127.0.0.1"
 ALICE, BOB, EXECUTOR, GUEST, CHECK, NOBODY = (f"127.0.7.{number}" for number in range(1, 7))
 ADMIN = "127.0.7.7"
 OTHER_GATEWAY = "127.0.7.8"
-"""The same while executors run, whose address is that of this machine (tests/cloud/kubelet.py)."""
+"""The gateway's while executors run, whose address is that of this machine (tests/cloud/kubelet.py)."""

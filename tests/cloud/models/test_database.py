@@ -21,9 +21,8 @@ from tests.support.eventually import eventually
 from tests.support.servers import free_ports
 from tests.support.stack_files import ROOT
 
-pytestmark = pytest.mark.long
 
-
+@pytest.mark.long
 class TestKilled:
     """A server of its own, which is killed."""
 
@@ -106,6 +105,7 @@ class TestEmpty:
             assert sorted(path.name for path in models.store.iterdir()) == ["mlflow.db"]
 
 
+@pytest.mark.long
 class TestFull:
     """A server of its own, whose share somebody tidies up."""
 
@@ -183,6 +183,7 @@ class TestSchema:
         command = [tools.mlflow(version), "-m", "mlflow.server.auth", "db", "upgrade", "--url", f"sqlite:///{path}"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
+    @pytest.mark.long
     def test_it_is_upgraded_and_nothing_is_lost(self, older):
         before = _schema(older.store / "mlflow.db")
         assert self.rights("3.10.1", older.store / "rights.db")

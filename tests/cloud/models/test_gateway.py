@@ -131,12 +131,12 @@ def interface(door: int) -> Iterator[tuple[Page, list[str]]]:
         chromium.close()
 
 
-@pytest.mark.long
 @needs_nginx
 @pytest.mark.skipif(not tools.chromium(), reason="chromium is not on PATH: Debian has it as `chromium`")
 class TestInterface:
     """MLflow's own interface in a real browser, under the policy that the gateway gives it."""
 
+    @pytest.mark.long
     def test_its_pages_work(self, interface, people, made):
         page, forbidden = interface
         people["alice"]("train('stars', 'teff', 3.0)", f"client.log_text('{made[0]}', '# seen', 'note.md')")
