@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _HOST = "127.0.0.1"
-_PORTS = range(20_000, 30_000)
-"""The kernel gives none of these to whoever connects or listens at any port: Linux begins at 32768."""
+_PORTS = range(23_000, 30_000)
+"""Above the ports of Spark's drivers. The kernel gives none of these to whoever connects or listens at any port: Linux begins at 32768."""
 _LOT = random.SystemRandom()
 """The module's own functions begin anew at each test, in each worker with the same numbers."""
 
