@@ -124,7 +124,7 @@ class Load:
             {"zeppelin.k8s.interpreter.user": person, "zeppelin.k8s.interpreter.pod.name": f"spark-{person}-2note{begin + index}-aaaaaa"}
             for index, person in enumerate(people)
         ]
-        for person, (pod, _) in zip(people, pods.rendered(self.items, self.folder, *changes), strict=True):
+        for person, (pod, _) in zip(people, pods.rendered(self.items, *changes), strict=True):
             made = self.server.create(pod)
             own = self.kube.api.acting_as(self.kube.api.token(NOTEBOOKS, made["spec"]["serviceAccountName"], made, 86_400))
             self.drivers.append((person, made, own))

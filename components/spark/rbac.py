@@ -15,8 +15,8 @@ DRIVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("pods", ("create", "get", "list", "watch", "delete", "deletecollection")),
     ("configmaps", ("create", "deletecollection")),
 )
-"""What a client-mode driver calls with the settings of `spark_properties`: allocate, hold, scale, stop (tests/cloud/test_rights.py, a real
-driver)."""
+"""What a client-mode driver calls with the settings of `spark_properties`: allocate, hold, scale, stop (test_spark.py, by the audit
+log of an API server)."""
 
 SERVER_RULES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("pods", ("create", "get", "list", "watch", "delete")),

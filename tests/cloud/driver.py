@@ -104,7 +104,7 @@ def running(
     folder.mkdir(parents=True, exist_ok=True)
     change = {"zeppelin.k8s.interpreter.pod.name": name, "zeppelin.k8s.interpreter.setting.name": setting}
     change["zeppelin.k8s.interpreter.user"] = person
-    (interpreter, _), *_ = pods.rendered(items, folder, change)
+    (interpreter, _), *_ = pods.rendered(items, change)
     server = api.acting_as(api.token(SERVER, "zeppelin-server"))
     pod = server.create(interpreter)
     server.close()

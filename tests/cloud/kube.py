@@ -22,12 +22,13 @@ from pathlib import Path
 
 import httpx
 
-from tests.cloud.api import Access, Api, ApiError, collection
+from tests.cloud.api import Access, Api, ApiError, Object, collection
 from tests.cloud.tools import program
 from tests.support.servers import free_ports
 
 _HOST = "127.0.0.1"
 STAGES = Path(__file__).with_name("kwok.yaml")
+_AUDIT = Path(__file__).with_name("audit.yaml")
 _KUBERNETES = "10.254.0.1"  # the Service's address, the first of the range
 
 
@@ -97,6 +98,8 @@ class Kube:
             *self._kubelets(),
             "--allow-privileged=true",
             "--anonymous-auth=false",
+            f"--audit-policy-file={_AUDIT}",
+            f"--audit-log-path={self.folder}/audit.log",
         )
         ca = self.folder / ("ca.crt" if self._own_ca else "certificates/apiserver.crt")
         self._wait("kube-apiserver", ca.exists)
@@ -161,6 +164,16 @@ class Kube:
     def dead(self) -> str | None:
         """Name of a program that has ended by itself, or None."""
         return next((name for name, process in self._processes if process.poll() is not None), None)
+
+    def used(self, pod: Object) -> set[tuple[str, str]]:
+        """Resource and verb of all that a Pod for notebooks was let do with its token. A watch counts when it ends."""
+        events = map(json.loads, (self.folder / "audit.log").read_text().splitlines())
+        return {
+            (event["objectRef"]["resource"], event["verb"])
+            for event in events
+            if event["annotations"]["authorization.k8s.io/decision"] == "allow"
+            and event["user"].get("extra", {}).get("authentication.kubernetes.io/pod-uid") == [pod["metadata"]["uid"]]
+        }
 
     def pids(self) -> dict[str, int]:
         """Process by name."""

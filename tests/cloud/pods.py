@@ -1,15 +1,16 @@
 """Pods as Zeppelin and Spark make them, for tests that ask what is allowed."""
 
 import copy
+import functools
 import json
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 from tests.cloud.api import Api, ApiError, Object, collection
 from tests.cloud.deployed import DRIVER_IMAGE, NOTEBOOKS, one
+from tests.cloud.kube import die_with_parent
 from tests.cloud.tools import jinjava
 
 BINDINGS = {
@@ -23,15 +24,24 @@ BINDINGS = {
 """What Zeppelin's launcher tells the template (K8sRemoteInterpreterProcess.getTemplateBindings)."""
 
 
-def rendered(items: list[Object], folder: Path, *changes: dict[str, Any]) -> list[list[Object]]:
+def rendered(items: list[Object], *changes: dict[str, Any]) -> list[list[Object]]:
     """Pod and Service of the stack's own template by jinjava, once for each set of changed bindings."""
     template = next(item["data"]["100-interpreter.yaml"] for item in items if "100-interpreter.yaml" in item.get("data", {}))
-    (folder / "template").write_text(template)
-    (folder / "bindings").write_text(json.dumps([BINDINGS | change for change in changes]))
-    command = [*jinjava(), str(folder / "template"), str(folder / "bindings")]
-    results = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    question, answer = _renderer()
+    question.write(json.dumps({"template": template, "properties": [BINDINGS | change for change in changes]}) + "\n")
+    question.flush()
+    results = json.loads(answer.readline())
     assert [result["errors"] for result in results] == [[] for _ in changes]
     return [[document for document in yaml.safe_load_all(result["output"]) if document] for result in results]
+
+
+@functools.cache
+def _renderer() -> tuple[IO[str], IO[str]]:
+    """Standard input and output of a renderer that ends with this process. Only the first template waits for Java to start."""
+    started = subprocess.Popen(jinjava(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", preexec_fn=die_with_parent)
+    assert started.stdin
+    assert started.stdout
+    return started.stdin, started.stdout
 
 
 def executor(items: list[Object], driver: Object, name: str = "exec-1", person: str = "alice", setting: str = "spark") -> Object:

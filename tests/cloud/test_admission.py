@@ -41,7 +41,7 @@ def refused(call: Any, *args: Any, **kwargs: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def notes(items: list[Object], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Object]]:
+def notes(items: list[Object]) -> dict[str, list[Object]]:
     """Pod and Service as Zeppelin would make them: alice's and bob's Spark, a guest's, alice's Markdown."""
     who = {"alice": "alice", "bob": "bob@example.org", "guest": "carol"}
     changes = [
@@ -50,7 +50,7 @@ def notes(items: list[Object], tmp_path_factory: pytest.TempPathFactory) -> dict
     ]
     markdown = {"zeppelin.k8s.interpreter.pod.name": "md-alice-2abcdefgh-aaaaaa"}
     markdown |= {f"zeppelin.k8s.interpreter.{kind}.name": "md" for kind in ("group", "setting")}
-    return dict(zip([*who, "md"], pods.rendered(items, tmp_path_factory.mktemp("notes"), *changes, markdown), strict=True))
+    return dict(zip([*who, "md"], pods.rendered(items, *changes, markdown), strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def names(api: Api, kind: str) -> set[str]:
 
 
 @pytest.fixture
-def interpreters(api: Api, items, tmp_path):
+def interpreters(api: Api, items):
     """Three interpreters with Services: one runs, one has ended, one waits for a node that never comes; and a Service whose Pod is gone."""
     titles = ["md-runs", "md-ended", "md-waits", "md-gone"]
     changes = [
@@ -49,7 +49,7 @@ def interpreters(api: Api, items, tmp_path):
         | {"zeppelin.k8s.interpreter.pod.name": title, "zeppelin.k8s.interpreter.user": "guest"}
         for title in titles
     ]
-    for title, (pod, service) in zip(titles, pods.rendered(items, tmp_path, *changes), strict=True):
+    for title, (pod, service) in zip(titles, pods.rendered(items, *changes), strict=True):
         if title != "md-gone":
             api.create(changed(pod, "spec/nodeSelector", {"capi.stackhpc.com/node-group": "none"}) if title == "md-waits" else pod)
         api.create(service)

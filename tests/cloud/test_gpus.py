@@ -215,8 +215,8 @@ def test_one_more_is_over_the_quota_of_its_person(asks, executors):
     ],
     ids=["a GPU", "one of another name", "all GPUs of the node"],
 )
-def test_an_interpreter_has_none(api, items, tmp_path, change, words):
-    (interpreter, _), *_ = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.pod.name": "spark-alice-2abcdefgh-aaaaaa"})
+def test_an_interpreter_has_none(api, items, change, words):
+    (interpreter, _), *_ = pods.rendered(items, {"zeppelin.k8s.interpreter.pod.name": "spark-alice-2abcdefgh-aaaaaa"})
     change(interpreter["spec"]["containers"][0])
     server = api.acting_as(api.token(SERVER, "zeppelin-server"))
     with contextlib.closing(server), pytest.raises(ApiError, match=words):

@@ -97,11 +97,11 @@ def launch(server: Api, api: Api, pod: Object, service: Object) -> list[str]:
 
 
 @pytest.mark.parametrize(("resource", "verb"), [(None, None), *((resource, verb) for resource, verbs in SERVER_RULES for verb in verbs)])
-def test_every_verb_of_the_server_is_needed(api: Api, items, tmp_path, resource, verb):
+def test_every_verb_of_the_server_is_needed(api: Api, items, resource, verb):
     change = {f"zeppelin.k8s.interpreter.{key}.name": "md" for key in ("group", "setting")}
-    pod, service = pods.rendered(
-        items, tmp_path, change | {"zeppelin.k8s.interpreter.pod.name": "md-launch", "zeppelin.k8s.interpreter.user": "x"}
-    )[0]
+    pod, service = pods.rendered(items, change | {"zeppelin.k8s.interpreter.pod.name": "md-launch", "zeppelin.k8s.interpreter.user": "x"})[
+        0
+    ]
     server = api.acting_as(api.token(SERVER, "zeppelin-server"))
     with without(api, items, "zeppelin-server", resource, verb):
         refusals = launch(server, api, pod, service)

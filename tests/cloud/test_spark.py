@@ -1,17 +1,16 @@
 """Real Spark on the fence: drivers with the stack's settings, executors as processes, jobs that run."""
 
-import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from components.spark.rbac import DRIVER_RULES
 from tests.cloud import driver, tools
 from tests.cloud.api import Api, Object
-from tests.cloud.deployed import NOTEBOOKS, without
+from tests.cloud.deployed import NOTEBOOKS, one
 from tests.cloud.driver import VERSIONS, Driver
+from tests.cloud.kube import Kube
 from tests.cloud.kubelet import Kubelet
 from tests.support.eventually import eventually
 
@@ -43,7 +42,7 @@ def forbidden(log: str) -> list[str]:
     return [line for line in log.splitlines() if "forbidden" in line.lower() or "Code: 403" in line or "code=403" in line]
 
 
-def test_a_job_runs_grows_recovers_lets_go_and_stops_clean(api: Api, items, tmp_path, minor, kubelet, record_property):
+def test_a_job_runs_grows_recovers_lets_go_and_stops_clean(kube: Kube, api: Api, items, tmp_path, minor, kubelet, record_property):
     with driver.running(api, items, tmp_path / "driver", minor=minor) as spark:
         assert spark("executors()") == 0
         started = spark("first_executor()")
@@ -68,6 +67,10 @@ def test_a_job_runs_grows_recovers_lets_go_and_stops_clean(api: Api, items, tmp_
         eventually(lambda: executors(api) == [])
         assert [item["metadata"]["name"] for item in api.items(CONFIG_MAPS) if item["metadata"]["name"].startswith("spark-exec-")] == []
         assert forbidden(spark.log()) == []
+    # In its whole life a driver uses each verb of its Role.
+    rules = one(items, "Role", "spark-driver")["rules"]
+    role = {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+    eventually(lambda: kube.used(spark.pod) == role)
     assert (tmp_path / "driver" / "spark-events").exists()
 
 
@@ -161,29 +164,3 @@ def test_a_driver_that_says_to_be_another_starts_nothing(api: Api, items, tmp_pa
         assert "a driver may only create objects that its own Pod owns" in (tmp_path / "driver" / "driver.log").read_text(errors="replace")
         assert executors(api) == []
     assert kubelet.peak == 0
-
-
-VERBS = [(resource, verb) for resource, verbs in DRIVER_RULES for verb in verbs]
-
-
-@pytest.mark.parametrize("minor", ["4.0"], indirect=True)
-@pytest.mark.parametrize(("resource", "verb"), VERBS)
-def test_every_verb_is_needed(api: Api, items, tmp_path, kubelet, resource, verb):
-    """A driver whose Role lacks the verb meets a refusal of just that verb: as it begins, as an executor dies, or as it ends."""
-    # The API server answers a refused watch without a reason.
-    words = f'cannot {verb} resource "{resource}"' if verb != "watch" else "watch=true. Message: Forbidden"
-    log = tmp_path / "driver" / "driver.log"
-
-    def met() -> bool:
-        return words in log.read_text(errors="replace")
-
-    with without(api, items, "spark-driver", resource, verb):
-        # A driver that may not make its ConfigMap does not begin at all.
-        with contextlib.suppress(RuntimeError), driver.running(api, items, log.parent) as spark:
-            spark("first_executor(0)")
-            eventually(lambda: met() or spark("executors()") > 0)
-            if not met():
-                kubelet.kill_one()
-                eventually(lambda: met() or verb == "deletecollection")
-            spark("spark.stop()")
-        assert met()

@@ -16,7 +16,7 @@ FIELDS = ("user", "group.id", "pod.name", "setting.name")
 
 
 @pytest.fixture(scope="module")
-def outputs(items, tmp_path_factory) -> dict[tuple[str, str], list[Any]]:
+def outputs(items) -> dict[tuple[str, str], list[Any]]:
     """Every hostile value in every place, rendered by one run of jinjava."""
     places = [f"zeppelin.k8s.interpreter.{field}" for field in FIELDS]
     cases = list(itertools.product(places, HOSTILE))
@@ -31,18 +31,18 @@ def outputs(items, tmp_path_factory) -> dict[tuple[str, str], list[Any]]:
         for value in HOSTILE
     ]
     keys = cases + [("envs", value) for value in HOSTILE] + [("overrides", value) for value in HOSTILE]
-    return dict(zip(keys, pods.rendered(items, tmp_path_factory.mktemp("hostile"), *changes, *envs, *mixed), strict=True))
+    return dict(zip(keys, pods.rendered(items, *changes, *envs, *mixed), strict=True))
 
 
 @pytest.fixture(scope="module")
-def plain(items, tmp_path_factory) -> list[Any]:
-    return pods.rendered(items, tmp_path_factory.mktemp("plain"), {})[0]
+def plain(items) -> list[Any]:
+    return pods.rendered(items, {})[0]
 
 
 @pytest.fixture(scope="module")
-def stranger(items, tmp_path_factory) -> list[Any]:
+def stranger(items) -> list[Any]:
     """What somebody gets who is not listed: no space of their own."""
-    return pods.rendered(items, tmp_path_factory.mktemp("stranger"), {"zeppelin.k8s.interpreter.user": "carol"})[0]
+    return pods.rendered(items, {"zeppelin.k8s.interpreter.user": "carol"})[0]
 
 
 OWN = ("args", "env", "volumeMounts")
@@ -97,11 +97,11 @@ def test_every_value_is_let_in_or_refused_for_its_name(api: Api, outputs):
 
 
 @pytest.mark.parametrize("group", ["spark", "python", "md", "sh"])
-def test_each_language_is_let_in(api: Api, items, tmp_path, group):
+def test_each_language_is_let_in(api: Api, items, group):
     change = {f"zeppelin.k8s.interpreter.{key}.name": group for key in ("group", "setting")} | {
         "zeppelin.k8s.interpreter.pod.name": f"{group}-alice-1"
     }
-    pod, service = pods.rendered(items, tmp_path, change)[0]
+    pod, service = pods.rendered(items, change)[0]
     server = api.acting_as(api.token(SERVER, "zeppelin-server"))
     for item in (pod, service):
         assert (
@@ -112,10 +112,10 @@ def test_each_language_is_let_in(api: Api, items, tmp_path, group):
     server.close()
 
 
-def test_sizes_follow_the_profile_and_people_their_names(items, tmp_path):
+def test_sizes_follow_the_profile_and_people_their_names(items):
     settings = {"spark": "spark", "spark-large": "spark-large", "made-by-hand": "spark"}
     changes = [{"zeppelin.k8s.interpreter.setting.name": name} for name in settings]
-    for (pod, _), expected in zip(pods.rendered(items, tmp_path, *changes), settings.values(), strict=True):
+    for (pod, _), expected in zip(pods.rendered(items, *changes), settings.values(), strict=True):
         assert pod["spec"]["initContainers"][0]["args"] == [
             "spark",
             f"{expected}.person",
@@ -123,7 +123,7 @@ def test_sizes_follow_the_profile_and_people_their_names(items, tmp_path):
             "alice",
             pod["metadata"]["name"],
         ]
-    stranger = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.user": "carol"})[0][0]
+    stranger = pods.rendered(items, {"zeppelin.k8s.interpreter.user": "carol"})[0][0]
     assert stranger["spec"]["initContainers"][0]["args"] == [
         "spark",
         "spark",
@@ -131,15 +131,15 @@ def test_sizes_follow_the_profile_and_people_their_names(items, tmp_path):
         "guest.carol",
         stranger["metadata"]["name"],
     ]
-    mail = pods.rendered(items, tmp_path, {"zeppelin.k8s.interpreter.user": "bob@example.org"})[0][0]
+    mail = pods.rendered(items, {"zeppelin.k8s.interpreter.user": "bob@example.org"})[0][0]
     assert mail["spec"]["serviceAccountName"] == "spark-driver-bob-example-org"
     assert mail["metadata"]["labels"]["gaia-dmp/user"] == "bob-example-org"
 
 
-def test_a_person_has_their_own_space_and_a_driver_the_keys_of_buckets(items, tmp_path):
+def test_a_person_has_their_own_space_and_a_driver_the_keys_of_buckets(items):
     who = [{"zeppelin.k8s.interpreter.user": user} for user in ("alice", "bob@example.org", "carol")]
     markdown = {f"zeppelin.k8s.interpreter.{key}.name": "md" for key in ("group", "setting")}
-    found = [_mounts(pod) for pod, _ in pods.rendered(items, tmp_path, *who, markdown)]
+    found = [_mounts(pod) for pod, _ in pods.rendered(items, *who, markdown)]
     assert [mounts.get("user") for mounts in found] == [
         ("/user/alice", "user-alice"),
         ("/user/bob-example-org", "user-bob-example-org"),

@@ -1,7 +1,6 @@
 """A stack with Yarn on a real API server: its Pods are let in, and Zeppelin makes drivers with no token and their person's folders."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -26,8 +25,8 @@ def api(items: list[Object]) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="module")
-def driver(items: list[Object], tmp_path_factory: pytest.TempPathFactory) -> Object:
-    return pods.rendered(items, tmp_path_factory.mktemp("driver"), {})[0][0]
+def driver(items: list[Object]) -> Object:
+    return pods.rendered(items, {})[0][0]
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +68,10 @@ def test_a_driver_with_the_folder_of_another_is_refused(zeppelin, driver):
             zeppelin.create(hostile)
 
 
-def test_a_person_in_yarn_is_who_the_server_says(items, tmp_path: Path):
+def test_a_person_in_yarn_is_who_the_server_says(items):
     """The environment that a notebook's setting may have does not stand for the person's name."""
     change = {"zeppelin.k8s.envs": {"HADOOP_USER_NAME": "bob", "YARN_CONF_DIR": "/tmp"}}
-    ((pod, _),) = pods.rendered(items, tmp_path, change)
+    ((pod, _),) = pods.rendered(items, change)
     found = [(each["name"], each["value"]) for each in pod["spec"]["containers"][0]["env"]]
     assert [value for name, value in found if name == "HADOOP_USER_NAME"] == ["alice"]
     assert [value for name, value in found if name == "YARN_CONF_DIR"] == ["/opt/zeppelin/yarn-conf"]

@@ -97,7 +97,7 @@ def program(name: str) -> Path:
 
 
 def jinjava() -> list[str]:
-    """The command that renders: arguments are the template's file and a file of JSON properties."""
+    """The command that renders templates: a line of JSON in, a line of JSON out (Render.java)."""
     jars, source = f"{_jars('jinjava')}/*", TOOLS / "jinjava" / "Render.java"
     target = cached(f"render-{digest(source)}") / "classes"
     classes = made(target, "the renderer", lambda part: run("javac", "-nowarn", "-cp", jars, "-d", str(part), str(source)))

@@ -48,7 +48,7 @@ SMALL = {"cores": 1, "memory_gib": 1, "overhead_gib": 1, "scratch_gib": 4}
 
 def test_a_job_runs_on_the_recorded_pods(container: Callable[[str], Container], tmp_path: Path):
     items = deployed.objects(with_yarn(deployed.stack(), cores=4, memory_gib=8))
-    (interpreter, _), *_ = pods.rendered(items, tmp_path, {})
+    (interpreter, _), *_ = pods.rendered(items, {})
     files = {name: folder(tmp_path / name) for name in ("conf", "platform", "zeppelin", "work", "staging/alice")}
     for key, text in one(items, "ConfigMap", "yarn-manager-files")["data"].items():
         (files["conf"] / key).write_text(text)

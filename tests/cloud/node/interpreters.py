@@ -78,20 +78,15 @@ def _forced(pod: Object) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def made(
-    platform: Platform, folder: Path, name: str, *, group: str = "spark", setting: str = "spark", person: str = "alice"
-) -> Iterator[Object]:
-    """An interpreter's Pod of a person with its Service, made by the server's account and gone afterwards; it runs.
-
-    folder: an empty one.
-    """
+def made(platform: Platform, name: str, *, group: str = "spark", setting: str = "spark", person: str = "alice") -> Iterator[Object]:
+    """An interpreter's Pod of a person with its Service, made by the server's account and gone afterwards; it runs."""
     change = {
         "zeppelin.k8s.interpreter.user": person,
         "zeppelin.k8s.interpreter.pod.name": name,
         "zeppelin.k8s.interpreter.group.name": group,
         "zeppelin.k8s.interpreter.setting.name": setting,
     }
-    ((pod, service),) = pods.rendered(platform.items, folder, change)
+    ((pod, service),) = pods.rendered(platform.items, change)
     server = platform.api.acting_as(platform.api.token(SERVER, "zeppelin-server"))
     for item in (pod, service):
         server.create(item)
@@ -112,7 +107,7 @@ def running(
     platform: Platform, folder: Path, name: str, *, setting: str = "spark", hostile: Mapping[str, str] | None = None
 ) -> Iterator[Interpreter]:
     """A driver of alice. hostile: settings of a person, which stand in place of the stack's."""
-    with made(platform, folder, name, setting=setting) as pod:
+    with made(platform, name, setting=setting) as pod:
         interpreter = start(platform, pod, setting, hostile or {})
         eventually(lambda: "READY" in interpreter.execute("cat", "/work/answers"), 300, pause=1)
         yield interpreter

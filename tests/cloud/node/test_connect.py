@@ -99,7 +99,7 @@ def test_a_client_waits_for_a_driver_that_starts(
     """The Pod is there, and Spark is not yet. The token of another driver is wrong there; that it says so shows that it was reached."""
     late = url.replace(ALICE, LATE)
     assert late != url
-    with interpreters.made(deployment, tmp_path, LATE) as pod, ThreadPoolExecutor(1) as pool:
+    with interpreters.made(deployment, LATE) as pod, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, late, certificate[0], "spark.range(10).count()", seconds=300)
         interpreters.start(deployment, pod, "spark", {})
         assert not answer.done()

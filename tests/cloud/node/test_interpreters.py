@@ -98,7 +98,7 @@ def test_a_job_survives_an_executor_that_takes_too_much_memory(large: Interprete
 
 
 def test_an_idle_interpreter_of_another_language_runs(deployment: Platform, tmp_path):
-    with interpreters.made(deployment, tmp_path, "md-alice-2abcdefgh-qwerty", group="md", setting="md") as pod:
+    with interpreters.made(deployment, "md-alice-2abcdefgh-qwerty", group="md", setting="md") as pod:
         assert pod["spec"]["automountServiceAccountToken"] is False
         # The Pod has no way to the API server, and knows no token.
         said = execute(deployment.kube, pod, "sh", "-c", "ls /var/run/secrets/kubernetes.io 2>&1 || true")

@@ -203,7 +203,7 @@ def test_bytes_lie_on_the_share(store: Path, alice: Person, made: list[str]) -> 
 def test_a_person_is_known_by_their_pod_on_whichever_node(deployment: Platform, alice: Person, made: list[str], tmp_path: Path) -> None:
     """Through the Service, to a server on the same node or on another: the address of a Pod stays what it is."""
     call = "client.delete_registered_model('teff')"
-    with interpreters.made(deployment, tmp_path, "spark-bob-2abcdefgh-driver", person="bob@example.org") as pod:
+    with interpreters.made(deployment, "spark-bob-2abcdefgh-driver", person="bob@example.org") as pod:
         assert pod["metadata"]["labels"][USER] == "bob-example-org"
         bob = Person(deployment, pod)
         for node in deployment.cluster.nodes:
@@ -230,7 +230,7 @@ def test_no_other_pod_reaches_it(deployment: Platform, alice: Person, tmp_path: 
     service = deployment.api.get(f"/api/v1/namespaces/{SERVER}/services/models")["spec"]["clusterIP"]
     addresses = (serving(deployment)["status"]["podIP"], service)
     check = next(pod for pod in deployment.pods(NOTEBOOKS, DATASET_CHECK_LABELS) if ready(pod))
-    with interpreters.made(deployment, tmp_path, "python-alice-2abcdefgh-x", group="python", setting="python") as python:
+    with interpreters.made(deployment, "python-alice-2abcdefgh-x", group="python", setting="python") as python:
         found = {
             name: [Person(deployment, pod).reaches(address) for address in addresses]
             for name, pod in (("alice", alice.pod), ("python", python))

@@ -168,9 +168,8 @@ def works(
 
         def begin(node: str, name: str) -> Work:
             (other,) = deployment.cluster.nodes.keys() - {node}
-            folder = tmp_path_factory.mktemp("person")
             with closed(deployment.kube, other):
-                pod = stack.enter_context(interpreters.made(deployment, folder, f"spark-alice-2abcdefgh-{name}"))
+                pod = stack.enter_context(interpreters.made(deployment, f"spark-alice-2abcdefgh-{name}"))
             made.append(Work(deployment, pod))
             return made[-1]
 

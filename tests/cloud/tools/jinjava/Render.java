@@ -2,8 +2,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.interpret.RenderResult;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -12,21 +14,25 @@ import java.util.Map;
 /**
  * Renders a template for each of several sets of properties, as Zeppelin's launcher does: dotted keys become nested maps, a value in the
  * way of a map moves to its key "_" (K8sSpecTemplate of Zeppelin 0.12.1: the order of keys decides, here it is the order of the JSON).
- * Arguments: template, JSON list of maps. Prints a JSON list of {"output", "errors"}.
+ * Each line of standard input is JSON, {"template", "properties": a list of maps}; the answer is a line, a JSON list of {"output", "errors"}.
  */
 public class Render {
   public static void main(String[] arguments) throws Exception {
     ObjectMapper json = new ObjectMapper();
-    String template = Files.readString(Path.of(arguments[0]));
     Jinjava jinjava = new Jinjava(JinjavaConfig.newBuilder().withLstripBlocks(true).withTrimBlocks(true).build());
-    List<Map<String, Object>> results = new ArrayList<>();
-    for (Object properties : json.readValue(Files.readString(Path.of(arguments[1])), List.class)) {
-      RenderResult result = jinjava.renderForResult(template, nested((Map<String, Object>) properties));
-      List<String> errors = new ArrayList<>();
-      result.getErrors().forEach(error -> errors.add(error.getSeverity() + " " + error.getMessage()));
-      results.add(Map.of("output", result.getOutput(), "errors", errors));
+    BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    PrintStream answers = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    for (String line = questions.readLine(); line != null; line = questions.readLine()) {
+      Map<String, Object> question = json.readValue(line, Map.class);
+      List<Map<String, Object>> results = new ArrayList<>();
+      for (Object properties : (List<Object>) question.get("properties")) {
+        RenderResult result = jinjava.renderForResult((String) question.get("template"), nested((Map<String, Object>) properties));
+        List<String> errors = new ArrayList<>();
+        result.getErrors().forEach(error -> errors.add(error.getSeverity() + " " + error.getMessage()));
+        results.add(Map.of("output", result.getOutput(), "errors", errors));
+      }
+      answers.println(json.writeValueAsString(results));
     }
-    System.out.print(json.writeValueAsString(results));
   }
 
   private static Map<String, Object> nested(Map<String, Object> flat) {
