@@ -42,7 +42,7 @@ def main() -> None:
         deployed.apply(kube.api, items)
         for minor in tools.SPARK:
             jvm = min(bare_jvm(minor) for _ in range(RUNS))
-            kubelet = Kubelet(kube.api, tools.spark(minor), Path(folder) / f"executors-{minor}")
+            kubelet = Kubelet(kube.api, minor, Path(folder) / f"executors-{minor}")
             kubelet.start()
             rows: dict[tuple[str, float], list[float]] = {}
             for run in range(RUNS):

@@ -142,6 +142,7 @@ def running(
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_DIRS": str(folder),
+        **tools.quick_java(minor, "driver"),
         **(variables or {}),
     }
     try:

@@ -12,6 +12,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+from tests.cloud import tools
 from tests.cloud.api import Api, ApiError, Object
 from tests.cloud.deployed import NOTEBOOKS
 from tests.cloud.kube import die_with_parent
@@ -25,10 +26,10 @@ _OPENED = (
 
 
 class Kubelet:
-    """Runs executors of one pyspark, a folder of `tools.spark`, until `stop`. folder: logs and local directories."""
+    """Runs executors of one minor version of Spark until `stop`. folder: logs and local directories."""
 
-    def __init__(self, api: Api, spark: Path, folder: Path) -> None:
-        self._api, self._spark, self._folder = api, spark, folder
+    def __init__(self, api: Api, minor: str, folder: Path) -> None:
+        self._api, self._minor, self._folder = api, minor, folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ended = threading.Event()
         # Children die with the thread that made them, so that is the one that lives as long as the kubelet.
@@ -104,13 +105,14 @@ class Kubelet:
         options = [environment[key] for key in sorted((k for k in environment if k.startswith("SPARK_JAVA_OPT_")), key=_number)]
         local = self._folder / pod["metadata"]["name"]
         local.mkdir(parents=True)
+        spark = tools.spark(self._minor)
         command = [
             shutil.which("java") or "java",
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
             *options,
             "-Xmx512m",
             "-cp",
-            f"{self._spark}/pyspark/jars/*",
+            f"{spark}/pyspark/jars/*",
             "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend",
         ]
         for flag, variable in (
@@ -127,8 +129,9 @@ class Kubelet:
             return subprocess.Popen(
                 command,
                 env=os.environ
+                | tools.quick_java(self._minor, "executor")
                 | environment
-                | {"SPARK_LOCAL_DIRS": str(local), "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": str(self._spark)},
+                | {"SPARK_LOCAL_DIRS": str(local), "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": str(spark)},
                 cwd=local,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from components.names import CONNECT_PORT, SPARK_NAMESPACE
-from tests.cloud import deployed, driver, tools
+from tests.cloud import deployed, driver
 from tests.cloud.api import Api, Object
 from tests.cloud.driver import Driver
 from tests.cloud.kubelet import Kubelet
@@ -96,7 +96,7 @@ def gateway(folder: Path) -> Iterator[Door]:
 @pytest.fixture(scope="module")
 def door(api: Api, items: list[Object], folder: Path, gateway: Door) -> Iterator[Door]:
     """The gateway with a driver of alice and one of bob."""
-    kubelet = Kubelet(api, tools.spark("4.0"), folder / "executors")
+    kubelet = Kubelet(api, "4.0", folder / "executors")
     kubelet.start()
     # Addresses that another run of this test on the same machine does not have.
     begin = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"

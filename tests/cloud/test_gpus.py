@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from components.files import text
-from tests.cloud import deployed, driver, pods, tools
+from tests.cloud import deployed, driver, pods
 from tests.cloud.api import Api, ApiError, Object
 from tests.cloud.deployed import NOTEBOOKS, SERVER
 from tests.cloud.driver import Driver
@@ -64,7 +64,7 @@ def find(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def spark(api: Api, items: list[Object], folder: Path, find: Path) -> Iterator[Driver]:
     """A driver of alice's with the settings of `%spark-gpu`."""
-    runner = Kubelet(api, tools.spark("4.0"), folder / "executors")
+    runner = Kubelet(api, "4.0", folder / "executors")
     with pytest.MonkeyPatch.context() as patch:
         # Executors are processes of this machine, with its environment.
         patch.setenv("PATH", str(folder), prepend=":")

@@ -58,7 +58,7 @@ def history(api: Api, items, minor: str, tmp_path_factory: pytest.TempPathFactor
     logs, gathered = folder / "logs", folder / "gathered"
     (logs / "alice").mkdir(parents=True)
     gathered.mkdir()
-    runner = Kubelet(api, tools.spark(minor), folder / "executors")
+    runner = Kubelet(api, minor, folder / "executors")
     runner.start()
     with driver.running(api, items, folder / "driver", minor=minor, name=ALICE, history=logs / "alice") as spark:
         assert spark("shuffle(8)") == 49995000

@@ -248,7 +248,7 @@ def prometheus(kube: Kube, api: Api, items, charts, tmp_path_factory) -> Iterato
         "HOME": str(folder),
     }
     kind = type("Own", (Zeppelin,), {"notes": {}, "paths": {}, "asked": []})
-    executors = Kubelet(api, tools.spark("4.0"), folder / "executors")
+    executors = Kubelet(api, "4.0", folder / "executors")
     settings = {"spark.ui.port": str(ports["ui"])}
     processes = Processes(folder, commands, environment)
     with contextlib.ExitStack() as stack:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import driver, tools
+from tests.cloud import driver
 from tests.cloud.api import Api, Object
 from tests.cloud.deployed import NOTEBOOKS, one
 from tests.cloud.driver import VERSIONS, Driver
@@ -27,7 +27,7 @@ def minor(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def kubelet(api: Api, minor: str, tmp_path: Path) -> Iterator[Kubelet]:
-    runner = Kubelet(api, tools.spark(minor), tmp_path / "executors")
+    runner = Kubelet(api, minor, tmp_path / "executors")
     runner.start()
     yield runner
     runner.stop()
@@ -88,7 +88,7 @@ def test_a_profile_has_its_own_size_and_the_quota_is_the_last_word(api: Api, ite
 def notebook(api: Api, items, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Driver, Kubelet]]:
     """A driver and what would run its executors."""
     folder = tmp_path_factory.mktemp("notebook")
-    runner = Kubelet(api, tools.spark("4.0"), folder / "executors")
+    runner = Kubelet(api, "4.0", folder / "executors")
     runner.start()
     try:
         with driver.running(api, items, folder / "driver") as spark:

@@ -41,8 +41,7 @@ def spark(api, items, models, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A real driver of alice's with real executors and the libraries of the Spark image, which a laptop may use, too."""
     folder, python = tmp_path_factory.mktemp("scoring"), tools.libraries()
     (site,) = python.parents[1].glob("lib/python*/site-packages")
-    pyspark = tools.spark("4.0")
-    runner = Kubelet(api, pyspark, folder / "executors")
+    runner = Kubelet(api, "4.0", folder / "executors")
     runner.start()
     with relay(ALICE, models.port) as way:
         here = resolving(folder, way)
