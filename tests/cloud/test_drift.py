@@ -116,21 +116,26 @@ BY_HAND = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "name", "operation", "path", "text"), BY_HAND, ids=[each[0] for each in BY_HAND])
-def test_what_somebody_adds_is_found_and_put_back(
-    api: Api, items: list[Object], live: Live, kind: str, name: str, operation: tuple[str, str, Any], path: str, text: str | None
-):
-    item = one(items, kind, name)
-    edit(api, item, operation)
-    (difference,), risks, _ = of_cluster(live, mend=False)
-    assert (difference.kind.rpartition(":")[2], difference.operation) == (kind, "update")
-    assert [field for field in difference.fields if field.startswith(path)] == list(difference.fields)
-    assert bool(risks) == bool(text)
-    assert not text or any(text in risk.text for risk in risks)
+def test_what_somebody_adds_is_found_and_put_back(api: Api, items: list[Object], live: Live):
+    """All at once: to look at a whole stack takes seconds."""
+    for kind, name, operation, _, _ in BY_HAND:
+        edit(api, one(items, kind, name), operation)
+    differences, risks, _ = of_cluster(live, mend=False)
+    assert {each.operation for each in differences} == {"update"}
+    told = [risk.text for risk in risks]
+    for kind, name, _, _, text in BY_HAND:
+        assert any(text in each for each in told) if text else not any(f"{kind} {name}" in each for each in told), (kind, told)
+    found = {(each.kind.rpartition(":")[2], field) for each in differences for field in each.fields}
+    expected = [(kind, path) for kind, _, _, path, _ in BY_HAND]
+    for kind, path in expected:
+        assert [field for title, field in found if title == kind and field.startswith(path)] != [], kind
+    assert [(kind, field) for kind, field in found if not any(kind == title and field.startswith(path) for title, path in expected)] == []
     rest, _, mended = of_cluster(live, mend=True)
-    assert (rest, len(mended)) == ([], 1)
-    # The engine's next change of that object is not refused: nobody else owns a field of it.
-    api.call("PATCH", address(item), item, {"fieldManager": MANAGER}, "application/apply-patch+yaml")
+    assert (rest, len(mended)) == ([], len(differences))
+    # The engine's next change of these objects is not refused: nobody else owns a field of them.
+    for kind, name, *_ in BY_HAND:
+        item = one(items, kind, name)
+        api.call("PATCH", address(item), item, {"fieldManager": MANAGER}, "application/apply-patch+yaml")
 
 
 def test_what_was_deleted_is_made_again(api: Api, items: list[Object], live: Live):
@@ -142,8 +147,8 @@ def test_what_was_deleted_is_made_again(api: Api, items: list[Object], live: Liv
     assert of_cluster(live, mend=True) == ([], [], [f"restored Role {NOTEBOOKS}/interpreter-cleaner"])
 
 
-def binding(kind: str, namespace: str | None, *subjects: Object) -> Object:
-    place = {"name": "by-hand"} | ({"namespace": namespace} if namespace else {})
+def binding(kind: str, namespace: str | None, *subjects: Object, name: str = "by-hand") -> Object:
+    place = {"name": name} | ({"namespace": namespace} if namespace else {})
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
     version = "rbac.authorization.k8s.io/v1"
     return {"apiVersion": version, "kind": kind, "metadata": place, "roleRef": reference, "subjects": list(subjects)}
@@ -156,27 +161,30 @@ def group(name: str) -> Object:
 DRIVER = {"kind": "ServiceAccount", "name": "spark-driver", "namespace": NOTEBOOKS}
 
 
-@pytest.mark.parametrize(
-    "item",
-    [
+def test_bindings_that_nobody_declared_are_found_and_taken_away(api: Api, live: Live):
+    user = {"kind": "User", "name": f"system:serviceaccount:{NOTEBOOKS}:spark-driver"}
+    items = [
         binding("ClusterRoleBinding", None, DRIVER),
-        binding("ClusterRoleBinding", None, group(f"system:serviceaccounts:{NOTEBOOKS}")),
-        binding("ClusterRoleBinding", None, {"kind": "User", "name": f"system:serviceaccount:{NOTEBOOKS}:spark-driver"}),
-        binding("RoleBinding", "kube-system", DRIVER),
-        binding("RoleBinding", SERVER, group("somebody")),
-    ],
-    ids=["account", "all accounts of a namespace", "account as a user", "elsewhere", "here"],
-)
-def test_a_binding_that_nobody_declared_is_found_and_taken_away(api: Api, live: Live, item: Object):
-    api.create(item)
-    try:
-        (difference,), (risk, *_), _ = of_cluster(live, mend=False)
-        assert (difference.operation, difference.name.split()[0]) == ("create", item["kind"])
-        assert risk.category == "rights"
-        assert of_cluster(live, mend=True)[0] == []
-    finally:
-        if any(each["metadata"]["name"] == "by-hand" for each in api.items(collection(item))):
-            api.delete(address(item))
+        binding("ClusterRoleBinding", None, group(f"system:serviceaccounts:{NOTEBOOKS}"), name="all-accounts"),
+        binding("ClusterRoleBinding", None, user, name="an-account-as-a-user"),
+        binding("RoleBinding", "kube-system", DRIVER, name="elsewhere"),
+        binding("RoleBinding", SERVER, group("somebody"), name="here"),
+    ]
+    for item in items:
+        api.create(item)
+    differences, risks, _ = of_cluster(live, mend=False)
+    assert {each.operation for each in differences} == {"create"}
+    assert {each.name.replace("/", " ").split()[-1] for each in differences} == {item["metadata"]["name"] for item in items}
+    assert sorted(risk.text.replace(" gains whatever ClusterRole edit says on *", "") for risk in risks) == [
+        f"{NOTEBOOKS}/spark-driver everywhere",
+        f"{NOTEBOOKS}/spark-driver in kube-system",
+        f"somebody in {SERVER}",
+        f"system:serviceaccount:{NOTEBOOKS}:spark-driver everywhere",
+        f"system:serviceaccounts:{NOTEBOOKS} everywhere",
+    ]
+    assert of_cluster(live, mend=True)[0] == []
+    left = {each["metadata"]["name"] for item in items for each in api.items(collection(item))}
+    assert left & {item["metadata"]["name"] for item in items} == set()
 
 
 def test_a_binding_of_everybody_is_told_and_left(api: Api, live: Live):

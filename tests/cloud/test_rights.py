@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -142,18 +142,17 @@ WIDER = (
 
 
 def test_what_a_review_calls_wider_is_what_the_server_allows(api: Api, items):
-    """Of every account, verb and resource: `gained` and the SubjectAccessReviews before and after say the same."""
+    """Of every account, verb and resource: `gained` and the SubjectAccessReviews with and without the wider rules say the same."""
     before = record_data(stack(), "update", STACK)
     after = copy.deepcopy(before)
     role = named(after, "spark-rbac-spark-driver-role").inputs
     role["rules"] = [*role["rules"], *WIDER]
-    allowed_before = _allowed(api)
     whole = one(items, "Role", "spark-driver")
     may_exec = (f"system:serviceaccount:{NOTEBOOKS}:spark-driver", "create", "pods/exec", NOTEBOOKS)
     api.apply(whole | {"rules": role["rules"]})
     try:
         eventually(lambda: api.may(*may_exec))
-        allowed = _allowed(api)
+        wider = _allowed(api, _cells())
     finally:
         api.apply(whole)
         eventually(lambda: not api.may(*may_exec))
@@ -161,25 +160,30 @@ def test_what_a_review_calls_wider_is_what_the_server_allows(api: Api, items):
     drivers = {f"{NOTEBOOKS}/spark-driver{person}" for person in ("", "-alice")}
     assert drivers <= {grant.account for grant in found}
     said = set()
-    for account, verb, (resource, group), name in _questions():
-        title = f"{group}/{resource}".lstrip("/")
-        asked = Grant("/".join(account), NOTEBOOKS, verb, title, (name,) if name else ())
+    for cell in _cells():
+        account, verb, (resource, group), name = cell
+        asked = Grant("/".join(account), NOTEBOOKS, verb, f"{group}/{resource}".lstrip("/"), (name,) if name else ())
         if any(grant.covers(asked) for grant in found):
-            said.add((account, verb, title, name))
-    assert said == allowed - allowed_before
+            said.add(cell)
+    assert said == wider - _allowed(api, wider)
     assert len(said) > 20
 
 
-def _questions():
+Cell = tuple[tuple[str, str], str, tuple[str, str], str]
+"""Account, verb, resource with its group, and name of an object or ""."""
+
+
+def _cells() -> Iterator[Cell]:
     resources = [*((resource, "") for resource in RESOURCES), *GROUPED, ("statefulsets", "apps")]
     for account, verb, resource in itertools.product(ACCOUNTS, VERBS, resources):
         for name in ("", "registry") if resource == ("secrets", "") else ("",):
             yield account, verb, resource, name
 
 
-def _allowed(api: Api) -> set[tuple[tuple[str, str], str, str, str]]:
+def _allowed(api: Api, cells: Iterable[Cell]) -> set[Cell]:
+    """Those that the API server allows now."""
     return {
-        (account, verb, f"{group}/{resource}".lstrip("/"), name)
-        for account, verb, (resource, group), name in _questions()
+        (account, verb, (resource, group), name)
+        for account, verb, (resource, group), name in cells
         if api.may("system:serviceaccount:" + ":".join(account), verb, resource, NOTEBOOKS, group, name)
     }
