@@ -101,6 +101,8 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
             "token": {"provider": "fernet", "expiration": "36000"},
             "fernet_tokens": {"key_repository": str(folder / "fernet")},
             "credential": {"key_repository": str(folder / "credential")},
+            # The least that there is: with the usual 12 each login costs half a second of processor, and tests log in all the time.
+            "identity": {"password_hash_rounds": "4"},
         },
         "neutron.conf": common("neutron")
         | {
