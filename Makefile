@@ -41,20 +41,20 @@ test: .venv/.development ## every test that needs only Python
 test-kube: .venv/.development ## tests against a real Kubernetes API server and real Spark drivers; builds them at first (Go, Java, Maven)
 	@$(PY) -m tests.cloud.tools
 	@$(PY) -m tests.cloud.spark_classes 4.0
-	@$(PY) -m pytest tests/cloud -m "not long" -n 3 --dist loadfile -rs --ignore=tests/cloud/node
+	@$(PY) -m pytest tests/cloud -m "not long" -n 3 --dist loadfile --no-loadscope-reorder -rs --ignore=tests/cloud/node
 
 test-kube-long: .venv/.development ## what takes longer there: Spark 3.5, images, limits on Yarn, an MLflow server that is killed, alerts that fire
 	@$(PY) -m tests.cloud.tools
 	@$(PY) -m tests.cloud.spark_classes 3.5 4.0
-	@$(PY) -m pytest tests/cloud -m long -n 3 --dist loadfile -rs --ignore=tests/cloud/node
+	@$(PY) -m pytest tests/cloud -m long -n 3 --dist loadfile --no-loadscope-reorder -rs --ignore=tests/cloud/node
 
 test-cloud: .venv/.development ## tests against real OpenStack services, and by the Pulumi engine where it is on PATH; builds them at first (MariaDB, Ceph, Go)
 	@$(PY) -m tests.cloud.openstack.build
-	@$(PY) -m pytest tests/openstack tests/engine -m "not long" -n 2 --dist loadfile -rs
+	@$(PY) -m pytest tests/openstack tests/engine -m "not long" -n 2 --dist loadfile --no-loadscope-reorder -rs
 
 test-cloud-long: .venv/.development ## what takes longer there: quotas one by one, machines in the place of others, the supervisor of the cloud itself
 	@$(PY) -m tests.cloud.openstack.build
-	@$(PY) -m pytest tests/openstack tests/engine -m long -n 2 --dist loadfile -rs
+	@$(PY) -m pytest tests/openstack tests/engine -m long -n 2 --dist loadfile --no-loadscope-reorder -rs
 
 test-node: .venv/.development ## tests on a real Kubernetes node, whose packets are stopped, some minutes; builds it at first (root, containerd, Go)
 	@$(PY) -m tests.cloud.node build

@@ -212,6 +212,8 @@ def test_a_quota_holds_grows_under_a_running_mount_and_a_refused_shrink_loses_no
     resize("shrink", 1)
     told = f"/messages?resource_id={share.id}"
     eventually(lambda: bool(manila.get(told, microversion="2.37").json()["messages"]), 60)
+    # Manila tells why before it lets the share go.
+    eventually(lambda: manila.get_share(share.id).status != "shrinking", 60)
     found = manila.get_share(share.id)
     assert (found.status, found.size) == ("available", 2)
     assert (here / "catalogue").stat().st_size == full + (50 << 20)
