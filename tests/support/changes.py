@@ -53,7 +53,7 @@ def base() -> Data:
 def copied(folder: Path, patch: Mapping[str, tuple[str, str]]) -> Path:
     """The project in a folder of its own, with a patch. A text that is not there fails."""
     for name in ("components", "layers", "settings", "recording", "preview", "schema"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("__main__.py", "Pulumi.yaml", "requirements.txt"):
         shutil.copy(ROOT / name, folder)
     for file, (old, new) in patch.items():
