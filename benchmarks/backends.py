@@ -43,17 +43,17 @@ def main() -> None:
     spark = {key: value for key, value in data["gaia-dmp:spark"].items() if key != "backend"}
     items = deployed.objects(data | {"gaia-dmp:spark": spark})
     with tempfile.TemporaryDirectory() as name, running() as cluster:
-        folders = {each: Path(name, each) for each in ("images", "more-images", "pods", "containers")}
+        folders = {each: Path(name, each) for each in ("images", "more-images")}
         for folder in folders.values():
             folder.mkdir()
         platform.load_images(cluster.nodes["node-1"], items, folders["images"])
         with platform.running(cluster, items) as kubernetes:
             eventually((kubernetes.folder("spark-history", NOTEBOOKS) / "alice").is_dir, 240)
-            with interpreters.running(kubernetes, folders["pods"], NAME) as driver:
+            with interpreters.running(kubernetes, NAME) as driver:
                 floor = measured(driver)
         with (
             yarn.running(cluster, folders["more-images"]) as found,
-            interpreters.running(found.platform, folders["containers"], NAME) as driver,
+            interpreters.running(found.platform, NAME) as driver,
         ):
             took = measured(driver)
     table = Table("", "Yarn, s", "Kubernetes, s", "ratio", title=f"Two executors of Spark 3.5, median of {RUNS}")

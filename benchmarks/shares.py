@@ -58,21 +58,18 @@ def main() -> None:
         cloud.running() as openstack,
         running() as cluster,
         shares.made(openstack, data, {}) as items,
+        shares.running(cluster, openstack, items, Path(name)) as platform,
     ):
-        folder = Path(name)
-        for each in ("images", "writer", "reader"):
-            (folder / each).mkdir()
-        with shares.running(cluster, openstack, items, folder / "images") as platform:
-            with interpreters.running(platform, folder / "writer", NAME.format("writer")) as spark:
-                for number in (*range(TABLES), "small"):
-                    rows = 1000 if number == "small" else ROWS
-                    spark(f"spark.range({rows}).selectExpr({columns}).repartition(4).write.parquet('/user/alice/table-{number}')")
-                size = int(spark.execute("du", "-sm", table(0)).split()[0])
-            # Nobody else mounts the space: the next client of Ceph knows nothing of it.
-            eventually(lambda: "alice" not in platform.node.call("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"), 120)
-            with interpreters.running(platform, folder / "reader", NAME.format("reader")) as spark:
-                spark("spark.read.parquet('/user/alice/table-small').selectExpr('sum(c0)').collect() and None")
-                floor, took = zip(*((cat(spark, f"{table(one)}/*.parquet"), scan(spark, other)) for one, other in ROUNDS), strict=True)
+        with interpreters.running(platform, NAME.format("writer")) as spark:
+            for number in (*range(TABLES), "small"):
+                rows = 1000 if number == "small" else ROWS
+                spark(f"spark.range({rows}).selectExpr({columns}).repartition(4).write.parquet('/user/alice/table-{number}')")
+            size = int(spark.execute("du", "-sm", table(0)).split()[0])
+        # Nobody else mounts the space: the next client of Ceph knows nothing of it.
+        eventually(lambda: "alice" not in platform.node.call("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"), 120)
+        with interpreters.running(platform, NAME.format("reader")) as spark:
+            spark("spark.read.parquet('/user/alice/table-small').selectExpr('sum(c0)').collect() and None")
+            floor, took = zip(*((cat(spark, f"{table(one)}/*.parquet"), scan(spark, other)) for one, other in ROUNDS), strict=True)
     console = Console()
     console.print(f"{len(ROUNDS)} tables of {size} MiB, read cold by ceph-fuse:")
     console.print(f"cat   {size * len(floor) / sum(floor):6.0f} MiB/s ({', '.join(f'{each:.1f}' for each in floor)} s)")

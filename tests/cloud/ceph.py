@@ -248,9 +248,9 @@ def _keyring(name: str, caps: Mapping[str, str]) -> str:
 
 
 def _free_range() -> int:
-    """The first of PORTS ports that are free, below those that the kernel gives away."""
+    """The first of PORTS ports that are free, below those of other servers of tests (tests/support/servers.py)."""
     while True:
-        first = random.randrange(16000, 32000, PORTS)
+        first = random.randrange(16_000, 22_000, PORTS)
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for port in range(first, first + PORTS):
                 stack.enter_context(socket.create_server((HOST, port)))

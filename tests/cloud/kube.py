@@ -167,12 +167,14 @@ class Kube:
 
     def used(self, pod: Object) -> set[tuple[str, str]]:
         """Resource and verb of all that a Pod for notebooks was let do with its token. A watch counts when it ends."""
-        events = map(json.loads, (self.folder / "audit.log").read_text().splitlines())
+        # The last line may not be whole yet.
+        whole, _, _ = (self.folder / "audit.log").read_text().rpartition("\n")
         return {
             (event["objectRef"]["resource"], event["verb"])
-            for event in events
-            if event["annotations"]["authorization.k8s.io/decision"] == "allow"
+            for event in map(json.loads, whole.splitlines())
+            if event.get("annotations", {}).get("authorization.k8s.io/decision") == "allow"
             and event["user"].get("extra", {}).get("authentication.kubernetes.io/pod-uid") == [pod["metadata"]["uid"]]
+            and "objectRef" in event
         }
 
     def pids(self) -> dict[str, int]:

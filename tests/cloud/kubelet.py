@@ -64,6 +64,10 @@ class Kubelet:
         """Names of the Pods whose process runs."""
         return [name for name, process in list(self._processes.items()) if process.poll() is None]
 
+    def pids(self) -> list[int]:
+        """Of the processes that run."""
+        return [process.pid for process in list(self._processes.values()) if process.poll() is None]
+
     def _run(self) -> None:
         while not self._ended.wait(0.1):
             for pod in self._pods():

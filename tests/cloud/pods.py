@@ -4,7 +4,7 @@ import copy
 import functools
 import json
 import subprocess
-from typing import IO, Any
+from typing import Any
 
 import yaml
 
@@ -27,21 +27,22 @@ BINDINGS = {
 def rendered(items: list[Object], *changes: dict[str, Any]) -> list[list[Object]]:
     """Pod and Service of the stack's own template by jinjava, once for each set of changed bindings."""
     template = next(item["data"]["100-interpreter.yaml"] for item in items if "100-interpreter.yaml" in item.get("data", {}))
-    question, answer = _renderer()
-    question.write(json.dumps({"template": template, "properties": [BINDINGS | change for change in changes]}) + "\n")
-    question.flush()
-    results = json.loads(answer.readline())
+    renderer = _renderer()
+    assert renderer.stdin
+    assert renderer.stdout
+    renderer.stdin.write(json.dumps({"template": template, "properties": [BINDINGS | change for change in changes]}) + "\n")
+    renderer.stdin.flush()
+    answer = renderer.stdout.readline()
+    assert answer, f"the renderer ended with {renderer.wait()}"
+    results = json.loads(answer)
     assert [result["errors"] for result in results] == [[] for _ in changes]
     return [[document for document in yaml.safe_load_all(result["output"]) if document] for result in results]
 
 
 @functools.cache
-def _renderer() -> tuple[IO[str], IO[str]]:
-    """Standard input and output of a renderer that ends with this process. Only the first template waits for Java to start."""
-    started = subprocess.Popen(jinjava(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", preexec_fn=die_with_parent)
-    assert started.stdin
-    assert started.stdout
-    return started.stdin, started.stdout
+def _renderer() -> subprocess.Popen[str]:
+    """A renderer that ends with this process. Only the first template waits for Java to start."""
+    return subprocess.Popen(jinjava(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", preexec_fn=die_with_parent)
 
 
 def executor(items: list[Object], driver: Object, name: str = "exec-1", person: str = "alice", setting: str = "spark") -> Object:

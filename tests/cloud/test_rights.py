@@ -98,10 +98,8 @@ def launch(server: Api, api: Api, pod: Object, service: Object) -> list[str]:
 
 @pytest.mark.parametrize(("resource", "verb"), [(None, None), *((resource, verb) for resource, verbs in SERVER_RULES for verb in verbs)])
 def test_every_verb_of_the_server_is_needed(api: Api, items, resource, verb):
-    change = {f"zeppelin.k8s.interpreter.{key}.name": "md" for key in ("group", "setting")}
-    pod, service = pods.rendered(items, change | {"zeppelin.k8s.interpreter.pod.name": "md-launch", "zeppelin.k8s.interpreter.user": "x"})[
-        0
-    ]
+    names = {"group.name": "md", "setting.name": "md", "pod.name": "md-launch", "user": "x"}
+    ((pod, service),) = pods.rendered(items, {f"zeppelin.k8s.interpreter.{key}": name for key, name in names.items()})
     server = api.acting_as(api.token(SERVER, "zeppelin-server"))
     with without(api, items, "zeppelin-server", resource, verb):
         refusals = launch(server, api, pod, service)

@@ -25,7 +25,6 @@ def test_the_api_says_whose_interpreter_has_an_address(api: Api, items: list[Obj
         """The address of a new Pod, once it runs."""
         change = {f"zeppelin.k8s.interpreter.{key}.name": "md" for key in ("group", "setting")}
         change |= {"zeppelin.k8s.interpreter.pod.name": name, "zeppelin.k8s.interpreter.group.id": GROUP}
-        (tmp_path / name).mkdir()
         server.create(pods.rendered(items, change)[0][0])
         eventually(lambda: api.get(f"{PODS}/{name}")["status"]["phase"] == "Running")
         return api.get(f"{PODS}/{name}")["status"]["podIP"]

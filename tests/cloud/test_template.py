@@ -17,7 +17,7 @@ FIELDS = ("user", "group.id", "pod.name", "setting.name")
 
 @pytest.fixture(scope="module")
 def outputs(items) -> dict[tuple[str, str], list[Any]]:
-    """Every hostile value in every place, rendered by one run of jinjava."""
+    """Every hostile value in every place, rendered by jinjava."""
     places = [f"zeppelin.k8s.interpreter.{field}" for field in FIELDS]
     cases = list(itertools.product(places, HOSTILE))
     changes: list[dict[str, Any]] = [{place: value} for place, value in cases]

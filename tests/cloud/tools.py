@@ -67,6 +67,9 @@ SPARK = {"3.5": ("pyspark==3.5.8", "py4j==0.10.9.7"), "4.0": ("pyspark==4.0.5", 
 """Spark's minor versions to the packages that carry driver, jars and Python side."""
 
 
+JAVA_WARNINGS = "-Xlog:disable -Xlog:all=warning:stderr"
+"""Java's option to warn on standard error: without it, it says on standard output that an archive does not fit."""
+
 CONNECT = ("pyspark-client==4.0.4", "grpcio==1.85.3", "grpcio-status==1.85.3", "numpy==2.2.6", "pandas==2.2.3", "pyarrow==25.0.1")
 """The thin client of Spark Connect, with the numpy, pandas and pyarrow of the image."""
 
@@ -207,19 +210,19 @@ def spark(minor: str) -> Path:
     return made(target, packages[0], lambda part: run(*pip, str(part), *packages))
 
 
-def spark_classes(minor: str, role: str) -> Path:
-    """Where the archive of Spark's classes is for "driver" or "executor", once tests/cloud/spark_classes.py has made it for this Java."""
-    java = Path(shutil.which("java") or "java").resolve().parents[1] / "release"
-    return cached(f"{SPARK[minor][0].replace('==', '-')}-{digest(java)}") / "classes" / f"{role}.jsa"
+def spark_classes(minor: str) -> Path:
+    """The folder of `driver.jsa` and `executor.jsa`, where tests/cloud/spark_classes.py has made them for this Java."""
+    release = Path(shutil.which("java") or "java").resolve().parents[1] / "release"
+    java = digest(release) if release.exists() else "java"
+    return CACHE / "tools" / f"{SPARK[minor][0].replace('==', '-')}-classes-{java}"
 
 
 def quick_java(minor: str, role: str) -> dict[str, str]:
     """The environment of a Spark driver or executor that starts with the least work, where tests want that (tests/cloud/conftest.py)."""
-    options, archive = os.environ.get("JAVA_TOOL_OPTIONS"), spark_classes(minor, role)
-    if options is None or not archive.exists():
+    options = os.environ.get("JAVA_TOOL_OPTIONS")
+    if options is None or not (archive := spark_classes(minor) / f"{role}.jsa").exists():
         return {}
-    # Java says on standard output that an archive does not fit.
-    return {"JAVA_TOOL_OPTIONS": f"{options} -XX:SharedArchiveFile={archive} -Xlog:disable -Xlog:all=warning:stderr"}
+    return {"JAVA_TOOL_OPTIONS": f"{options} -XX:SharedArchiveFile={archive} {JAVA_WARNINGS}"}
 
 
 def connect() -> Path:

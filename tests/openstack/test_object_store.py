@@ -165,9 +165,11 @@ def test_notebooks_are_backed_up_to_a_bucket_and_come_back_byte_for_byte(cloud, 
 
 def test_a_key_that_is_taken_away_unused_opens_nothing(cloud, store, key):
     identity: Any = connect(cloud.clouds_yaml, "iris-gaia-buckets").identity
-    keys, unused = another_key(cloud)
+    (keys, unused), (_, kept) = another_key(cloud), another_key(cloud)
     assert identity.delete(f"{keys}/{unused[0]}").status_code == 204
     assert listed(store, unused) == 403
+    # One that was made in the same way, and stays, opens it.
+    assert listed(store, kept) == 200
     assert listed(store, key) == 200
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _HOST = "127.0.0.1"
 _PORTS = range(23_000, 30_000)
-"""Above the ports of Spark's drivers. The kernel gives none of these to whoever connects or listens at any port: Linux begins at 32768."""
+"""Above the ports of Spark's drivers and of Ceph. Linux gives none of these to whoever takes any port: it begins at 32768."""
 _LOT = random.SystemRandom()
 """The module's own functions begin anew at each test, in each worker with the same numbers."""
 

@@ -123,10 +123,10 @@ def resolving(folder: Path, port: int, host: str = MODELS_HOST) -> dict[str, str
     """The environment in which a Python finds the server of models, by its name in a cluster or another host's, at a port of 127.0.0.1."""
     place = folder / "resolver"
     place.mkdir(exist_ok=True)
-    program = place / "sitecustomize.py"
     # Another client may be reading it just now.
-    if not program.exists():
-        program.write_text(RESOLVER)
+    written = place / "written"
+    written.write_text(RESOLVER)
+    written.replace(place / "sitecustomize.py")
     return {"PYTHONPATH": str(place), "MODELS_HOST": host.split(":", maxsplit=1)[0], "MODELS_WAY": str(port)}
 
 

@@ -6,7 +6,6 @@ Zeppelin's own process is not there (zeppelin_image.py): the Pod runs a Spark dr
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from tests.cloud import driver, pods
@@ -103,9 +102,7 @@ def made(platform: Platform, name: str, *, group: str = "spark", setting: str = 
 
 
 @contextlib.contextmanager
-def running(
-    platform: Platform, folder: Path, name: str, *, setting: str = "spark", hostile: Mapping[str, str] | None = None
-) -> Iterator[Interpreter]:
+def running(platform: Platform, name: str, *, setting: str = "spark", hostile: Mapping[str, str] | None = None) -> Iterator[Interpreter]:
     """A driver of alice. hostile: settings of a person, which stand in place of the stack's."""
     with made(platform, name, setting=setting) as pod:
         interpreter = start(platform, pod, setting, hostile or {})

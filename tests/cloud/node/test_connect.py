@@ -47,8 +47,8 @@ def gateway(deployment: Platform) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def alice(deployment: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
-    with interpreters.running(deployment, tmp_path_factory.mktemp("driver"), ALICE) as found:
+def alice(deployment: Platform) -> Iterator[Interpreter]:
+    with interpreters.running(deployment, ALICE) as found:
         yield found
 
 
@@ -93,9 +93,7 @@ def test_a_driver_that_is_not_there_is_told_at_once(certificate: tuple[Path, Pat
         ask(f"sc://{gateway}/;token=x;x-driver=spark-alice-2ended000-driver", certificate[0], "spark.range(1).count()")
 
 
-def test_a_client_waits_for_a_driver_that_starts(
-    deployment: Platform, certificate: tuple[Path, Path], gateway: str, url: str, tmp_path: Path
-):
+def test_a_client_waits_for_a_driver_that_starts(deployment: Platform, certificate: tuple[Path, Path], gateway: str, url: str):
     """The Pod is there, and Spark is not yet. The token of another driver is wrong there; that it says so shows that it was reached."""
     late = url.replace(ALICE, LATE)
     assert late != url

@@ -15,9 +15,9 @@ from tests.cloud.node.pods import current, execute, gone, kubectl, ready
 from tests.support.eventually import eventually
 
 
-def test_a_driver_that_takes_too_much_memory_ends_and_is_cleared_away(deployment: Platform, tmp_path):
+def test_a_driver_that_takes_too_much_memory_ends_and_is_cleared_away(deployment: Platform):
     name = "spark-alice-2abcdefgh-greedy"
-    with interpreters.running(deployment, tmp_path, name) as spark:
+    with interpreters.running(deployment, name) as spark:
         assert spark("shuffle(4)") == RIGHT
         assert spark.executors() != []
         with pytest.raises(RuntimeError, match="137"):
@@ -33,9 +33,9 @@ def test_a_driver_that_takes_too_much_memory_ends_and_is_cleared_away(deployment
         assert gone(deployment.api, f"/api/v1/namespaces/{NOTEBOOKS}/services/{name}")
 
 
-def test_an_executor_that_writes_too_much_is_replaced(deployment: Platform, tmp_path):
+def test_an_executor_that_writes_too_much_is_replaced(deployment: Platform):
     """The kubelet evicts who has more on a disk than its size, and Spark makes another."""
-    with interpreters.running(deployment, tmp_path, "spark-alice-2abcdefgh-writing") as spark, ThreadPoolExecutor(1) as pool:
+    with interpreters.running(deployment, "spark-alice-2abcdefgh-writing") as spark, ThreadPoolExecutor(1) as pool:
         job = pool.submit(spark, "shuffle(12, 3.0)")
         eventually(lambda: spark.executors() != [])
         full = spark.executors()[0]
@@ -45,8 +45,8 @@ def test_an_executor_that_writes_too_much_is_replaced(deployment: Platform, tmp_
         assert full["metadata"]["name"] not in [pod["metadata"]["name"] for pod in spark.executors()]
 
 
-def test_a_driver_that_writes_too_much_ends_with_its_executors(deployment: Platform, tmp_path):
-    with interpreters.running(deployment, tmp_path, "spark-alice-2abcdefgh-full") as spark:
+def test_a_driver_that_writes_too_much_ends_with_its_executors(deployment: Platform):
+    with interpreters.running(deployment, "spark-alice-2abcdefgh-full") as spark:
         assert spark("shuffle(4)") == RIGHT
         spark.execute("fallocate", "--length=5G", "/work/scratch/full")
         assert evicted(deployment, spark.pod) == 'Usage of EmptyDir volume "work" exceeds the limit "4Gi". '

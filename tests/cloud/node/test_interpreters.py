@@ -20,17 +20,17 @@ LARGE = {"spark.dynamicAllocation.maxExecutors": "50", "spark.kubernetes.allocat
 
 
 @pytest.fixture(scope="module")
-def spark(deployment: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+def spark(deployment: Platform) -> Iterator[Interpreter]:
     # Whose Pod comes before the folders of event logs are made has no log kept.
     eventually((deployment.folder("spark-history", NOTEBOOKS) / "alice").is_dir, 240)
-    with interpreters.running(deployment, tmp_path_factory.mktemp("driver"), NAME) as driver:
+    with interpreters.running(deployment, NAME) as driver:
         yield driver
 
 
 @pytest.fixture(scope="module")
-def large(deployment: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+def large(deployment: Platform) -> Iterator[Interpreter]:
     name = "spark-large-alice-2abcdefgh-driver"
-    with interpreters.running(deployment, tmp_path_factory.mktemp("large"), name, setting="spark-large", hostile=LARGE) as driver:
+    with interpreters.running(deployment, name, setting="spark-large", hostile=LARGE) as driver:
         yield driver
 
 
@@ -97,7 +97,7 @@ def test_a_job_survives_an_executor_that_takes_too_much_memory(large: Interprete
     assert "termination reason: OOMKilled" in log
 
 
-def test_an_idle_interpreter_of_another_language_runs(deployment: Platform, tmp_path):
+def test_an_idle_interpreter_of_another_language_runs(deployment: Platform):
     with interpreters.made(deployment, "md-alice-2abcdefgh-qwerty", group="md", setting="md") as pod:
         assert pod["spec"]["automountServiceAccountToken"] is False
         # The Pod has no way to the API server, and knows no token.

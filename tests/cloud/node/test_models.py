@@ -138,10 +138,10 @@ def store(deployment: Platform, whole_cloud: Cloud, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture(scope="module")
-def spark(deployment: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+def spark(deployment: Platform) -> Iterator[Interpreter]:
     with (
         closed(deployment.kube, "node-2"),
-        interpreters.running(deployment, tmp_path_factory.mktemp("driver"), "spark-alice-2abcdefgh-driver") as driver,
+        interpreters.running(deployment, "spark-alice-2abcdefgh-driver") as driver,
     ):
         yield driver
 
@@ -200,7 +200,7 @@ def test_bytes_lie_on_the_share(store: Path, alice: Person, made: list[str]) -> 
         assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
-def test_a_person_is_known_by_their_pod_on_whichever_node(deployment: Platform, alice: Person, made: list[str], tmp_path: Path) -> None:
+def test_a_person_is_known_by_their_pod_on_whichever_node(deployment: Platform, alice: Person, made: list[str]) -> None:
     """Through the Service, to a server on the same node or on another: the address of a Pod stays what it is."""
     call = "client.delete_registered_model('teff')"
     with interpreters.made(deployment, "spark-bob-2abcdefgh-driver", person="bob@example.org") as pod:
@@ -225,7 +225,7 @@ def move(deployment: Platform, node: str) -> Object:
     return pod
 
 
-def test_no_other_pod_reaches_it(deployment: Platform, alice: Person, tmp_path: Path) -> None:
+def test_no_other_pod_reaches_it(deployment: Platform, alice: Person) -> None:
     """By packets, to the Pod and to the Service: an interpreter without Spark, a check of datasets, who has a driver's labels elsewhere."""
     service = deployment.api.get(f"/api/v1/namespaces/{SERVER}/services/models")["spec"]["clusterIP"]
     addresses = (serving(deployment)["status"]["podIP"], service)

@@ -26,11 +26,11 @@ def other(deployment: Platform, second: Node, tmp_path: Path) -> Node:
 
 
 @pytest.fixture
-def spark(deployment: Platform, other: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+def spark(deployment: Platform, other: Node) -> Iterator[Interpreter]:
     """A driver on the first node."""
     with contextlib.ExitStack() as stack:
         with closed(deployment.kube, other.name):
-            driver = stack.enter_context(interpreters.running(deployment, tmp_path_factory.mktemp("driver"), NAME))
+            driver = stack.enter_context(interpreters.running(deployment, NAME))
         yield driver
 
 
@@ -66,11 +66,11 @@ def test_a_job_survives_a_newer_container_runtime_and_kubelet_start(deployment: 
         assert before.items() <= spark.places().items()
 
 
-def test_a_driver_whose_node_is_drained_is_gone_and_leaves_nothing(deployment: Platform, other: Node, tmp_path: Path):
+def test_a_driver_whose_node_is_drained_is_gone_and_leaves_nothing(deployment: Platform, other: Node):
     name = "spark-alice-2abcdefgh-leaving"
     with contextlib.ExitStack() as stack:
         with closed(deployment.kube, "node-1"):
-            spark = stack.enter_context(interpreters.running(deployment, tmp_path, name))
+            spark = stack.enter_context(interpreters.running(deployment, name))
             assert spark("shuffle(4)") == RIGHT
         assert current(deployment.api, spark.pod)["spec"]["nodeName"] == other.name
         try:

@@ -159,9 +159,7 @@ def space(deployment: Platform, whole_cloud: Cloud, manila: Any, tmp_path_factor
 
 
 @pytest.fixture
-def works(
-    deployment: Platform, catalogue: Mapping[int, str], space: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str, str], Work]]:
+def works(deployment: Platform, catalogue: Mapping[int, str], space: Path) -> Iterator[Callable[[str, str], Work]]:
     """Lets somebody work on a node, in a Pod of a name. What they have read and written is right to the last byte."""
     with ExitStack() as stack:
         made: list[Work] = []

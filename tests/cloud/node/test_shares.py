@@ -93,8 +93,8 @@ def deployment(bare: Cluster, whole_cloud: Cloud, written: dict[str, Any], tmp_p
 
 
 @pytest.fixture(scope="module")
-def spark(deployment: Platform, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
-    with interpreters.running(deployment, tmp_path_factory.mktemp("driver"), "spark-alice-2abcdefgh-driver") as driver:
+def spark(deployment: Platform, sample: Path) -> Iterator[Interpreter]:
+    with interpreters.running(deployment, "spark-alice-2abcdefgh-driver") as driver:
         yield driver
 
 

@@ -61,18 +61,18 @@ def reached(spark: Interpreter) -> bool:
 
 
 @contextlib.contextmanager
-def notebook(deployment: Platform, folder: Path, name: str, *elsewhere: str) -> Iterator[Interpreter]:
+def notebook(deployment: Platform, name: str, *elsewhere: str) -> Iterator[Interpreter]:
     """A driver with executors, all on the node that is not named, which has computed something."""
     with contextlib.ExitStack() as stack:
         with closed(deployment.kube, *elsewhere):
-            spark = stack.enter_context(interpreters.running(deployment, folder, name))
+            spark = stack.enter_context(interpreters.running(deployment, name))
             assert spark("shuffle(8)") == RIGHT
         yield spark
 
 
-def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Cluster, old: Node, release: str, tmp_path: Path):
+def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Cluster, old: Node, release: str):
     assert version(cluster, old) == "v1.35"
-    with notebook(deployment, tmp_path, "spark-alice-2abcdefgh-staying", "node-1") as spark:
+    with notebook(deployment, "spark-alice-2abcdefgh-staying", "node-1") as spark:
         assert spark("sc.version").startswith(f"{release}.")
         before = spark.places()
         assert set(before.values()) == {old.name}
@@ -82,9 +82,9 @@ def test_a_newer_kubelet_takes_over_what_runs(deployment: Platform, cluster: Clu
         assert before.items() <= spark.places().items()
 
 
-def test_executors_move_to_the_new_machine(deployment: Platform, cluster: Cluster, old: Node, tmp_path: Path):
+def test_executors_move_to_the_new_machine(deployment: Platform, cluster: Cluster, old: Node):
     """The driver is on a node that stays."""
-    with notebook(deployment, tmp_path, "spark-alice-2abcdefgh-waiting", old.name) as spark:
+    with notebook(deployment, "spark-alice-2abcdefgh-waiting", old.name) as spark:
         with closed(deployment.kube, "node-1"):
             eventually(lambda: spark.places() == {}, 120)
             assert spark("shuffle(8)") == RIGHT

@@ -59,10 +59,10 @@ def found(bare: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Y
 
 
 @pytest.fixture
-def spark(found: Yarn, tmp_path) -> Iterator[Interpreter]:
+def spark(found: Yarn) -> Iterator[Interpreter]:
     """A driver of alice, once Yarn is whole and nothing is left of the one before."""
     eventually(lambda: found.well() and found.containers() == 0, 240, pause=1)
-    with interpreters.running(found.platform, tmp_path, NAME, hostile=LARGE) as driver:
+    with interpreters.running(found.platform, NAME, hostile=LARGE) as driver:
         yield driver
 
 
@@ -139,14 +139,14 @@ def test_a_resource_manager_that_goes_ends_applications_and_takes_new_ones(found
     (tmp_path / "before").mkdir()
     (tmp_path / "after").mkdir()
     eventually(lambda: found.well() and found.containers() == 0, 240, pause=1)
-    with interpreters.running(found.platform, tmp_path / "before", NAME) as spark:
+    with interpreters.running(found.platform, NAME) as spark:
         assert spark("shuffle(4)") == RIGHT
         old = found.manager()["metadata"]["uid"]
         found.platform.api.delete(f"/api/v1/namespaces/{NOTEBOOKS}/pods/yarn-0")
         eventually(lambda: gone_or_new(found, old), 240, pause=1)
         eventually(found.well, 240, pause=1)
         assert spark("wait(lambda: sc._jsc.sc().isStopped(), 120)") is not None
-    with interpreters.running(found.platform, tmp_path / "after", NAME) as spark:
+    with interpreters.running(found.platform, NAME) as spark:
         assert spark("shuffle(4)") == RIGHT
 
 

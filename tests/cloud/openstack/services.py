@@ -104,7 +104,7 @@ def configurations(folder: Path, etc: Path, ports: Mapping[str, int]) -> dict[st
             # The least that there is: with the usual 12 each login costs half a second of processor, and tests log in all the time.
             "identity": {"password_hash_rounds": "4"},
             # It is one process, so it may remember what it has told: to look at a token anew takes it twenty questions to the database.
-            "cache": {"enabled": "True", "backend": "oslo_cache.dict"},
+            "cache": {"enabled": "True", "backend": "dogpile.cache.memory"},
         },
         "neutron.conf": common("neutron")
         | {
