@@ -29,7 +29,7 @@ class Kubelet:
     """Runs executors of one minor version of Spark until `stop`. folder: logs and local directories."""
 
     def __init__(self, api: Api, minor: str, folder: Path) -> None:
-        self._api, self._minor, self._folder = api, minor, folder
+        self._api, self._minor, self._spark, self._folder = api, minor, tools.spark(minor), folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ended = threading.Event()
         # Children die with the thread that made them, so that is the one that lives as long as the kubelet.
@@ -60,10 +60,6 @@ class Kubelet:
         process.kill()
         return name
 
-    def running(self) -> list[str]:
-        """Names of the Pods whose process runs."""
-        return [name for name, process in list(self._processes.items()) if process.poll() is None]
-
     def pids(self) -> list[int]:
         """Of the processes that run."""
         return [process.pid for process in list(self._processes.values()) if process.poll() is None]
@@ -76,7 +72,7 @@ class Kubelet:
                 except ApiError as error:
                     if error.code not in (404, 409):
                         raise
-            self.peak = max(self.peak, len(self.running()))
+            self.peak = max(self.peak, len(self.pids()))
 
     def _sync(self, pod: Object) -> None:
         name, path = pod["metadata"]["name"], f"{_PODS}/{pod['metadata']['name']}"
@@ -109,14 +105,13 @@ class Kubelet:
         options = [environment[key] for key in sorted((k for k in environment if k.startswith("SPARK_JAVA_OPT_")), key=_number)]
         local = self._folder / pod["metadata"]["name"]
         local.mkdir(parents=True)
-        spark = tools.spark(self._minor)
         command = [
             shutil.which("java") or "java",
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
             *options,
             "-Xmx512m",
             "-cp",
-            f"{spark}/pyspark/jars/*",
+            f"{self._spark}/pyspark/jars/*",
             "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend",
         ]
         for flag, variable in (
@@ -135,7 +130,7 @@ class Kubelet:
                 env=os.environ
                 | tools.quick_java(self._minor, "executor")
                 | environment
-                | {"SPARK_LOCAL_DIRS": str(local), "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": str(spark)},
+                | {"SPARK_LOCAL_DIRS": str(local), "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": str(self._spark)},
                 cwd=local,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -52,7 +52,7 @@ def section(data: dict, path: tuple) -> tuple[dict, Any]:
 
 
 def junk_by_path(stack: str) -> dict[tuple, list[Any]]:
-    """What stands in each place in turn: all of it, or a fifth of it where a stack before this one has had the rest in the same place."""
+    """What stands in each place in turn: all of it, or a fifth of it where a stack before this one has had all of it in the same place."""
     before = {path for other in STACKS[: STACKS.index(stack)] for path in paths(document(other))}
     return {path: JUNK[index % 5 :: 5] if path in before else JUNK for index, path in enumerate(paths(document(stack)))}
 

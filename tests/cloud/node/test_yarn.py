@@ -134,10 +134,8 @@ def test_a_job_survives_the_loss_of_a_worker(found: Yarn, spark: Interpreter, wh
     assert spark("mine") == 7
 
 
-def test_a_resource_manager_that_goes_ends_applications_and_takes_new_ones(found: Yarn, tmp_path):
+def test_a_resource_manager_that_goes_ends_applications_and_takes_new_ones(found: Yarn):
     """As docs/runbooks/yarn-down.md says."""
-    (tmp_path / "before").mkdir()
-    (tmp_path / "after").mkdir()
     eventually(lambda: found.well() and found.containers() == 0, 240, pause=1)
     with interpreters.running(found.platform, NAME) as spark:
         assert spark("shuffle(4)") == RIGHT
